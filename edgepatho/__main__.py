@@ -1,0 +1,3 @@
+from edgepatho.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""PathoNet in Keras: the network, its graph, its weights, its training."""
