@@ -1,0 +1,61 @@
+"""`edgepatho train`"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("prepared", type=FOLDER)
+@click.option("-o", "--output", "work", type=FOLDER, required=True, help="Folder for weights and the run's state.")
+@click.option("--crop-steps", default=3000, show_default=True, help="Steps on random crops.")
+@click.option("--whole-steps", default=200, show_default=True, help="Steps on whole tiles, at the end.")
+@click.option("--batch", default=8, show_default=True, help="Tiles or crops a step.")
+@click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
+@click.option("--rate", default=2e-3, show_default=True, help="Highest learning rate of Adam.")
+@click.option("--l2", default=5e-4, show_default=True, help="L2 on kernels, as in the paper.")
+@click.option("--seed", default=4, show_default=True, help="Seed of initial weights, crops and symmetries.")
+@click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **settings: float) -> None:
+    """Train PathoNet on the folder PREPARED that `edgepatho prepare` made.
+
+    An interrupted run goes on where it last saved: give the same command again.
+
+    \b
+    Example:
+      edgepatho synth tiles && edgepatho prepare tiles prepared && edgepatho train prepared -o trained
+    """
+    from edgepatho.data.prepare import check_prepared
+    from edgepatho.errors import UsageError
+    from edgepatho.model import weights
+    from edgepatho.model.reproducible import seed_everything
+    from edgepatho.model.train import Schedule, train, validation_mse
+    from edgepatho.progress import progress
+
+    schedule = Schedule(**settings)  # type: ignore[arg-type]
+    if schedule.crop_px % 16 or schedule.crop_px <= 0:
+        raise UsageError(f"--crop-px is {schedule.crop_px}; PathoNet needs a multiple of 16.")
+    if schedule.steps < 1 or schedule.batch < 1:
+        raise UsageError("training needs at least one step and a batch of at least 1.")
+    check_prepared(prepared)
+    seed_everything(schedule.seed, deterministic)
+    with progress("training", schedule.steps) as bar:
+        run = train(prepared, work, schedule, progress=bar)
+    target = work / "weights.safetensors"
+    weights.save(run.model, target)
+    record = {
+        "weights": str(target),
+        "sha256": weights.sha256(run.model),
+        "steps": run.step,
+        "seconds": round(run.seconds, 1),
+        "validation_mse": round(validation_mse(run.model, prepared), 3),
+        "schedule": asdict(schedule),
+    }
+    click.echo(json.dumps(record) if as_json else "\n".join(f"{key:15s} {value}" for key, value in record.items()))

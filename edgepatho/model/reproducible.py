@@ -1,0 +1,20 @@
+"""The same bytes from the same command: what TensorFlow needs for it."""
+
+from __future__ import annotations
+
+
+def seed_everything(seed: int, deterministic: bool) -> None:
+    """Seed Python, numpy and TensorFlow; with `deterministic`, train on one thread.
+
+    TensorFlow's graph mode differs in the last digits from run to run on two threads, even with op
+    determinism; on one it does not. Must be called before TensorFlow has run its first operation, else
+    TensorFlow raises RuntimeError.
+    """
+    import keras
+    import tensorflow as tf
+
+    if deterministic:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)

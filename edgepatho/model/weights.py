@@ -1,0 +1,241 @@
+"""PathoNet's weights: read by name from any common file, never executing anything in it.
+
+Keras' own `load_model` runs code that a model file may carry, so files are read as plain arrays and copied
+into the network that `pathonet.build` makes, layer by layer, with a shape check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgepatho.errors import InputError
+from edgepatho.files import write_aside
+from edgepatho.model import pathonet
+
+if TYPE_CHECKING:
+    import keras
+
+SHIPPED = Path(__file__).with_name("demo_weights.safetensors")
+MAX_FILE_BYTES = 1 << 30  # far above any PathoNet, far below what would hurt the machine
+MAX_VALUES = 1 << 26
+VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+Arrays = dict[str, np.ndarray]  # "<layer>/<variable>" -> values
+
+
+def load(path: Path, size: int | None = 256) -> keras.Model:
+    """Return PathoNet for `size` pixels with the weights of a .keras, .h5, .hdf5, .npz or .safetensors file.
+
+    Layers are matched by name; a Keras 2 file with other names is matched by the order of its layers.
+    Raises InputError naming the first layer that does not fit, with both shapes.
+    """
+    model = pathonet.build(size=size)
+    assign(model, read(path), path)
+    return model
+
+
+def load_shipped(size: int | None = 256) -> keras.Model:
+    """Return PathoNet with the weights shipped in the package (trained on synthetic tiles only)."""
+    return load(SHIPPED, size)
+
+
+def save(model: keras.Model, path: Path, dtype: str = "float32", metadata: dict[str, str] | None = None) -> None:
+    """Write the model's variables to a .safetensors file, named `<layer>/<variable>`."""
+    from safetensors.numpy import save as to_bytes
+
+    arrays = {name: np.ascontiguousarray(value, dtype) for name, value in arrays_of(model).items()}
+    with write_aside(path) as aside:
+        aside.write_bytes(to_bytes(arrays, metadata))
+
+
+def sha256(model: keras.Model) -> str:
+    """Return the SHA-256 over names, shapes and float32 bytes of all variables, in order of name."""
+    digest = hashlib.sha256()
+    for name, value in sorted(arrays_of(model).items()):
+        digest.update(json.dumps([name, list(value.shape)]).encode())
+        digest.update(np.ascontiguousarray(value, "<f4").tobytes())
+    return digest.hexdigest()
+
+
+def arrays_of(model: keras.Model) -> Arrays:
+    """Return the model's variables as float32 arrays named `<layer>/<variable>`."""
+    return {f"{layer.name}/{_variable(v)}": np.asarray(v, np.float32) for layer in model.layers for v in layer.weights}
+
+
+def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
+    """Copy `arrays` into the model's variables; `path` is named in errors."""
+    wanted = {f"{layer.name}/{_variable(v)}": v for layer in model.layers for v in layer.weights}
+    if not arrays.keys() & wanted.keys():
+        arrays = _by_order(wanted, arrays, path)
+    for name, variable in wanted.items():
+        if name not in arrays:
+            raise InputError(f"{path} holds no {name}, which PathoNet needs with shape {tuple(variable.shape)}.")
+        value = arrays[name]
+        if tuple(value.shape) != tuple(variable.shape):
+            raise InputError(
+                f"{path}: {name} has shape {tuple(value.shape)}, PathoNet needs {tuple(variable.shape)}; "
+                "the file belongs to another network."
+            )
+        if not np.isfinite(value).all():
+            raise InputError(f"{path}: {name} holds NaN or infinite values.")
+    extra = arrays.keys() - wanted.keys()
+    if extra:
+        raise InputError(f"{path} holds {min(extra)}, which PathoNet does not have; it belongs to another network.")
+    for name, variable in wanted.items():
+        variable.assign(arrays[name].astype(np.float32))
+
+
+def read(path: Path) -> Arrays:
+    """Return the arrays of a weights file, named `<layer>/<variable>` where the file names them."""
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; expected PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors).")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise InputError(f"{path} has {path.stat().st_size} bytes; PathoNet's weights never exceed {MAX_FILE_BYTES}.")
+    readers = {".keras": _keras, ".h5": _hdf5, ".hdf5": _hdf5, ".npz": _npz, ".safetensors": _safetensors}
+    if path.suffix not in readers:
+        raise InputError(f"{path} ends in {path.suffix or 'nothing'}; expected one of {', '.join(readers)}.")
+    try:
+        return readers[path.suffix](path)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, RecursionError) as error:
+        raise InputError(f"{path} is not a readable {path.suffix} weights file ({error}).") from None
+
+
+def _variable(variable: Any) -> str:
+    return variable.path.rsplit("/", 1)[-1]
+
+
+def _npz(path: Path) -> Arrays:
+    with zipfile.ZipFile(path) as archive:
+        _check_inflated(path, archive)
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _safetensors(path: Path) -> Arrays:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_bytes
+
+    try:
+        return from_bytes(path.read_bytes())
+    except SafetensorError as error:
+        raise ValueError(error) from None
+
+
+def _keras(path: Path) -> Arrays:
+    with zipfile.ZipFile(path) as archive:
+        _check_inflated(path, archive)
+        names = _keras_names(json.loads(archive.read("config.json")))
+        return _hdf5(io.BytesIO(archive.read("model.weights.h5")), names)
+
+
+def _keras_names(config: dict[str, Any]) -> dict[str, str]:
+    """Keras 3 stores layers under generated names (conv2d, conv2d_1, ...); map them to the layers' own."""
+    names: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for layer in config["config"]["layers"]:
+        stem = _snake(layer["class_name"])
+        count = counts.get(stem, 0)
+        counts[stem] = count + 1
+        names[f"{stem}_{count}" if count else stem] = layer["config"]["name"]
+    return names
+
+
+def _snake(name: str) -> str:
+    from keras.src.utils.naming import to_snake_case
+
+    return to_snake_case(name)
+
+
+def _check_inflated(path: Path, archive: zipfile.ZipFile) -> None:
+    if sum(item.file_size for item in archive.infolist()) > MAX_FILE_BYTES:
+        raise InputError(f"{path} inflates to more than {MAX_FILE_BYTES} bytes; PathoNet's weights never do.")
+
+
+def _hdf5(source: Path | io.BytesIO, names: dict[str, str] | None = None) -> Arrays:
+    """Read Keras 3 (`layers/<layer>/vars/<i>`) or Keras 2 (`<layer>/<layer>/<variable>:0`) weights."""
+    import h5py
+
+    with h5py.File(source, "r") as file:
+        file.visititems_links(_refuse_soft_link)
+        root = file["model_weights"] if "model_weights" in file else file
+        if "layers" in root:
+            return dict(_keras3(root["layers"], names or {}))
+        order = [n.decode() if isinstance(n, bytes) else n for n in root.attrs.get("layer_names", [])]
+        found: Arrays = {}
+        for layer in order or list(root):
+            found.update(_datasets(root[layer], layer))
+        if not found:
+            raise InputError(f"{source} holds no layer weights.")
+        return found
+
+
+def _keras3(layers: Any, names: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
+    for stored in sorted(layers, key=_natural):
+        values = [_dataset(layers[stored]["vars"], key) for key in sorted(layers[stored].get("vars", ()), key=int)]
+        layer = names.get(stored, stored)
+        kinds = VARIABLES[2:] if len(values) == 4 else VARIABLES[:2]
+        for kind, value in zip(kinds, values, strict=False):
+            yield f"{layer}/{kind}", value
+
+
+def _datasets(group: Any, layer: str) -> Iterator[tuple[str, np.ndarray]]:
+    order = [n.decode() if isinstance(n, bytes) else n for n in group.attrs.get("weight_names", [])]
+    for stored in order:
+        kind = stored.rsplit("/", 1)[-1].split(":")[0]
+        if kind not in VARIABLES:
+            raise InputError(f"{group.file.filename}: {stored} is not a variable that PathoNet's layers have.")
+        yield f"{layer}/{kind}", _dataset(group, stored)
+
+
+def _refuse_soft_link(name: str, link: Any) -> None:
+    import h5py
+
+    if not isinstance(link, h5py.HardLink):
+        raise InputError(f"{name} is a link that leads elsewhere; weights are read from plain HDF5 files only.")
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """Sort conv2d_2 before conv2d_10."""
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdigit() else (name, 0)
+
+
+def _dataset(group: Any, name: str) -> np.ndarray:
+    import h5py
+
+    data = group[name]
+    if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
+        raise InputError(f"{group.file.filename}: {name} is not a plain dataset of this file; it is not followed.")
+    if data.dtype.kind != "f" or data.size > MAX_VALUES:
+        raise InputError(f"{group.file.filename}: {name} is {data.dtype} of shape {data.shape}, not layer weights.")
+    return np.asarray(data[()])
+
+
+def _by_order(wanted: dict[str, Any], arrays: Arrays, path: Path | str) -> Arrays:
+    """Match a file whose layers carry other names (Keras 2 numbers them) by kind and order of creation."""
+    matched: Arrays = {}
+    for kind in VARIABLES:
+        ours = [name for name in wanted if name.endswith(f"/{kind}")]
+        theirs = [name for name in arrays if name.rsplit("/", 1)[-1] == kind]
+        if len(ours) != len(theirs):
+            raise InputError(
+                f"{path} holds {len(theirs)} layers with a {kind}, PathoNet has {len(ours)}; "
+                "the file belongs to another network."
+            )
+        for name, other in zip(ours, theirs, strict=True):
+            if tuple(arrays[other].shape) != tuple(wanted[name].shape):
+                raise InputError(
+                    f"{path}: {other} has shape {tuple(arrays[other].shape)} where PathoNet's {name} "
+                    f"needs {tuple(wanted[name].shape)}; the file belongs to another network."
+                )
+            matched[name] = arrays[other]
+    return matched
