@@ -1,0 +1,208 @@
+"""An arm64 Debian userland with Python, unpacked beside the host's system and run by qemu-aarch64.
+
+    python -m benchmarks.arm.sysroot [--suite bookworm|trixie] [--with-peers]
+
+Nothing of the host changes: packages come from the machine's own Debian mirrors through an apt state of
+our own, are unpacked and never configured, so no root rights and no arm64 processor are needed. The
+result is kept in the cache folder under a hash of what went into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks.arm.boards import BOARDS, Board
+from benchmarks.arm.tools import cache, find
+from edgepatho.errors import UserError
+from edgepatho.files import folder_aside
+
+LAYOUT = "1"  # raise it when an old cache folder can no longer be used
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
+DEBIAN_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1")
+# numpy 1: the ABI of tflite-runtime 2.14. Named in full with their few dependencies, because ncnn
+# would also pull a downloader that is no part of running a network.
+PEER_WHEELS = (
+    "numpy==1.26.4",
+    "tflite-runtime==2.14.0",
+    "ai-edge-litert==2.3.0",
+    "backports.strenum==1.2.8",
+    "flatbuffers==25.12.19",
+    "protobuf==7.36.2",
+    "tqdm==4.70.1",
+    "typing-extensions==4.16.0",
+    "ncnn==1.0.20261020",
+)
+
+
+@dataclass(frozen=True)
+class Userland:
+    """An unpacked arm64 system: `folder` holds one root for each board, alike but for /proc/cpuinfo."""
+
+    folder: Path
+    python_version: str
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "root" / "usr" / "bin" / f"python{self.python_version}"
+
+    def run(
+        self,
+        board: Board,
+        arguments: list[str],
+        *,
+        python_path: tuple[Path, ...] = (),
+        environment: dict[str, str] | None = None,
+        plugin: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the arm64 program `arguments` on the processor of `board` and return how it ended.
+
+        The guest sees `environment`, PYTHONPATH from `python_path` and nothing of the host's variables;
+        `plugin` is a QEMU plugin with its options. An instruction that the processor has not ends the
+        program with -SIGILL.
+        """
+        guest = {
+            # Python cannot find its prefix by itself under another root.
+            "PYTHONHOME": "/usr",
+            "PYTHONPATH": ":".join(map(str, python_path)),
+            "PYTHONNOUSERSITE": "1",
+            **(environment or {}),
+        }
+        command = [find("qemu-aarch64"), "-cpu", board.qemu_cpu, "-L", str(self.folder / board.cpu)]
+        if plugin:
+            command += ["-plugin", plugin]
+        for name, value in guest.items():
+            command += ["-E", f"{name}={value}"]
+        path = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, env=path)
+
+
+def userland(suite: str = "bookworm") -> Userland:
+    """Return the userland of a Debian suite, built first if it is not in the cache.
+
+    Raises ToolMissing for a program that is not installed and UserError where packages cannot be had.
+    """
+    find("qemu-aarch64")
+    version = PYTHON_OF_SUITE[suite]
+    wanted = (*DEBIAN_PACKAGES, f"python{version}")
+    folder = cache() / f"arm64-{suite}-{_key(suite, *wanted)}"
+    if not folder.exists():
+        with folder_aside(folder, "packages.txt") as aside:
+            _unpack(_download(wanted, suite, aside / "apt"), aside / "root")
+            shutil.rmtree(aside / "apt")
+            for board in BOARDS.values():
+                _add_board(aside, board)
+            (aside / "packages.txt").write_text("\n".join(wanted) + "\n")
+    return Userland(folder, version)
+
+
+def peers() -> Path:
+    """Return a folder of arm64 wheels for Python 3.11 (PEER_WHEELS), to be put on the guest's PYTHONPATH."""
+    folder = cache() / f"arm64-peers-{_key(*PEER_WHEELS)}"
+    if not folder.exists():
+        tags = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
+        with folder_aside(folder, "wheels.txt") as aside:
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+            target = ["--python-version=3.11", "--implementation=cp", f"--target={aside / 'site'}"]
+            platforms = [f"--platform={tag}_aarch64" for tag in tags]
+            _run([*pip, *target, *platforms, *PEER_WHEELS], "pip could not install the arm64 peers")
+            (aside / "wheels.txt").write_text("\n".join(PEER_WHEELS) + "\n")
+    return folder / "site"
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join((LAYOUT, *parts)).encode()).hexdigest()[:12]
+
+
+def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
+    """Fetch arm64 packages and all they depend on with an apt state of our own; return the .deb files."""
+    if not KEYRING.exists():
+        raise UserError(
+            f"{KEYRING} is missing: the arm64 userland is unpacked from Debian packages, so this part "
+            "needs a Debian machine (or `apt-get install -y debian-archive-keyring`)."
+        )
+    for folder in ("lists/partial", "archives/partial"):
+        (state / folder).mkdir(parents=True)
+    (state / "status").touch()
+    (state / "sources.list").write_text("".join(_sources(suite)))
+    options = {
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "APT::Install-Recommends": "false",
+        "APT::Sandbox::User": "",  # the download user need not be able to enter our cache
+        "Acquire::Languages": "none",
+        "Debug::NoLocking": "true",
+        "Dir::Cache": str(state),
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "Dir::Etc::sourcelist": str(state / "sources.list"),
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State": str(state),
+        "Dir::State::status": str(state / "status"),
+    }
+    apt = [find("apt-get"), "-qq", *(f"-o{name}={value}" for name, value in options.items())]
+    # A mirror that is being synchronised may fail for one archive; what was had may still be enough.
+    subprocess.run([*apt, "update"], check=False)
+    _run([*apt, "-y", "--download-only", "install", *packages], "apt could not download the arm64 packages")
+    return sorted((state / "archives").glob("*.deb"))
+
+
+def _sources(suite: str) -> list[str]:
+    """Return apt source lines for the archives that this machine itself uses."""
+    command = [find("apt-get"), "indextargets", "--format", "$(REPO_URI)"]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [
+        f"deb [arch=arm64 signed-by={KEYRING}] {uri} {suite}{'-security' if 'security' in uri else ''} main\n"
+        for uri in sorted(set(listing.split()))
+    ]
+
+
+def _unpack(archives: list[Path], root: Path) -> None:
+    for name in ("bin", "lib", "sbin"):
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+    for archive in archives:
+        content = subprocess.run(
+            [find("dpkg-deb"), "--fsys-tarfile", str(archive)], capture_output=True, check=True
+        ).stdout
+        # dpkg-deb -x would replace the merged /usr links by folders
+        extract = ["tar", "--extract", "--keep-directory-symlink", "--no-same-owner", f"--directory={root}"]
+        subprocess.run(extract, input=content, check=True)
+
+
+def _add_board(folder: Path, board: Board) -> None:
+    """Make `folder/<cpu>`: links to everything in `folder/root`, and a /proc/cpuinfo of its own."""
+    own = folder / board.cpu
+    (own / "proc").mkdir(parents=True)
+    (own / "proc" / "cpuinfo").write_text(board.cpuinfo())
+    for entry in (folder / "root").iterdir():
+        (own / entry.name).symlink_to(f"../root/{entry.name}")
+
+
+def _run(command: list[str], failure: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{failure}: {done.stderr.strip()[-600:]}")
+
+
+@click.command()
+@click.option("--suite", type=click.Choice(sorted(PYTHON_OF_SUITE)), default="bookworm", show_default=True)
+@click.option("--with-peers", is_flag=True, help="Also fetch the arm64 wheels of the peers.")
+def main(suite: str, with_peers: bool) -> None:
+    """Build the arm64 userland, or find it in the cache, and print its folder."""
+    try:
+        click.echo(userland(suite).folder)
+        if with_peers:
+            click.echo(peers())
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
