@@ -13,7 +13,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("prepared", type=FOLDER)
-@click.option("-o", "--output", "work", type=FOLDER, required=True, help="Folder for weights and the run's state.")
+@click.option(
+    "-o", "--output", "work", type=FOLDER, required=True, help="Folder for weights and the run's state."
+)
 @click.option("--crop-steps", default=3000, show_default=True, help="Steps on random crops.")
 @click.option("--whole-steps", default=200, show_default=True, help="Steps on whole tiles, at the end.")
 @click.option("--batch", default=8, show_default=True, help="Tiles or crops a step.")
@@ -58,4 +60,6 @@ def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **se
         "validation_mse": round(validation_mse(run.model, prepared), 3),
         "schedule": asdict(schedule),
     }
-    click.echo(json.dumps(record) if as_json else "\n".join(f"{key:15s} {value}" for key, value in record.items()))
+    click.echo(
+        json.dumps(record) if as_json else "\n".join(f"{key:15s} {value}" for key, value in record.items())
+    )

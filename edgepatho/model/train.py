@@ -29,7 +29,7 @@ VALIDATION_TILES = 32
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a training run is made of; the learning rate falls as a cosine from `rate` to a hundredth of it."""
+    """What a training run is made of; the learning rate falls as a cosine from `rate` to 1 % of it."""
 
     crop_steps: int = 3000
     whole_steps: int = 200
@@ -93,7 +93,9 @@ def validation_mse(model: keras.Model, prepared: Path, tiles: int = VALIDATION_T
 
     images, labels = arrays(prepared, "validation")
     errors = [
-        np.mean((_forward(model, images[i : i + 4]) - labels[i : i + 4].astype(np.float32)) ** 2, axis=(1, 2, 3))
+        np.mean(
+            (_forward(model, images[i : i + 4]) - labels[i : i + 4].astype(np.float32)) ** 2, axis=(1, 2, 3)
+        )
         for i in range(0, min(tiles, len(images)), 4)
     ]
     return float(np.concatenate(errors).mean())

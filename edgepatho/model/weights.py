@@ -46,7 +46,9 @@ def load_shipped(size: int | None = 256) -> keras.Model:
     return load(SHIPPED, size)
 
 
-def save(model: keras.Model, path: Path, dtype: str = "float32", metadata: dict[str, str] | None = None) -> None:
+def save(
+    model: keras.Model, path: Path, dtype: str = "float32", metadata: dict[str, str] | None = None
+) -> None:
     """Write the model's variables to a .safetensors file, named `<layer>/<variable>`."""
     from safetensors.numpy import save as to_bytes
 
@@ -66,7 +68,11 @@ def sha256(model: keras.Model) -> str:
 
 def arrays_of(model: keras.Model) -> Arrays:
     """Return the model's variables as float32 arrays named `<layer>/<variable>`."""
-    return {f"{layer.name}/{_variable(v)}": np.asarray(v, np.float32) for layer in model.layers for v in layer.weights}
+    return {
+        f"{layer.name}/{_variable(v)}": np.asarray(v, np.float32)
+        for layer in model.layers
+        for v in layer.weights
+    }
 
 
 def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
@@ -76,7 +82,9 @@ def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
         arrays = _by_order(wanted, arrays, path)
     for name, variable in wanted.items():
         if name not in arrays:
-            raise InputError(f"{path} holds no {name}, which PathoNet needs with shape {tuple(variable.shape)}.")
+            raise InputError(
+                f"{path} holds no {name}, which PathoNet needs with shape {tuple(variable.shape)}."
+            )
         value = arrays[name]
         if tuple(value.shape) != tuple(variable.shape):
             raise InputError(
@@ -87,7 +95,9 @@ def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
             raise InputError(f"{path}: {name} holds NaN or infinite values.")
     extra = arrays.keys() - wanted.keys()
     if extra:
-        raise InputError(f"{path} holds {min(extra)}, which PathoNet does not have; it belongs to another network.")
+        raise InputError(
+            f"{path} holds {min(extra)}, which PathoNet does not have; it belongs to another network."
+        )
     for name, variable in wanted.items():
         variable.assign(arrays[name].astype(np.float32))
 
@@ -95,9 +105,13 @@ def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
 def read(path: Path) -> Arrays:
     """Return the arrays of a weights file, named `<layer>/<variable>` where the file names them."""
     if not path.is_file():
-        raise InputError(f"{path} is not a file; expected PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors).")
+        raise InputError(
+            f"{path} is not a file; expected PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors)."
+        )
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(f"{path} has {path.stat().st_size} bytes; PathoNet's weights never exceed {MAX_FILE_BYTES}.")
+        raise InputError(
+            f"{path} has {path.stat().st_size} bytes; PathoNet's weights never exceed {MAX_FILE_BYTES}."
+        )
     readers = {".keras": _keras, ".h5": _hdf5, ".hdf5": _hdf5, ".npz": _npz, ".safetensors": _safetensors}
     if path.suffix not in readers:
         raise InputError(f"{path} ends in {path.suffix or 'nothing'}; expected one of {', '.join(readers)}.")
@@ -105,7 +119,15 @@ def read(path: Path) -> Arrays:
         return readers[path.suffix](path)
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, RecursionError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        RecursionError,
+    ) as error:
         raise InputError(f"{path} is not a readable {path.suffix} weights file ({error}).") from None
 
 
@@ -165,8 +187,12 @@ def _hdf5(source: Path | io.BytesIO, names: dict[str, str] | None = None) -> Arr
     import h5py
 
     with h5py.File(source, "r") as file:
-        file.visititems_links(_refuse_soft_link)
-        root = file["model_weights"] if "model_weights" in file else file
+        link = file.visititems_links(lambda name, link: None if isinstance(link, h5py.HardLink) else name)
+        if link:
+            raise InputError(
+                f"{link} is a link that leads elsewhere; weights are read from plain HDF5 files only."
+            )
+        root = file.get("model_weights", file)
         if "layers" in root:
             return dict(_keras3(root["layers"], names or {}))
         order = [n.decode() if isinstance(n, bytes) else n for n in root.attrs.get("layer_names", [])]
@@ -180,7 +206,9 @@ def _hdf5(source: Path | io.BytesIO, names: dict[str, str] | None = None) -> Arr
 
 def _keras3(layers: Any, names: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
     for stored in sorted(layers, key=_natural):
-        values = [_dataset(layers[stored]["vars"], key) for key in sorted(layers[stored].get("vars", ()), key=int)]
+        values = [
+            _dataset(layers[stored]["vars"], key) for key in sorted(layers[stored].get("vars", ()), key=int)
+        ]
         layer = names.get(stored, stored)
         kinds = VARIABLES[2:] if len(values) == 4 else VARIABLES[:2]
         for kind, value in zip(kinds, values, strict=False):
@@ -192,15 +220,10 @@ def _datasets(group: Any, layer: str) -> Iterator[tuple[str, np.ndarray]]:
     for stored in order:
         kind = stored.rsplit("/", 1)[-1].split(":")[0]
         if kind not in VARIABLES:
-            raise InputError(f"{group.file.filename}: {stored} is not a variable that PathoNet's layers have.")
+            raise InputError(
+                f"{group.file.filename}: {stored} is not a variable that PathoNet's layers have."
+            )
         yield f"{layer}/{kind}", _dataset(group, stored)
-
-
-def _refuse_soft_link(name: str, link: Any) -> None:
-    import h5py
-
-    if not isinstance(link, h5py.HardLink):
-        raise InputError(f"{name} is a link that leads elsewhere; weights are read from plain HDF5 files only.")
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -214,9 +237,13 @@ def _dataset(group: Any, name: str) -> np.ndarray:
 
     data = group[name]
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
-        raise InputError(f"{group.file.filename}: {name} is not a plain dataset of this file; it is not followed.")
+        raise InputError(
+            f"{group.file.filename}: {name} is not a plain dataset of this file; it is not followed."
+        )
     if data.dtype.kind != "f" or data.size > MAX_VALUES:
-        raise InputError(f"{group.file.filename}: {name} is {data.dtype} of shape {data.shape}, not layer weights.")
+        raise InputError(
+            f"{group.file.filename}: {name} is {data.dtype} of shape {data.shape}, not layer weights."
+        )
     return np.asarray(data[()])
 
 

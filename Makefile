@@ -1,0 +1,44 @@
+# edgepatho: `make demo` shows it all, `make test` checks it all.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# Two sets of pins: Python 3.11 goes with tflite-runtime and numpy 1, later ones with numpy 2.
+PINS   := constraints/$(shell $(PYTHON) -c 'import sys; print("python3.11" if sys.version_info < (3, 12) else "python3.12")').txt
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+# Without a C compiler, PyPI's ziglang compiles the runtime.
+HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/host-zig.cmake)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
+        bench bench-arm quantizers hardness core-test clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
+
+install: $(VENV)/.installed  ## a virtual environment with both distributions and the tools
+
+$(VENV)/.host: pyproject.toml $(PINS)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q -U -c $(PINS) pip setuptools wheel
+	$(PIP) install -q -c $(PINS) --group dev -e '.[peers]'
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.host $(shell find runtime cmake -type f -not -path '*/build/*' 2>/dev/null)
+	CMAKE_TOOLCHAIN_FILE=$(HOST_TOOLCHAIN) $(PIP) install -q --no-build-isolation --no-deps --force-reinstall ./runtime
+	touch $@
+
+demo: install  ## the whole road once: tiles, compression, exports, benchmark, demo/report.html
+	$(BIN)/edgepatho demo demo
+
+test: install wheel-arm  ## the test suite
+	$(BIN)/python -m pytest
+
+lint: install  ## ruff and shellcheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install  ## mypy
+	$(BIN)/python -m mypy edgepatho exporters runtime/src benchmarks
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) build dist demo runtime/build *.egg-info
