@@ -1,0 +1,83 @@
+"""Where an arm64 program spends its estimated cycles.
+
+python -m benchmarks.arm.profile --cpu a72 [--whole] [--top N] -- PROGRAM ARGUMENTS...
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import click
+
+from benchmarks.arm.boards import BOARDS
+from benchmarks.arm.counts import Counts, count
+from benchmarks.arm.cycles import Estimate, estimate
+from benchmarks.arm.symbols import locate
+from benchmarks.arm.sysroot import userland
+from edgepatho.errors import UserError
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--cpu", type=click.Choice(list(BOARDS)), default="a72", show_default=True)
+@click.option(
+    "--whole", is_flag=True, help="Count all of the program, not only close(-1001) to close(-1002)."
+)
+@click.option("--threads", is_flag=True, help="Count exactly although the program has threads (slower).")
+@click.option("--caches", is_flag=True, help="Simulate the board's data caches too (much slower).")
+@click.option("--top", default=12, show_default=True, help="Functions to list.")
+@click.option("--code", default=0, help="Costliest blocks to list with their code.")
+@click.option("--python-path", multiple=True, type=click.Path(path_type=Path), help="Guest's PYTHONPATH.")
+@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
+def main(
+    cpu: str,
+    whole: bool,
+    threads: bool,
+    caches: bool,
+    top: int,
+    code: int,
+    python_path: tuple[Path, ...],
+    program: tuple[str, ...],
+) -> None:
+    """Estimate the cycles of an arm64 PROGRAM on one core; the program `python` is the lab's own."""
+    try:
+        system, board = userland(), BOARDS[cpu]
+        arguments = [str(system.python) if program[0] == "python" else program[0], *program[1:]]
+        counts = count(
+            system,
+            board,
+            arguments,
+            python_path=python_path,
+            region=not whole,
+            threads=threads,
+            caches=caches,
+        )
+        click.echo(counts.output, nl=False)
+        click.echo(f"instructions  {counts.instructions:15,d}")
+        if counts.l2_misses is not None:
+            click.echo(f"L1, L2 misses {counts.l1_misses:15,d} {counts.l2_misses:15,d}")
+        if board.mca_cpu is None:
+            return
+        result = estimate(counts, board.mca_cpu)
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"cycles        {result.cycles:15,d}  ({cpu}, one core, no stalls)")
+    _print_profile(result, counts, top, code)
+
+
+def _print_profile(result: Estimate, counts: Counts, top: int, code: int) -> None:
+    total = sum(cycles * run.count for cycles, run in result.runs) or 1
+    by_symbol: dict[tuple[str, str], float] = defaultdict(float)
+    for cycles, run in result.runs:
+        by_symbol[locate(run.address, counts.mappings)] += cycles * run.count
+    for (file, symbol), cycles in sorted(by_symbol.items(), key=lambda item: -item[1])[:top]:
+        click.echo(f"{cycles / total:7.2%}  {file}  {symbol}")
+    costliest = sorted(result.runs, key=lambda timed: -timed[0] * timed[1].count)
+    for cycles, run in costliest[:code]:
+        place = " ".join(locate(run.address, counts.mappings))
+        click.echo(f"\n{place}: {cycles * run.count / total:.2%}, {run.count} x {cycles:.2f} cycles")
+        click.echo("\n".join(f"    {line}" for line in run.assembly))
+
+
+if __name__ == "__main__":
+    main()
