@@ -1,0 +1,52 @@
+# shellcheck shell=sh
+# install.sh ID PLACE=SHA256...: make the release ID from received parts. PLACE is a path in the release,
+# or lib for a wheel, which is unpacked there. A folder in releases/ is there only after its files
+# matched the manifest, its self-test passed and all of it was on disk.
+
+place() {
+    case $1 in
+        lib) python3 -I -m zipfile -e "$2" "$aside/lib" ;;
+        *) mkdir -p "$(dirname "$aside/$1")" && { ln "$2" "$aside/$1" 2>/dev/null || cp "$2" "$aside/$1"; } ;;
+    esac
+}
+
+main() {
+    id=$1
+    shift
+    check_id "$id"
+    open_store
+    release=$EDGEPATHO_ROOT/releases/$id
+    if matches "$release" "$id" && trusted "$release"; then
+        echo present
+        return
+    fi
+    aside=$release.part
+    rm -rf "$aside"
+    for item in "$@"; do
+        part=$EDGEPATHO_ROOT/parts/${item##*=}
+        if [ "$(sha256sum "$part" 2>/dev/null | cut -d ' ' -f 1)" != "${item##*=}" ]; then
+            rm -f "$part" # so that the next deploy uploads it again
+            fail 10 "the part ${item%=*} of release $id is absent or damaged on this device"
+        fi
+        place "${item%=*}" "$part" || fail 11 "cannot write ${item%=*} of release $id"
+    done
+    matches "$aside" "$id" || fail 10 "the uploaded parts do not make up release $id"
+    trusted "$aside" || fail 16 "release $id carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
+    chmod 755 "$aside/bin/edgepatho-run"
+    # The launcher never writes byte code, so that a release stays as it was verified.
+    python3 -I -m compileall -q --invalidation-mode unchecked-hash "$aside/lib" >/dev/null ||
+        fail 11 "cannot compile the Python files of release $id"
+    healthy "$aside" || fail 13 "the self-test of release $id failed on this device; nothing was switched"
+
+    find "$aside" -exec sync {} + || fail 11 "cannot write release $id to disk"
+    if [ -e "$release" ]; then # damaged, or matches would have said so
+        rm -rf "$release.damaged.part"
+        mv -T "$release" "$release.damaged.part"
+    fi
+    sync "$EDGEPATHO_ROOT/releases"
+    mv -T "$aside" "$release"
+    sync "$EDGEPATHO_ROOT/releases"
+    rm -rf "$release.damaged.part"
+}
+
+main "$@"

@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# list.sh: one line for each release: id, KiB on disk, time of installation in seconds since 1970,
+# whole or damaged, its marks (current, previous) or -, release.json.
+
+main() {
+    current=$(release_at current)
+    previous=$(release_at previous)
+    for release in "$EDGEPATHO_ROOT"/releases/*; do
+        id=$(basename "$release")
+        case $id in *[!0-9a-f]*) continue ;; esac
+        state=damaged
+        if matches "$release" "$id"; then state=whole; fi
+        mark=-
+        if [ "$id" = "$previous" ]; then mark=previous; fi
+        if [ "$id" = "$current" ]; then mark=current; fi
+        kib=$(du -sk "$release" | cut -f 1)
+        echo "$id $kib $(stat -c %Y "$release") $state $mark $(cat "$release/release.json" 2>/dev/null || echo null)"
+    done
+}
+
+main "$@"

@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# probe.sh: print what deploy must know about a device, one name=value a line; changes nothing.
+# Everything a device may lack (sensors, vcgencmd, a device tree) is left out, not an error.
+
+fact() {
+    printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"
+}
+
+# readable FILE: its text without the NUL that ends device-tree strings.
+readable() {
+    if [ -r "$1" ]; then tr -d '\000' <"$1" 2>/dev/null || true; fi
+}
+
+# memory NAME: a line of /proc/meminfo in KiB.
+memory() {
+    awk -v name="$1:" '$1 == name { print $2 }' /proc/meminfo
+}
+
+# ancestor FOLDER: the folder itself or the nearest one above it that exists.
+ancestor() {
+    folder=$1
+    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    echo "$folder"
+}
+
+board() {
+    fact model "$(readable /proc/device-tree/model)"
+    # shellcheck disable=SC1091 # a file of the device
+    fact os "$(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")"
+    fact kernel "$(uname -r)"
+    fact kernel_machine "$(uname -m)"
+    fact glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d ' ' -f 2)"
+    fact cores "$(nproc)"
+    fact cpu_features "$(grep -m 1 -E '^(Features|flags)' /proc/cpuinfo | cut -d : -f 2)"
+    fact memory_kib "$(memory MemTotal)"
+    fact memory_available_kib "$(memory MemAvailable)"
+    fact temperature_millicelsius "$(readable /sys/class/thermal/thermal_zone0/temp)"
+    fact governor "$(readable /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor)"
+    fact throttled "$(vcgencmd get_throttled 2>/dev/null | cut -d = -f 2)"
+    fact clock "$(date +%s)"
+}
+
+# uname speaks for the kernel; a 32-bit system often runs a 64-bit one. Python knows its own width.
+python() {
+    command -v python3 >/dev/null || return 0
+    python3 -I -c 'import struct, sys; print("python=%d.%d.%d\npython_bits=%d\npython_name=%s" % (
+        *sys.version_info[:3], struct.calcsize("P") * 8, sys.implementation.name))' 2>/dev/null || true
+}
+
+store() {
+    home=$(ancestor "$EDGEPATHO_ROOT")
+    fact root "$EDGEPATHO_ROOT"
+    fact free_kib "$(df -Pk "$home" | awk 'NR == 2 { print $4 }')"
+    fact writable "$(if [ -w "$home" ]; then echo yes; else echo no; fi)"
+    for tool in flock sha256sum sync timeout find readlink; do
+        command -v "$tool" >/dev/null || fact missing "$tool"
+    done
+    fact current "$(release_at current)"
+    fact previous "$(release_at previous)"
+    for file in "$EDGEPATHO_ROOT"/releases/* "$EDGEPATHO_ROOT"/parts/*; do
+        case $file in
+            */'*' | *.part) ;;
+            "$EDGEPATHO_ROOT"/releases/*) fact release "${file##*/}" ;;
+            *) fact part "${file##*/}" ;;
+        esac
+    done
+}
+
+main() {
+    echo "edgepatho probe 1" # a login script may have printed before
+    board
+    python
+    store
+}
+
+main "$@"

@@ -1,0 +1,118 @@
+# shellcheck shell=sh
+# The release store of one user on one device. `edgepatho deploy` sends this file in front of each
+# of the others, and so can a person: cat store.sh list.sh | ssh pi sh -s --
+# Layout and promise: docs/release-layout.md. Needs GNU coreutils, findutils, flock and Python 3.11.
+#
+# Exit codes: 0 done, 10 the release is absent or damaged, 11 the device cannot store it, 12 an upload
+# arrived damaged, 13 the self-test failed (nothing switched), 14 the health check failed (switched
+# back), 15 another deploy holds the lock, 16 refused.
+
+set -eu
+umask 022
+export LC_ALL=C
+EDGEPATHO_ROOT=${EDGEPATHO_ROOT:-$HOME/.local/share/edgepatho}
+
+# fail CODE SENTENCE: end with one sentence.
+fail() {
+    echo "$2" >&2
+    exit "$1"
+}
+
+# open_store: make the folders and take the lock until the script ends.
+open_store() {
+    mkdir -p "$EDGEPATHO_ROOT/parts" "$EDGEPATHO_ROOT/releases" ||
+        fail 11 "cannot make folders in $EDGEPATHO_ROOT"
+    exec 9>"$EDGEPATHO_ROOT/lock"
+    flock -n 9 && return
+    echo "another deploy is at work on this device; waiting for up to a minute" >&2
+    flock -w 60 9 || fail 15 "another deploy is still at work on this device; try again when it is done"
+}
+
+# check_id ID: refuse what is not a release id, before it becomes a path.
+check_id() {
+    case $1 in
+        *[!0-9a-f]* | '') fail 16 "'$1' is not a release id (twelve hexadecimal digits)" ;;
+    esac
+}
+
+# release_at current|previous: print the id that the link names, or nothing.
+release_at() {
+    basename "$(readlink "$EDGEPATHO_ROOT/$1" || true)"
+}
+
+# point current|previous ID: move the link in one step that survives a power cut.
+point() {
+    ln -sfn "releases/$2" "$EDGEPATHO_ROOT/.$1.part"
+    sync "$EDGEPATHO_ROOT"
+    mv -T "$EDGEPATHO_ROOT/.$1.part" "$EDGEPATHO_ROOT/$1"
+    sync "$EDGEPATHO_ROOT"
+}
+
+# unpoint current|previous: remove the link.
+unpoint() {
+    rm -f "$EDGEPATHO_ROOT/$1"
+    sync "$EDGEPATHO_ROOT"
+}
+
+# discard FOLDER: remove a release. Renamed first: a removal that is cut short leaves no half release
+# under a release's name.
+discard() {
+    rm -rf "$1.part"
+    mv -T "$1" "$1.part"
+    sync "$EDGEPATHO_ROOT/releases"
+    rm -rf "$1.part"
+}
+
+# matches FOLDER ID: is it the release ID, file by file?
+matches() {
+    case $(sha256sum "$1/MANIFEST" 2>/dev/null) in
+        "$2"*) ;;
+        *) return 1 ;;
+    esac
+    (cd "$1" && sha256sum --status --strict --check MANIFEST 2>/dev/null)
+}
+
+# trusted FOLDER: a device with an allowed_signers file takes signed releases only.
+trusted() {
+    [ -e "$EDGEPATHO_ROOT/allowed_signers" ] || return 0
+    ssh-keygen -Y verify -f "$EDGEPATHO_ROOT/allowed_signers" -I edgepatho -n edgepatho \
+        -s "$1/MANIFEST.sig" <"$1/MANIFEST" >/dev/null 2>&1
+}
+
+# healthy FOLDER: does the runtime there compute what its bundle's golden output says?
+healthy() {
+    timeout 300 "$1/bin/edgepatho-run" selftest "$1/model.epb" </dev/null
+}
+
+# switch_to ID: make it the current release, or leave the device on the one it has.
+switch_to() {
+    release=$EDGEPATHO_ROOT/releases/$1
+    matches "$release" "$1" || fail 10 "release $1 is absent or damaged on this device"
+    trusted "$release" || fail 16 "release $1 carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
+    current=$(release_at current)
+    previous=$(release_at previous)
+    if [ "$current" = "$1" ]; then
+        echo unchanged
+        return
+    fi
+    # In either order an interruption leaves both links on whole releases. Going back, `current` moves
+    # first, so that an interrupted rollback can be repeated.
+    if [ -n "$current" ] && [ "$previous" != "$1" ]; then point previous "$current"; fi
+    point current "$1"
+    if [ -n "$current" ] && [ "$previous" = "$1" ]; then point previous "$current"; fi
+
+    if ! healthy "$EDGEPATHO_ROOT/current" >&2; then
+        if [ -n "$current" ]; then point current "$current"; else unpoint current; fi
+        if [ -n "$previous" ]; then point previous "$previous"; else unpoint previous; fi
+        fail 14 "the health check of release $1 failed; this device is on ${current:-no release} as before"
+    fi
+    link_command
+    echo "switched ${current:-none}"
+}
+
+# link_command: ~/.local/bin/edgepatho-run, unless something else has that name.
+link_command() {
+    name=$HOME/.local/bin/edgepatho-run
+    if [ -e "$name" ] || [ -L "$name" ]; then return; fi
+    if mkdir -p "$HOME/.local/bin"; then ln -s "$EDGEPATHO_ROOT/current/bin/edgepatho-run" "$name"; fi || true
+}

@@ -1,0 +1,72 @@
+"""`edgepatho deploy`"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("hosts", nargs=-1, metavar="HOST...")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--inventory", type=FILE, help="TOML file with more hosts: hosts = [...].")
+@click.option("--wheel", type=FILE, help="Runtime wheel, instead of the one that comes with this package.")
+@click.option("--no-images", is_flag=True, help="Leave out Pillow; PNG and PPM can be scored without it.")
+@click.option(
+    "--no-baseline", is_flag=True, help="Leave out the uncompressed network that bench compares with."
+)
+@click.option("--with-tflite", is_flag=True, help="Add the TFLite interpreter and its models, for bench.")
+@click.option(
+    "--sign",
+    "signing_key",
+    type=FILE,
+    help="Sign the release with this SSH key (a public one if an agent has it).",
+)
+@click.option("--dry-run", is_flag=True, help="Look at the devices and print every step, change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object, nothing else.")
+def command(
+    hosts: tuple[str, ...],
+    folder: Path,
+    inventory: Path | None,
+    wheel: Path | None,
+    no_images: bool,
+    no_baseline: bool,
+    with_tflite: bool,
+    signing_key: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Put the runtime and the bundle in FOLDER, written by `edgepatho compress`, on devices over SSH.
+
+    HOST is what you would give to ssh. Whenever a deploy is interrupted, the device is on a whole
+    release, old or new, and the next deploy succeeds.
+
+    \b
+    Examples:
+      edgepatho deploy pi@pi5.local compressed
+      edgepatho deploy --inventory lab.toml compressed --dry-run
+    """
+    from edgepatho.deploy import fleet
+    from edgepatho.deploy.job import Job, Result, run
+    from edgepatho.errors import UsageError
+
+    everyone = list(dict.fromkeys([*hosts, *(fleet.read_inventory(inventory) if inventory else [])]))
+    if not everyone:
+        raise UsageError("no host given; name one before the folder, or give --inventory FILE.")
+    job = Job(folder, wheel, not no_images, not no_baseline, with_tflite, signing_key)
+    interactive = len(everyone) == 1 and sys.stdin.isatty()
+    results: list[Result] = []
+    for result in fleet.run_all(
+        everyone, lambda host, tell: run(host, job, interactive=interactive, dry_run=dry_run, tell=tell)
+    ):
+        results.append(result)
+        if not as_json:
+            click.echo(result, err=bool(result.error))
+    if as_json:
+        click.echo(json.dumps({"hosts": [result.to_json() for result in results]}))
+    sys.exit(fleet.exit_code(results))

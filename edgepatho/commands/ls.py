@@ -1,0 +1,27 @@
+"""`edgepatho ls`"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+
+@click.command()
+@click.argument("host")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+def command(host: str, as_json: bool) -> None:
+    """List the releases on HOST, newest first, each verified file by file."""
+    from edgepatho.deploy.releases import list_releases
+    from edgepatho.deploy.ssh import Remote
+
+    with Remote(host, interactive=sys.stdin.isatty()) as remote:
+        releases = list_releases(remote)
+    if as_json:
+        click.echo(json.dumps({"host": host, "releases": [asdict(release) for release in releases]}))
+    elif releases:
+        click.echo("\n".join(map(str, releases)))
+    else:
+        click.echo(f"{host} holds no release; `edgepatho deploy {host} FOLDER` puts one there.")

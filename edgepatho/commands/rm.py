@@ -1,0 +1,21 @@
+"""`edgepatho rm`"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+
+@click.command()
+@click.argument("host")
+@click.argument("release")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+def command(host: str, release: str, as_json: bool) -> None:
+    """Remove RELEASE, an id that `edgepatho ls` shows, from HOST; never the current or the previous one."""
+    from edgepatho.deploy.ssh import Remote
+
+    with Remote(host, interactive=sys.stdin.isatty()) as remote:
+        remote.run("remove", release)
+    click.echo(json.dumps({"host": host, "removed": release}) if as_json else f"{host}  removed {release}")

@@ -1,0 +1,27 @@
+"""`edgepatho rollback`"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+
+@click.command()
+@click.argument("host")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+def command(host: str, as_json: bool) -> None:
+    """Switch HOST back to its previous release; a second rollback switches forward again.
+
+    The release is verified and health-checked first, like a new one.
+    """
+    from edgepatho.deploy.releases import rollback
+    from edgepatho.deploy.ssh import Remote
+
+    with Remote(host, interactive=sys.stdin.isatty()) as remote:
+        left, now = rollback(remote)
+    if as_json:
+        click.echo(json.dumps({"host": host, "release": now, "previous": left}))
+    else:
+        click.echo(f"{host}  {left} -> {now}")

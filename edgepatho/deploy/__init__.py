@@ -1,0 +1,1 @@
+"""Releases on devices over SSH; the layout and the promise are in docs/release-layout.md."""

@@ -1,0 +1,79 @@
+"""Several hosts at once: a live table while they work, a result for each, and one exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgepatho.deploy.job import Result
+from edgepatho.errors import InputError, UserError
+
+AT_ONCE = 8  # hosts; more would share the same uplink
+
+
+def read_inventory(path: Path) -> list[str]:
+    """Return the hosts of an inventory file, which is TOML with one key: hosts = ["pi@pi5.local", ...].
+
+    Users, ports, keys and jump hosts belong into ~/.ssh/config, where every other tool finds them too.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as TOML: {error}.") from error
+    hosts = content.pop("hosts", None)
+    if content:
+        raise InputError(f"{path} holds {min(content)!r}; an inventory holds hosts and nothing else.")
+    if not isinstance(hosts, list) or not hosts or not all(isinstance(host, str) for host in hosts):
+        raise InputError(f'{path} holds no list of hosts; write hosts = ["pi@pi5.local", "pi@pi4.local"].')
+    return hosts
+
+
+def run_all(hosts: list[str], work: Callable[[str, Callable[[str], None]], Result]) -> Iterator[Result]:
+    """Yield the result of `work(host, tell)` for each host as it is done; a failing one stops no other."""
+
+    def one(host: str) -> Result:
+        try:
+            return work(host, lambda step: tell(host, step))
+        except UserError as error:
+            return Result(host, error=str(error), exit_code=error.exit_code)
+        except Exception as error:  # a fault of ours with one host is no reason to leave the others alone
+            return Result(host, error=f"{host}: unexpected {error!r}", exit_code=1)
+
+    with _live_table(hosts) as tell, ThreadPoolExecutor(min(AT_ONCE, len(hosts))) as pool:
+        yield from pool.map(one, hosts)
+
+
+def exit_code(results: list[Result]) -> int:
+    """Return 0 if all hosts are done, else the code of those that failed; the highest if they differ."""
+    return max(result.exit_code for result in results)
+
+
+@contextmanager
+def _live_table(hosts: list[str]) -> Iterator[Callable[[str, str], None]]:
+    if not sys.stderr.isatty() or "NO_COLOR" in os.environ:
+        yield lambda host, step: None
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    last = dict.fromkeys(hosts, "waiting")
+
+    def table() -> Table:
+        grid = Table("host", "last step")
+        for host, step in last.items():
+            grid.add_row(host, step)
+        return grid
+
+    with Live(table(), console=Console(stderr=True), transient=True) as live:
+
+        def tell(host: str, step: str) -> None:
+            last[host] = step
+            live.update(table())
+
+        yield tell

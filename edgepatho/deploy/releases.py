@@ -1,0 +1,63 @@
+"""The releases that a device holds."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from edgepatho.deploy.ssh import Remote, ScriptFailed
+from edgepatho.deploy.steps import explained
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One release on a device; `mark` is current, previous or -, `state` whole or damaged."""
+
+    id: str
+    size_bytes: int
+    installed_at: int
+    state: str
+    mark: str
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(self.installed_at))
+        parts = ", ".join(self.parts)
+        return (
+            f"{self.id}  {self.mark:8s}  {self.state:7s}  {self.size_bytes / 1e6:6.1f} MB  {day} UTC  {parts}"
+        )
+
+
+def list_releases(remote: Remote) -> list[Installed]:
+    """Return the releases on the device, newest first; each was verified there just now."""
+    found = []
+    for line in remote.run("list").splitlines():
+        fields = line.split(" ", 5)
+        if len(fields) != 6 or not fields[1].isdecimal():
+            continue  # a login script's greeting
+        identity, kib, installed_at, state, mark, text = fields
+        found.append(Installed(identity, int(kib) * 1024, int(installed_at), state, mark, _names(text)))
+    return sorted(found, key=lambda release: release.installed_at, reverse=True)
+
+
+def rollback(remote: Remote) -> tuple[str, str]:
+    """Switch to the previous release; return the ids left and reached.
+
+    Raises RolledBack if the previous release fails its health check; the device then stays where it was.
+    """
+    try:
+        words = remote.run("rollback").split()
+    except ScriptFailed as error:
+        raise explained(error) from error
+    return words[words.index("switched") + 1], words[words.index("now") + 1]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names of the parts in a release.json; the device may send anything."""
+    try:
+        return tuple(
+            str(part["name"]) for part in json.loads(text)["parts"] if part["name"] != "edgepatho-run"
+        )
+    except (ValueError, TypeError, KeyError):
+        return ()

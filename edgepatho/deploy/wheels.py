@@ -1,0 +1,107 @@
+"""Wheels for a device: the runtime's from this package, the others downloaded here by pip."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata, resources
+from pathlib import Path
+
+from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from edgepatho.deploy.probe import Device
+from edgepatho.errors import InputError
+
+OLDEST_MANYLINUX = 17  # manylinux_2_17, also called manylinux2014
+# All that ai_edge_litert.interpreter imports; one numpy for Python 3.11 to 3.13.
+TFLITE = ("ai-edge-litert==2.3.0", "numpy==2.2.6")
+
+
+def runtime_wheel(device: Device, given: Path | None = None) -> Path:
+    """Return the runtime's wheel that fits the device: `given`, else the one that comes with this package.
+
+    Raises InputError if `given` does not fit or no wheel that fits has been built.
+    """
+    if given is not None:
+        if not fits(given.name, device):
+            raise InputError(
+                f"{given} does not fit the device (Python {device.facts.get('python')} on {device.machine}); "
+                "give --wheel an edgepatho_runtime wheel for it."
+            )
+        return given
+    folder = Path(str(resources.files("edgepatho.wheels")))
+    found = [wheel for wheel in sorted(folder.glob("*.whl")) if fits(wheel.name, device)]
+    if not found:
+        raise InputError(
+            f"this installation of edgepatho carries no runtime for {device.machine or 'the device'}: run "
+            "`make wheel-arm` in its source folder, or give --wheel FILE."
+        )
+    return found[-1]
+
+
+def image_wheels(device: Device) -> list[Path]:
+    """Return Pillow's wheel in the version installed here, so that both sides decode alike."""
+    return [
+        _fetched(
+            f"pillow=={metadata.version('pillow')}", device, "give --no-images: PNG and PPM need no Pillow"
+        )
+    ]
+
+
+def tflite_wheels(device: Device) -> list[Path]:
+    """Return the wheels of the TFLite interpreter and of what it imports."""
+    return [_fetched(pin, device, "leave out --with-tflite") for pin in TFLITE]
+
+
+def fits(name: str, device: Device) -> bool:
+    """Return whether a wheel of this file name installs on the device."""
+    try:
+        return not parse_wheel_filename(name)[3].isdisjoint(_tags(device))
+    except InvalidWheelFilename:
+        return False
+
+
+def _tags(device: Device) -> Iterable[Tag]:
+    version = device.python[:2]
+    name = "cp{}{}".format(*version)
+    platforms = [*_manylinux(device), f"linux_{device.machine}"]
+    yield from cpython_tags(version, [name], platforms)
+    yield from compatible_tags(version, name, platforms)
+
+
+def _manylinux(device: Device) -> list[str]:
+    newest = device.glibc[1] if device.glibc[:1] == (2,) else OLDEST_MANYLINUX
+    names = [f"manylinux_2_{minor}_{device.machine}" for minor in range(newest, OLDEST_MANYLINUX - 1, -1)]
+    return [*names, f"manylinux2014_{device.machine}"]
+
+
+def _fetched(pin: str, device: Device, way_out: str) -> Path:
+    """Return the cached wheel of `pin` for the device; pip downloads it the first time."""
+    cache = Path(os.environ.get("EDGEPATHO_CACHE", Path.home() / ".cache" / "edgepatho")) / "wheels"
+    name, version = pin.split("==")
+    for wheel in cache.glob(f"{name.replace('-', '_')}-{version}-*.whl"):
+        if fits(wheel.name, device):
+            return wheel
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as aside:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += [f"--platform={platform}" for platform in _manylinux(device)]
+        command += [
+            "--python-version={}.{}".format(*device.python[:2]),
+            "--implementation=cp",
+            f"--dest={aside}",
+            pin,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        wheels = list(Path(aside).glob("*.whl"))
+        if done.returncode or not wheels:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise InputError(
+                f"pip could not download {pin} for {device.machine}, Python {device.facts.get('python')} "
+                f"({reason}); connect this computer to a package index once, or {way_out}."
+            )
+        return wheels[0].replace(cache / wheels[0].name)
