@@ -1,0 +1,134 @@
+# cython: language_level=3
+"""The wall between Python buffers and the image and cell code in C. Sizes are checked here, nothing else is done.
+
+Plain buffers instead of typed memoryviews: every buffer is bytes or packed values whose length says all,
+and the extension stays a third of the size.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport uint8_t
+
+
+cdef extern from "edgepatho/image.h" nogil:
+    const size_t EP_IMAGE_MAX_SIDE
+    bint ep_png_unfilter(uint8_t *rows, size_t height, size_t row_bytes, size_t pixel_bytes)
+    bint ep_rgb_from_indices(const uint8_t *rows, size_t height, size_t width, unsigned depth, const uint8_t *table,
+                             size_t colours, uint8_t *rgb)
+    void ep_rgb_from_pixels(const uint8_t *rows, size_t height, size_t width, size_t channels, uint8_t *rgb)
+    size_t ep_resize_scratch_bytes(size_t height, size_t width, size_t out_height, size_t out_width)
+    void ep_resize_rgb(const uint8_t *rgb, size_t height, size_t width, size_t out_height, size_t out_width,
+                       void *scratch, uint8_t *out)
+
+cdef extern from "edgepatho/cells.h" nogil:
+    const size_t EP_CELLS_MAX_SIDE
+    ctypedef struct ep_cell:
+        double x
+        double y
+    size_t ep_cells_scratch_bytes(size_t height, size_t width)
+    size_t ep_cells_capacity(size_t height, size_t width, size_t min_distance)
+    size_t ep_find_cells(const float *heat, size_t height, size_t width, size_t stride, float threshold,
+                         size_t min_distance, void *scratch, ep_cell *cells)
+
+
+cdef class _Bytes:
+    """A contiguous buffer of exactly the length that its user expects."""
+
+    cdef Py_buffer view
+
+    def __cinit__(self, source, str name, size_t expected, bint writable=False):
+        PyObject_GetBuffer(source, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+        if <size_t>self.view.len != expected:
+            raise ValueError(f"{name} holds {self.view.len} bytes, expected {expected}")
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)  # does nothing to a view that was never filled
+
+
+cdef int _check_sides(size_t height, size_t width, size_t largest) except -1:
+    if not (0 < height <= largest and 0 < width <= largest):
+        raise ValueError(f"{height} x {width} pixels; each side must be 1 to {largest}")
+    return 0
+
+
+def png_unfilter(rows, size_t height, size_t row_bytes, size_t pixel_bytes):
+    """Undo the filters of PNG scanlines ``rows`` uint8 [height][1 + row_bytes] in place.
+
+    Return False at a filter type that does not exist.
+    """
+    _check_sides(height, 1, EP_IMAGE_MAX_SIDE)
+    if not 0 < pixel_bytes <= row_bytes <= 4 * EP_IMAGE_MAX_SIDE:
+        raise ValueError(f"rows of {row_bytes} bytes with pixels of {pixel_bytes}")
+    cdef _Bytes scanlines = _Bytes(rows, "rows", height * (1 + row_bytes), True)
+    cdef bint known
+    with nogil:
+        known = ep_png_unfilter(<uint8_t *>scanlines.view.buf, height, row_bytes, pixel_bytes)
+    return known
+
+
+def rgb_from_indices(rows, size_t height, size_t width, unsigned depth, table):
+    """Return RGB uint8 [height][width][3] looked up in ``table`` uint8 [colours][3], or None at a pixel beyond it.
+
+    ``rows`` are unfiltered PNG scanlines of ``depth`` 1, 2, 4 or 8 bits a pixel.
+    """
+    _check_sides(height, width, EP_IMAGE_MAX_SIDE)
+    if depth not in (1, 2, 4, 8):
+        raise ValueError(f"{depth} bits a pixel; expected 1, 2, 4 or 8")
+    cdef _Bytes scanlines = _Bytes(rows, "rows", height * (1 + (width * depth + 7) // 8))
+    cdef size_t colours = len(table) // 3
+    cdef _Bytes colour_table = _Bytes(table, "table", 3 * colours)
+    rgb = bytearray(3 * height * width)
+    cdef _Bytes out = _Bytes(rgb, "rgb", 3 * height * width, True)
+    cdef bint inside
+    with nogil:
+        inside = ep_rgb_from_indices(<const uint8_t *>scanlines.view.buf, height, width, depth,
+                                     <const uint8_t *>colour_table.view.buf, colours, <uint8_t *>out.view.buf)
+    return rgb if inside else None
+
+
+def rgb_from_pixels(rows, size_t height, size_t width, size_t channels):
+    """Return RGB uint8 [height][width][3] of unfiltered PNG scanlines of 2 (grey, alpha), 3 or 4 channels."""
+    _check_sides(height, width, EP_IMAGE_MAX_SIDE)
+    if channels not in (2, 3, 4):
+        raise ValueError(f"{channels} channels; expected 2, 3 or 4")
+    cdef _Bytes scanlines = _Bytes(rows, "rows", height * (1 + width * channels))
+    rgb = bytearray(3 * height * width)
+    cdef _Bytes out = _Bytes(rgb, "rgb", 3 * height * width, True)
+    with nogil:
+        ep_rgb_from_pixels(<const uint8_t *>scanlines.view.buf, height, width, channels, <uint8_t *>out.view.buf)
+    return rgb
+
+
+def resize(rgb, size_t height, size_t width, size_t out_height, size_t out_width):
+    """Return ``rgb`` uint8 [height][width][3] as uint8 [out_height][out_width][3], as Pillow's BILINEAR does."""
+    _check_sides(height, width, EP_IMAGE_MAX_SIDE)
+    _check_sides(out_height, out_width, EP_IMAGE_MAX_SIDE)
+    cdef _Bytes source = _Bytes(rgb, "rgb", 3 * height * width)
+    cdef size_t scratch_bytes = ep_resize_scratch_bytes(height, width, out_height, out_width)
+    cdef _Bytes scratch = _Bytes(bytearray(scratch_bytes), "scratch", scratch_bytes, True)
+    resized = bytearray(3 * out_height * out_width)
+    cdef _Bytes out = _Bytes(resized, "resized", 3 * out_height * out_width, True)
+    with nogil:
+        ep_resize_rgb(<const uint8_t *>source.view.buf, height, width, out_height, out_width,
+                      scratch.view.buf, <uint8_t *>out.view.buf)
+    return resized
+
+
+def find_cells(heat, size_t height, size_t width, size_t channels, size_t channel, float threshold,
+               size_t min_distance):
+    """Return the cells of one channel of ``heat`` float32 [height][width][channels] as a list of (x, y) centres."""
+    _check_sides(height, width, EP_CELLS_MAX_SIDE)
+    if not 0 <= channel < channels <= 256:
+        raise ValueError(f"channel {channel} of {channels}")
+    if not 1 <= min_distance <= EP_CELLS_MAX_SIDE:
+        raise ValueError(f"a minimum distance of {min_distance} pixels; expected 1 to {EP_CELLS_MAX_SIDE}")
+    cdef _Bytes values = _Bytes(heat, "heat", height * width * channels * sizeof(float))
+    cdef size_t scratch_bytes = ep_cells_scratch_bytes(height, width)
+    cdef _Bytes scratch = _Bytes(bytearray(scratch_bytes), "scratch", scratch_bytes, True)
+    cdef size_t cells_bytes = ep_cells_capacity(height, width, min_distance) * sizeof(ep_cell)
+    cdef _Bytes found = _Bytes(bytearray(cells_bytes), "cells", cells_bytes, True)
+    cdef ep_cell *cells = <ep_cell *>found.view.buf
+    cdef size_t count
+    with nogil:
+        count = ep_find_cells(<const float *>values.view.buf + channel, height, width, channels, threshold,
+                              min_distance, scratch.view.buf, cells)
+    return [(cells[at].x, cells[at].y) for at in range(count)]
