@@ -1,0 +1,154 @@
+"""One engine, one process: load a network, run it, say how long it took and how much memory it needed.
+
+    python engine.py ENGINE MODEL IMAGE THREADS PRECISION WARMUPS RUNS OUTPUT
+
+Runs by path, on the host and in the emulated arm64 Python, and imports nothing but the engine and what
+that engine needs, so that its memory is its own. IMAGE is raw uint8 RGB, square; OUTPUT receives the heat
+maps of the last run as raw float32 [height, width, 3]. Timed is one inference alone: a peer's input is
+converted beforehand to what it takes, edgepatho's conversion from uint8 is part of its run. The timed runs
+stand between close(-1001) and close(-1002), which is where the ARM lab counts instructions.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from time import perf_counter
+
+TYPE_CHECKING = False  # as in `typing`, whose import would count as the engine's memory
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Loaded = tuple[Callable[[], Any], Callable[[], bytes]]
+    """One inference, and the heat maps it left as float32 bytes."""
+
+PACKAGES = {
+    "edgepatho": "edgepatho-runtime",
+    "edgepatho-baseline": "edgepatho-runtime",
+    "tflite-runtime": "tflite-runtime",
+    "litert": "ai-edge-litert",
+    "litert-rewritten": "ai-edge-litert",
+    "ncnn": "ncnn",
+}
+
+
+def load(package: str, model: str, image: bytes, side: int, threads: int, precision: str) -> Loaded:
+    """Load `model` with the engine that `package` brings, and set its input."""
+    if package == "edgepatho-runtime":
+        return _edgepatho(model, image, side, threads, precision)
+    if package == "ncnn":
+        return _ncnn(model, image, side, threads, precision)
+    if package == "tflite-runtime":
+        from tflite_runtime.interpreter import Interpreter
+    else:
+        from ai_edge_litert.interpreter import Interpreter
+    return _tflite(Interpreter(model_path=model, num_threads=threads), image, side)
+
+
+def _edgepatho(model: str, image: bytes, side: int, threads: int, precision: str) -> Loaded:
+    from edgepatho_runtime import bundle
+    from edgepatho_runtime.network import Network
+
+    network = Network(bundle.read(model), side, side, threads=threads, precision=precision)
+    pixels = memoryview(image).cast("B", (side, side, 3))
+    heat_maps = memoryview(bytearray(side * side * 3 * 4)).cast("f", (side, side, 3))
+    return lambda: network.run(pixels, heat_maps), heat_maps.tobytes
+
+
+def _tflite(interpreter: Any, image: bytes, side: int) -> Loaded:
+    import numpy as np
+
+    interpreter.allocate_tensors()
+    (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    values = np.frombuffer(image, np.uint8).reshape(1, side, side, 3) / np.float32(255)
+    if source["dtype"] == np.int8:
+        scale, zero = source["quantization"]
+        values = np.clip(np.round(values / scale) + zero, -128, 127)
+    interpreter.set_tensor(source["index"], values.astype(source["dtype"]))
+
+    def heat_maps() -> bytes:
+        output = interpreter.get_tensor(result["index"]).astype(np.float32)
+        if result["dtype"] == np.int8:
+            scale, zero = result["quantization"]
+            output = (output - zero) * np.float32(scale)
+        return output.tobytes()
+
+    return interpreter.invoke, heat_maps
+
+
+def _ncnn(model: str, image: bytes, side: int, threads: int, precision: str) -> Loaded:
+    import ncnn
+    import numpy as np
+
+    network = ncnn.Net()
+    network.opt.num_threads = threads
+    network.opt.use_vulkan_compute = network.opt.use_bf16_storage = False
+    half = precision == "fp16"
+    network.opt.use_fp16_packed = network.opt.use_fp16_storage = network.opt.use_fp16_arithmetic = half
+    if network.load_param(model) or network.load_model(model.removesuffix("param") + "bin"):
+        raise SystemExit(f"ncnn cannot load {model}.")
+    planes = np.frombuffer(image, np.uint8).reshape(side, side, 3).transpose(2, 0, 1) / np.float32(255)
+    source = ncnn.Mat(np.ascontiguousarray(planes)).clone()  # a Mat alone only points at the array
+    results = [source]
+
+    def infer() -> None:
+        extractor = network.create_extractor()
+        extractor.input(network.input_names()[0], source)
+        _, results[0] = extractor.extract(network.output_names()[0])
+
+    return infer, lambda: np.array(results[0]).transpose(1, 2, 0).astype(np.float32).tobytes()
+
+
+def peak_rss_bytes() -> int:
+    """Return the largest memory that this process ever held (VmHWM; Linux only)."""
+    with open("/proc/self/status") as status:  # noqa: PTH123 - pathlib would count as the engine's memory
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def mark(descriptor: int) -> None:
+    """Tell the counting plugin where the measured region starts (-1001) or ends (-1002)."""
+    with suppress(OSError):  # no such file is open
+        os.close(descriptor)
+
+
+def main() -> None:
+    engine, model, image_path, threads, precision, warmups, runs, output = sys.argv[1:]
+    with open(image_path, "rb") as file:  # noqa: PTH123
+        image = file.read()
+    side = round((len(image) / 3) ** 0.5)
+    started = perf_counter()
+    infer, heat_maps = load(PACKAGES[engine], model, image, side, int(threads), precision)
+    loaded = perf_counter()
+    infer()
+    first = perf_counter()
+    for _ in range(int(warmups) - 1):
+        infer()
+    times = []
+    mark(-1001)
+    for _ in range(int(runs)):
+        before = perf_counter()
+        infer()
+        times.append((perf_counter() - before) * 1e3)
+    mark(-1002)
+    peak = peak_rss_bytes()
+
+    # What only the report needs is imported where it no longer counts.
+    import json
+    from importlib.metadata import version
+
+    with open(output, "wb") as file:  # noqa: PTH123
+        file.write(heat_maps())
+    record = {
+        "version": version(PACKAGES[engine]),
+        "load_ms": (loaded - started) * 1e3,
+        "first_ms": (first - loaded) * 1e3,
+        "runs_ms": times,
+        "peak_rss_bytes": peak,
+    }
+    print(json.dumps(record))
+
+
+if __name__ == "__main__":
+    main()
