@@ -1,0 +1,41 @@
+"""Magnitude pruning: the smallest weights become exactly zero and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.errors import UsageError
+
+Kernels = Mapping[str, NDArray[np.float32]]
+Masks = dict[str, NDArray[np.bool_]]
+
+SCOPES = ("layer", "global")
+
+
+def masks(kernels: Kernels, percent: float, scope: str = "layer") -> Masks:
+    """Return for every kernel where weights are pruned: `percent` of each kernel, or of all together.
+
+    The share is rounded down to whole weights; among equal magnitudes the earlier go first.
+    Raises UsageError for a share outside 0 to 99.
+    """
+    if not 0 <= percent <= 99:
+        raise UsageError(
+            f"--prune {percent:g} is outside 0 to 99: pruning everything leaves no network; give 99 or less."
+        )
+    if scope == "layer":
+        return {name: _smallest(kernel, percent) for name, kernel in kernels.items()}
+    everything = np.concatenate([kernel.ravel() for kernel in kernels.values()])
+    mask = _smallest(everything, percent)
+    ends = np.cumsum([kernel.size for kernel in kernels.values()])
+    parts = np.split(mask, ends[:-1])
+    return {name: part.reshape(kernels[name].shape) for name, part in zip(kernels, parts, strict=True)}
+
+
+def _smallest(weights: NDArray[np.float32], percent: float) -> NDArray[np.bool_]:
+    number = int(weights.size * percent / 100)
+    mask = np.zeros(weights.size, bool)
+    mask[np.argsort(np.abs(weights), axis=None, kind="stable")[:number]] = True
+    return mask.reshape(weights.shape)

@@ -1,0 +1,157 @@
+"""Which quantizer, with which settings, and its application to a whole network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgepatho.errors import InputError, UsageError
+from edgepatho.quantize import cws, ecsq, prune, pws, quantized, uq
+from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
+from edgepatho.quantize.shared import Float32, SharedModel
+
+if TYPE_CHECKING:
+    from edgepatho.model.graph import Graph
+
+METHODS = ("cws", "pws", "uq", "ecsq")
+CODEBOOKS = ("shared", "per-layer")
+SCALES = ("none", "layer", "channel")
+DEFAULT_K = 256
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """The settings of weight sharing; `layers` overrides k for single layers, None skips a layer."""
+
+    method: str = "cws"
+    k: int = DEFAULT_K
+    bits: float | None = None
+    prune: float = 0
+    prune_scope: str = "layer"
+    codebook: str = "shared"
+    scale: str = "none"
+    solver: str = "exact"
+    seed: int = 0
+    layers: Mapping[str, int | None] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise UsageError for settings that do not belong together or are out of range."""
+        for k in (self.k, *(k for k in self.layers.values() if k is not None)):
+            if not 2 <= k <= MOST_LEVELS:
+                raise UsageError(f"k = {k} is outside 2 to {MOST_LEVELS}, what an index can tell apart.")
+        if self.bits is not None and self.method != "ecsq":
+            raise UsageError(
+                f"--bits is a target for ecsq alone; {self.method} has no entropy term: give it -k instead."
+            )
+        if self.bits is not None and not 0 < self.bits <= 16:
+            raise UsageError(f"--bits {self.bits:g} is outside 0 to 16 bits per weight.")
+        if self.solver != "exact" and self.method != "cws":
+            raise UsageError(f"--solver {self.solver} belongs to cws; {self.method} has one solver.")
+
+
+def share(graph: Graph, settings: Quantizer) -> SharedModel:
+    """Return `graph` with the kernels of its convolution and dense layers shared as `settings` say.
+
+    Deterministic given `settings.seed`. Raises UsageError for settings that cannot be met and InputError
+    for NaN or infinite weights, naming the layer.
+    """
+    settings.check()
+    layers = _layers(graph, settings)
+    kernels = {layer: graph.kernels[layer] for layer in layers}
+    for layer, kernel in kernels.items():
+        if not np.isfinite(kernel).all():
+            raise InputError(f"layer {layer} holds NaN or infinite weights; all must be finite numbers.")
+    masks = prune.masks(kernels, settings.prune, settings.prune_scope)
+    kernels = {layer: np.where(masks[layer], np.float32(0), kernel) for layer, kernel in kernels.items()}
+    scales = {layer: _scale(kernel, settings.scale) for layer, kernel in kernels.items()}
+    codebook_of = {layer: _codebook_name(layer, settings) for layer in layers}
+    codebooks: dict[str, Float32] = {}
+    indices = {}
+    for name in dict.fromkeys(codebook_of.values()):
+        members = [layer for layer in layers if codebook_of[layer] == name]
+        weights = np.concatenate([(kernels[layer] / scales[layer]).ravel() for layer in members])
+        found = quantize(weights, replace(settings, k=settings.layers.get(members[0]) or settings.k))
+        codebooks[name] = found.codebook
+        ends = np.cumsum([kernels[layer].size for layer in members])
+        for layer, index in zip(members, np.split(found.index, ends[:-1]), strict=True):
+            indices[layer] = index.reshape(kernels[layer].shape)
+    skipped = {layer: kernel for layer, kernel in graph.kernels.items() if layer not in kernels}
+    return SharedModel(
+        replace(graph, kernels=skipped),
+        codebooks,
+        {layer: indices[layer] for layer in layers},
+        codebook_of,
+        scales,
+    )
+
+
+def quantize(weights: Float32, settings: Quantizer) -> Quantized:
+    """Return `weights` [n] quantized by one codebook as `settings` say; pruned (zero) weights stay zero."""
+    pruned = settings.prune > 0
+    match settings.method:
+        case "cws":
+            return cws.quantize(weights, settings.k, keep_zero=pruned, solver=settings.solver)
+        case "pws":
+            return pws.quantize(weights, settings.k, keep_zero=pruned, seed=settings.seed)
+        case "uq":
+            return uq.quantize(weights, settings.k)
+        case "ecsq":
+            return ecsq.quantize(weights, settings.k, bits=settings.bits, keep_zero=pruned)
+    raise UsageError(f"{settings.method} is no quantizer; choose one of {', '.join(METHODS)}.")
+
+
+def distortion(graph: Graph, shared: SharedModel) -> float:
+    """Return the mean squared error of the shared layers' weights divided by their variance."""
+    before = np.concatenate([graph.kernels[layer].ravel() for layer in shared.indices])
+    after = np.concatenate([shared.kernel(layer).ravel() for layer in shared.indices])
+    return quantized.distortion(before, after)
+
+
+def notes(graph: Graph, shared: SharedModel, settings: Quantizer) -> list[str]:
+    """Return one sentence for everything about the result that its settings do not tell."""
+    found = []
+    for layer in shared.graph.kernels:
+        found.append(f"{layer} was skipped: its weights are untouched.")
+    for layer in shared.indices:
+        if not graph.kernels[layer].any():
+            found.append(f"{layer} holds only zeros: it is stored as one level, 0.")
+    for name, codebook in shared.codebooks.items():
+        members = [layer for layer in shared.indices if shared.codebook_of[layer] == name]
+        distinct = np.unique(np.concatenate([graph.kernels[layer].ravel() for layer in members])).size
+        k = settings.layers.get(members[0]) or settings.k
+        if settings.scale == "none" and distinct < k:
+            found.append(
+                f"{name} has {codebook.size} levels, not k = {k}: its {len(members)} layer(s) hold only "
+                f"{distinct} distinct weights."
+            )
+    return found
+
+
+def _layers(graph: Graph, settings: Quantizer) -> list[str]:
+    """The layers to share, in the order of the graph."""
+    ordered = [node["name"] for node in graph.nodes if node["name"] in graph.kernels]
+    unknown = [layer for layer in settings.layers if layer not in graph.kernels]
+    if unknown:
+        raise UsageError(f"there is no layer {unknown[0]} with weights; layers are {', '.join(ordered)}.")
+    layers = [layer for layer in ordered if settings.layers.get(layer, settings.k) is not None]
+    if not layers:
+        raise UsageError("there are no weights to share: every layer is skipped.")
+    return layers
+
+
+def _codebook_name(layer: str, settings: Quantizer) -> str:
+    """A layer with its own k has its own codebook."""
+    own = settings.codebook == "per-layer" or layer in settings.layers
+    return f"codebook.{layer}" if own else "codebook"
+
+
+def _scale(kernel: Float32, kind: str) -> Float32:
+    """Root mean square of the kernel or of each output channel; 1 where that is zero."""
+    if kind == "none":
+        return np.array(1, np.float32)
+    axes = tuple(range(kernel.ndim - 1)) if kind == "channel" else None
+    rms = np.sqrt(np.mean(kernel.astype(np.float64) ** 2, axis=axes))
+    return np.where(rms > 0, rms, 1).astype(np.float32)
