@@ -1,0 +1,55 @@
+"""The order in which a bundle stores a kernel: eight output channels at a time (docs/bundle-format.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LANES = 8
+NIBBLE_LEVELS = 16  # codebooks up to this size take half a byte per index
+BYTE_LEVELS = 256
+MOST_LEVELS = 65_536
+
+
+def blocked(kernel: np.ndarray) -> np.ndarray:
+    """[kh, kw, in, out] -> [ceil(out / 8), in, kh * kw, 8], missing output channels filled with 0."""
+    height, width, channels_in, channels_out = kernel.shape
+    blocks = -(-channels_out // LANES)
+    padded = np.zeros((height * width, channels_in, blocks * LANES), kernel.dtype)
+    padded[..., :channels_out] = kernel.reshape(height * width, channels_in, channels_out)
+    split = padded.reshape(height * width, channels_in, blocks, LANES)
+    return np.ascontiguousarray(split.transpose(2, 1, 0, 3))
+
+
+def unblocked(blocks: np.ndarray, size: tuple[int, int], channels_out: int) -> np.ndarray:
+    """The inverse of `blocked`, for kernels of `size` (height, width)."""
+    count, channels_in, taps, lanes = blocks.shape
+    joined = blocks.transpose(2, 1, 0, 3).reshape(taps, channels_in, count * lanes)
+    return np.ascontiguousarray(joined[..., :channels_out].reshape(*size, channels_in, channels_out))
+
+
+def packed(indices: np.ndarray, levels: int) -> np.ndarray:
+    """Blocked indices [..., 8] in the width that a codebook of `levels` takes; nibbles give [..., 4]."""
+    if levels > BYTE_LEVELS:
+        return indices.astype(np.uint16)
+    narrow = indices.astype(np.uint8)
+    if levels > NIBBLE_LEVELS:
+        return narrow
+    return narrow[..., 0::2] | (narrow[..., 1::2] << 4)
+
+
+def unpacked(stored: np.ndarray, levels: int) -> np.ndarray:
+    """The inverse of `packed`: uint16 indices [..., 8]."""
+    if levels > NIBBLE_LEVELS:
+        return stored.astype(np.uint16)
+    return np.stack([stored & 15, stored >> 4], axis=-1).reshape(*stored.shape[:-1], LANES).astype(np.uint16)
+
+
+def stored_form(shape: tuple[int, int, int], levels: int | None) -> tuple[str, tuple[int, ...]]:
+    """Type and shape of a stored kernel of (in, out, taps): index for a codebook of `levels`, else weight."""
+    channels_in, channels_out, taps = shape
+    blocks = (-(-channels_out // LANES), channels_in, taps)
+    if levels is None:
+        return "F32", (*blocks, LANES)
+    if levels > BYTE_LEVELS:
+        return "U16", (*blocks, LANES)
+    return "U8", (*blocks, LANES if levels > NIBBLE_LEVELS else LANES // 2)
