@@ -1,0 +1,150 @@
+"""The accuracy of heat maps against labelled tiles, by both protocols, as one JSON-ready row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.evaluate import cells, patients, seed_protocol
+from edgepatho.evaluate.cells import Points
+from edgepatho.evaluate.match import AGREEMENT_PX, RADIUS_PX, Counts, one_to_one
+
+CLASSES = ("immunopositive", "immunonegative", "til")
+Found = list[list[Points]]  # per tile, per class
+Heat = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Labelled tiles: `images` uint8 [n, 256, 256, 3], and per tile its labelled cells, patient, name."""
+
+    images: NDArray[np.uint8]
+    labelled: Found
+    patients: list[str]
+    names: list[str]
+
+    def first(self, number: int) -> Tiles:
+        """Return at most `number` tiles, taken evenly, so that every patient keeps a share."""
+        chosen = np.unique(np.linspace(0, len(self.names) - 1, min(number, len(self.names))).astype(int))
+        return Tiles(
+            self.images[chosen],
+            [self.labelled[i] for i in chosen],
+            [self.patients[i] for i in chosen],
+            [self.names[i] for i in chosen],
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the figures depend on: thresholds in heat units (0..255) and the cut-offs of both scores."""
+
+    thresholds: tuple[float, ...]
+    ki67_cutoffs: tuple[float, float] = patients.KI67_CUTOFFS
+    til_cutoffs: tuple[float, float] = patients.TIL_CUTOFFS
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "matching": "one to one (Hungarian), per class",
+            "radius_px_of_256": RADIUS_PX,
+            "agreement_radius_px_of_256": AGREEMENT_PX,
+            "thresholds": list(self.thresholds),
+            "min_distance_px": cells.MIN_DISTANCE_PX,
+            "ki67_cutoffs": list(self.ki67_cutoffs),
+            "til_cutoffs": list(self.til_cutoffs),
+            "seed_protocol_defects": list(seed_protocol.DEFECTS),
+        }
+
+
+def find(heat: Heat, thresholds: Sequence[float]) -> Found:
+    """Return the cells of every tile of `heat` [n, height, width, classes]."""
+    return [cells.find(tile, thresholds) for tile in heat]
+
+
+def count(found: Found, labelled: Found, radius_px: float = RADIUS_PX) -> list[list[Counts]]:
+    """Return the counts of each class on each tile."""
+    return [
+        [one_to_one(*pair, radius_px) for pair in zip(*both, strict=True)]
+        for both in zip(found, labelled, strict=True)
+    ]
+
+
+def row(
+    heat: Heat,
+    tiles: Tiles,
+    settings: Settings,
+    original: tuple[Heat, Found] | None = None,
+    note: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Return the figures of one model's `heat` [n, height, width, classes] on `tiles`.
+
+    Per class precision, recall, F1; the average F1 of both tumour classes; errors per patient. With
+    `original`, another model's heat maps and cells: mean squared error against its maps, agreement (F1
+    against its cells, 3 px, all classes pooled) and the change of the patients' scores. `note` is called
+    once the cells are found.
+    """
+    found = find(heat, settings.thresholds)
+    note()
+    figures = _figures(count(found, tiles.labelled), tiles, settings)
+    figures["seed_protocol"] = _seed_figures(heat, tiles, settings)
+    if original is not None:
+        figures |= _against(heat, found, *original, tiles, settings)
+    return figures
+
+
+def _figures(counts: list[list[Counts]], tiles: Tiles, settings: Settings) -> dict[str, Any]:
+    totals = _totals(counts)
+    figures: dict[str, Any] = {name: totals[at].as_json() for at, name in enumerate(CLASSES)}
+    figures["average_f1"] = (totals[0].f1 + totals[1].f1) / 2
+    found = _per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
+    truth = _per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
+    return figures | patients.compare(found, truth, settings.ki67_cutoffs, settings.til_cutoffs)
+
+
+def _seed_figures(heat: Heat, tiles: Tiles, settings: Settings) -> dict[str, Any]:
+    """The figures of the published protocol: its cells, its matching, without tiles that show no cell."""
+    counts = [
+        seed_protocol.tile(seed_protocol.find(each), labelled)
+        for each, labelled in zip(heat, tiles.labelled, strict=True)
+    ]
+    kept = [at for at, tile in enumerate(counts) if tile is not None]
+    figures: dict[str, Any] = {"tiles_left_out": len(counts) - len(kept)}
+    if not kept:
+        return figures
+    remaining = Tiles(
+        tiles.images[:0],
+        [tiles.labelled[at] for at in kept],
+        [tiles.patients[at] for at in kept],
+        [tiles.names[at] for at in kept],
+    )
+    return figures | _figures([tile for tile in counts if tile is not None], remaining, settings)
+
+
+def _against(
+    heat: Heat, found: Found, heat_of: Heat, found_of: Found, tiles: Tiles, settings: Settings
+) -> dict[str, Any]:
+    """The figures of a model against another's, whose cells stand for the truth."""
+    counts = count(found, found_of, AGREEMENT_PX)
+    pooled = sum((each for tile in counts for each in tile), Counts())
+    ours = _per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
+    theirs = _per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
+    change = patients.compare(ours, theirs, settings.ki67_cutoffs, settings.til_cutoffs)
+    return {
+        "agreement": pooled.f1,
+        "agreement_cells": pooled.labelled,
+        "mse_to_original": float(np.mean((heat - heat_of) ** 2, dtype=np.float64)),
+        "ki67_change_points": change["ki67_mae_points"],
+        "patients_changing_ki67_class": round((1 - change["ki67_cutoff_accuracy"]) * len(theirs)),
+        "patients_changing_til_class": round((1 - change["til_cutoff_accuracy"]) * len(theirs)),
+    }
+
+
+def _totals(counts: list[list[Counts]]) -> list[Counts]:
+    return [sum((tile[at] for tile in counts), Counts()) for at in range(len(CLASSES))]
+
+
+def _per_patient(names: Sequence[str], numbers: list[list[int]]) -> dict[str, patients.Cells]:
+    return patients.pooled(names, [(each[0], each[1], each[2]) for each in numbers])

@@ -1,0 +1,97 @@
+"""The row of figures: perfect maps, missing cells, a model against another, thresholds from labels."""
+
+import numpy as np
+import pytest
+
+from edgepatho.evaluate import accuracy, calibrate
+from edgepatho.evaluate.accuracy import Settings, Tiles
+
+SETTINGS = Settings((60, 60, 60))
+
+
+def heat_of(labelled, size=64, peak=200.0):
+    """Heat maps with a blob of radius 3 at every labelled cell."""
+    heat = np.zeros((len(labelled), size, size, 3), np.float32)
+    y, x = np.mgrid[:size, :size]
+    for tile, classes in enumerate(labelled):
+        for at, points in enumerate(classes):
+            for cx, cy in points:
+                near = (x - cx) ** 2 + (y - cy) ** 2 <= 9
+                heat[tile, near, at] = peak
+    return heat
+
+
+@pytest.fixture
+def tiles():
+    """Four tiles of two patients with cells on a grid, so that none touch."""
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(np.arange(6, 64, 12), np.arange(6, 64, 12)), axis=-1).reshape(-1, 2)
+    labelled = []
+    for _ in range(4):
+        order = rng.permutation(len(grid))
+        labelled.append(
+            [grid[order[:8]].astype(float), grid[order[8:18]].astype(float), grid[order[18:20]] * 1.0]
+        )
+    return Tiles(np.zeros((4, 64, 64, 3), np.uint8), labelled, ["p1", "p1", "p2", "p2"], list("abcd"))
+
+
+def test_maps_with_every_cell_are_perfect(tiles):
+    heat = heat_of(tiles.labelled)
+    row = accuracy.row(heat, tiles, SETTINGS, (heat, accuracy.find(heat, SETTINGS.thresholds)))
+    for name in accuracy.CLASSES:
+        assert row[name]["f1"] == 1
+        assert row["seed_protocol"][name]["f1"] == 1
+    assert row["immunonegative"]["tp"] == 40
+    assert row["average_f1"] == 1
+    assert row["agreement"] == 1
+    assert row["agreement_cells"] == 80
+    assert row["mse_to_original"] == 0
+    assert row["ki67_mae_points"] == row["ki67_change_points"] == 0
+
+
+def test_missing_cells_count_even_where_a_tile_shows_none(tiles):
+    heat = heat_of(tiles.labelled)
+    heat[3] = 0
+    row = accuracy.row(heat, tiles, SETTINGS)
+    assert row["immunopositive"]["recall"] == pytest.approx(24 / 32)
+    assert row["immunopositive"]["precision"] == 1
+    assert row["seed_protocol"]["tiles_left_out"] == 1
+    assert row["seed_protocol"]["immunopositive"]["recall"] == 1
+
+
+def test_maps_without_any_cell_have_a_row_too(tiles):
+    row = accuracy.row(heat_of(tiles.labelled) * 0, tiles, SETTINGS)
+    assert row["average_f1"] == 0
+    assert row["ki67_mae_points"] == pytest.approx(100 * 16 / 36)
+    assert row["seed_protocol"] == {"tiles_left_out": 4}
+
+
+def test_agreement_asks_for_three_pixels_and_the_same_class(tiles):
+    heat = heat_of(tiles.labelled)
+    original = (heat, accuracy.find(heat, SETTINGS.thresholds))
+    for shift, agreement in ((2, 1.0), (4, 0.0)):
+        moved = np.roll(heat, shift, axis=2)
+        row = accuracy.row(moved, tiles, SETTINGS, original)
+        assert row["agreement"] == pytest.approx(agreement, abs=0.15)
+        assert row["immunopositive"]["f1"] > 0.8
+    other_class = heat[..., [1, 0, 2]]
+    assert accuracy.row(other_class, tiles, SETTINGS, original)["agreement"] < 0.2
+
+
+def test_thresholds_are_found_where_the_labels_say(tiles):
+    """Cells of class 0 peak at 90, clutter at 50; the other classes are clean."""
+    heat = heat_of(tiles.labelled, peak=90)
+    clutter = heat_of([[points + 6 for points in classes] for classes in tiles.labelled], peak=50)
+    heat[..., 0] = np.maximum(heat[..., 0], clutter[..., 0])
+    first, second, third = calibrate.thresholds(heat, tiles.labelled)
+    assert 50 < first <= 90
+    assert second <= 90
+    assert third <= 90
+    assert first % 5 == second % 5 == 0
+
+
+def test_a_share_of_tiles_keeps_every_patient(tiles):
+    fewer = tiles.first(2)
+    assert fewer.patients == ["p1", "p2"]
+    assert len(fewer.images) == len(fewer.labelled) == 2
+    assert tiles.first(99).names == tiles.names
