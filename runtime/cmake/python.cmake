@@ -1,0 +1,26 @@
+# The two extension modules, on Python's limited API.
+if(CMAKE_CROSSCOMPILING) # no Interpreter: FindPython would look for one that runs on the target
+  find_package(Python REQUIRED COMPONENTS Development.SABIModule)
+else()
+  find_package(Python REQUIRED COMPONENTS Interpreter Development.Module Development.SABIModule)
+endif()
+find_program(CYTHON cython REQUIRED)
+
+function(add_extension name)
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/src/edgepatho_runtime/${name}.pyx)
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/${name}.c)
+  add_custom_command(
+    OUTPUT ${generated}
+    COMMAND ${CYTHON} -3 --module-name edgepatho_runtime.${name} ${source} -o ${generated}
+    DEPENDS ${source} VERBATIM)
+  python_add_library(${name} MODULE WITH_SOABI USE_SABI 3.11 ${generated} ${ARGN})
+  target_include_directories(${name} PRIVATE core/include)
+  target_compile_definitions(${name} PRIVATE CYTHON_LIMITED_API=1 CYTHON_CCOMPLEX=0)
+  target_compile_options(${name} PRIVATE -O2 -ffp-contract=off -fno-strict-aliasing -w)
+  target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now -Wl,--gc-sections -s)
+  install(TARGETS ${name} LIBRARY DESTINATION edgepatho_runtime)
+endfunction()
+
+add_extension(_core)
+target_link_libraries(_core PRIVATE edgepatho_core)
+add_extension(_vision core/src/image.c core/src/cells.c)

@@ -1,0 +1,75 @@
+/* The instruction-set levels that were compiled, best first, and which of them this processor has. */
+#include <string.h>
+
+#include "network.h"
+
+#ifdef __aarch64__
+#include <sys/auxv.h>
+
+static bool has_neon(void) { return true; }
+
+static bool has_fp16(void) {
+    const unsigned long fphp = 1ul << 9, asimdhp = 1ul << 10; /* HWCAP_FPHP, HWCAP_ASIMDHP */
+    return (getauxval(AT_HWCAP) & (fphp | asimdhp)) == (fphp | asimdhp);
+}
+
+/* The in-order core of a Pi 3 wants other loads in its inner loop. */
+static bool is_cortex_a53(void) {
+    const unsigned long cpuid = 1ul << 11; /* HWCAP_CPUID: the kernel lets us read the register */
+    if (!(getauxval(AT_HWCAP) & cpuid)) return false;
+    uint64_t midr;
+    __asm__("mrs %0, MIDR_EL1" : "=r"(midr));
+    return (midr & 0xff00fff0u) == 0x4100d030u; /* Arm, part 0xd03 */
+}
+#else
+static bool has_sse2(void) { return true; }
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+}
+#endif
+
+#define LEVEL(name) extern const ep_level ep_level_##name;
+#ifdef __aarch64__
+LEVEL(neon_fp16) LEVEL(neon_a53) LEVEL(neon)
+#else
+LEVEL(avx512) LEVEL(avx2) LEVEL(sse2)
+#endif
+
+static const struct {
+    const ep_level *level;
+    bool (*available)(void); /* this processor can run it */
+    bool (*preferred)(void); /* and it is the best one for this processor */
+} levels[] = {
+#ifdef __aarch64__
+    {&ep_level_neon_a53, has_neon, is_cortex_a53},
+    {&ep_level_neon, has_neon, has_neon},
+    {&ep_level_neon_fp16, has_fp16, has_fp16},
+#else
+    {&ep_level_avx512, has_avx512, has_avx512},
+    {&ep_level_avx2, has_avx2, has_avx2},
+    {&ep_level_sse2, has_sse2, has_sse2},
+#endif
+};
+
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+const char *ep_level_name(size_t i) { return i < LEVELS ? levels[i].level->facts.name : NULL; }
+
+const ep_level *ep_level_get(const char *name, size_t element_bytes) {
+    for (size_t i = 0; i < LEVELS; i++) {
+        const ep_level_facts *facts = &levels[i].level->facts;
+        if (name ? strcmp(name, facts->name) == 0 && levels[i].available()
+                 : facts->element_bytes == element_bytes && levels[i].preferred())
+            return levels[i].level;
+    }
+    return NULL;
+}
+
+ep_status ep_level_find(const char *name, size_t element_bytes, ep_level_facts *facts) {
+    const ep_level *level = ep_level_get(name, element_bytes);
+    if (!level) return EP_BAD_LEVEL;
+    *facts = level->facts;
+    return EP_OK;
+}

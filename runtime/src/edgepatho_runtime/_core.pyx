@@ -1,0 +1,173 @@
+# cython: language_level=3
+"""The wall between Python and the convolution core. Sizes are checked here and in the core, nothing else is done."""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport calloc, free
+
+
+cdef extern from "edgepatho/core.h" nogil:
+    ctypedef enum ep_status:
+        EP_OK
+        EP_BAD_PLAN
+        EP_BAD_IMAGE
+        EP_BAD_THREADS
+        EP_BAD_LEVEL
+        EP_NO_MEMORY
+        EP_NO_THREAD
+    enum:
+        EP_MAX_THREADS
+    ctypedef struct ep_map:
+        pass
+    ctypedef struct ep_step:
+        pass
+    ctypedef struct ep_task:
+        pass
+    ctypedef struct ep_buffer:
+        const void *data
+        size_t bytes
+    ctypedef struct ep_plan:
+        const ep_map *maps
+        size_t map_count
+        const ep_step *steps
+        size_t step_count
+        const ep_task *tasks
+        size_t task_count
+        const float *parameters
+        size_t parameter_count
+        const ep_buffer *weights
+        size_t weight_count
+        size_t arena_elements
+        size_t image_height, image_width, image_channels
+        float image_divisor
+        size_t result_height, result_width, result_channels
+    ctypedef struct ep_level_facts:
+        const char *name
+        size_t lanes, block, element_bytes
+    ctypedef struct ep_network:
+        pass
+    ctypedef struct ep_failure:
+        const char *reason
+        size_t record
+    ep_status ep_level_find(const char *name, size_t element_bytes, ep_level_facts *facts)
+    const char *ep_level_name(size_t i)
+    ep_status ep_network_create(const ep_plan *plan, const char *level, size_t threads, ep_network **network,
+                                ep_failure *failure)
+    ep_status ep_network_run(ep_network *network, const uint8_t *image, size_t image_size, float *output,
+                             size_t output_size)
+    size_t ep_network_bytes(const ep_network *network)
+    void ep_network_destroy(ep_network *network)
+
+
+def level_names():
+    """Names of the compiled instruction-set levels, best first; this processor need not have them all."""
+    names = []
+    while ep_level_name(len(names)) != NULL:
+        names.append(ep_level_name(len(names)).decode())
+    return names
+
+
+def level_facts(name, size_t element_bytes):
+    """(name, lanes, block, element_bytes) of a level, of the best one if `name` is None; None if it cannot run here."""
+    cdef ep_level_facts facts
+    cdef bytes encoded = b"" if name is None else name.encode()
+    cdef const char *wanted = NULL if name is None else <const char *>encoded
+    if ep_level_find(wanted, element_bytes, &facts) != EP_OK:
+        return None
+    return facts.name.decode(), facts.lanes, facts.block, facts.element_bytes
+
+
+cdef class _View:
+    """A contiguous buffer, held as long as this object lives."""
+
+    cdef Py_buffer view
+
+    def __cinit__(self, source, bint writable=False):
+        PyObject_GetBuffer(source, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+
+cdef class Core:
+    """A plan that is ready to run, with its arena and its threads."""
+
+    cdef ep_network *network
+    cdef size_t image_size, result_size
+    cdef bint running
+    cdef list views
+
+    def __init__(self, plan, size_t threads):
+        """Take over a plan.Plan. ValueError says what does not fit, MemoryError and OSError what the system refused."""
+        if self.network != NULL:
+            raise RuntimeError("a core is made once")
+        cdef ep_plan raw
+        cdef ep_failure failure
+        cdef ep_status status
+        cdef _View maps = _View(plan.map_records), steps = _View(plan.step_records), tasks = _View(plan.task_records)
+        cdef _View parameters = _View(plan.parameters), weight
+        cdef bytes level = plan.level.name.encode()
+        cdef const char *level_name = level
+        self.views = [_View(buffer) for buffer in plan.weights]
+        cdef size_t i, weight_count = len(self.views)
+        cdef ep_buffer *weights = <ep_buffer *>calloc(weight_count + 1, sizeof(ep_buffer))
+        if weights == NULL:
+            raise MemoryError()
+        for i in range(weight_count):
+            weight = self.views[i]
+            weights[i].data = weight.view.buf
+            weights[i].bytes = <size_t>weight.view.len
+        raw.maps = <const ep_map *>maps.view.buf
+        raw.map_count = <size_t>maps.view.len // sizeof(ep_map)
+        raw.steps = <const ep_step *>steps.view.buf
+        raw.step_count = <size_t>steps.view.len // sizeof(ep_step)
+        raw.tasks = <const ep_task *>tasks.view.buf
+        raw.task_count = <size_t>tasks.view.len // sizeof(ep_task)
+        raw.parameters = <const float *>parameters.view.buf
+        raw.parameter_count = <size_t>parameters.view.len // sizeof(float)
+        raw.weights = weights
+        raw.weight_count = weight_count
+        try:
+            raw.arena_elements = plan.arena_elements
+            raw.image_height, raw.image_width, raw.image_channels = plan.image_shape
+            raw.image_divisor = plan.divisor
+            raw.result_height, raw.result_width, raw.result_channels = plan.result_shape
+            with nogil:
+                status = ep_network_create(&raw, level_name, threads, &self.network, &failure)
+        finally:
+            free(weights)
+        if status == EP_BAD_PLAN:
+            raise ValueError(f"plan refused: {failure.reason.decode()} (record {failure.record})")
+        if status == EP_BAD_THREADS:
+            raise ValueError(f"{threads} threads; expected 1 to {EP_MAX_THREADS}")
+        if status == EP_BAD_LEVEL:
+            raise ValueError(f"this processor has no instruction-set level {plan.level.name}")
+        if status == EP_NO_MEMORY:
+            raise MemoryError(f"the network needs more memory than there is ({4 * raw.arena_elements} bytes and more)")
+        if status == EP_NO_THREAD:
+            raise OSError(f"the system refused to start {threads - 1} threads")
+        self.image_size = raw.image_height * raw.image_width * raw.image_channels
+        self.result_size = raw.result_height * raw.result_width * raw.result_channels
+
+    def __dealloc__(self):
+        ep_network_destroy(self.network)
+
+    @property
+    def bytes_held(self):
+        """Bytes of arena, scratch of all threads and records."""
+        return ep_network_bytes(self.network)
+
+    def run(self, image, output):
+        """One inference from a buffer of bytes into a buffer of float32, both C-contiguous and of the plan's sizes."""
+        cdef _View source = _View(image), target = _View(output, True)
+        if <size_t>source.view.len != self.image_size:
+            raise ValueError(f"the image has {source.view.len} bytes, expected {self.image_size}")
+        if <size_t>target.view.len != self.result_size * sizeof(float):
+            raise ValueError(f"the output has {target.view.len} bytes, expected {self.result_size * sizeof(float)}")
+        if self.running:
+            raise RuntimeError("this network is running in another thread; make one network for each")
+        self.running = True
+        with nogil:
+            ep_network_run(self.network, <const uint8_t *>source.view.buf, self.image_size,
+                           <float *>target.view.buf, self.result_size)
+        self.running = False

@@ -1,0 +1,90 @@
+"""Exact rewrites of a network's graph that leave less to compute. Each pass maps a list of nodes to a list of nodes.
+
+Nearest x2 enlargement makes four equal pixels of one. Whatever treats pixels alone commutes with it, and so does a
+3x3 convolution of even dilation d: its taps lie d apart in the enlarged map, d/2 apart in the map itself, and zeros
+outside stay zeros outside. (For odd d above 1 the taps of one pixel's four copies fall on different pixels: no such
+luck.) A 3x3 convolution of dilation 1 reads at most two different pixels a row, which the core has a form for.
+
+Nodes are those of docs/bundle-format.md with two additions: `weights` names the tensors of a node that was renamed,
+`enlarged` marks a convolution that reads its input as if it were enlarged.
+"""
+
+from typing import Any
+
+Node = dict[str, Any]
+
+PIXELWISE = ("affine", "leaky_relu", "relu")
+UPSAMPLE = "upsample2_nearest"
+
+
+def rewritten(nodes: list[Node], output: str) -> list[Node]:
+    """All passes in order; nodes that the output does not need are dropped."""
+    nodes = postpone_upsampling(pair_sums(nodes))
+    return reachable(absorb_upsampling(nodes), output)
+
+
+def pair_sums(nodes: list[Node]) -> list[Node]:
+    """Sums of three and more become sums of two, enlarged maps first among themselves: a + (b + c)."""
+    upsampled = {node["name"] for node in postpone_upsampling(nodes) if node["op"] == UPSAMPLE}
+    paired: list[Node] = []
+    for node in nodes:
+        if node["op"] != "add" or len(node["inputs"]) < 3:
+            paired.append(node)
+            continue
+        *rest, last = sorted(node["inputs"], key=lambda name: name in upsampled)
+        for depth, name in reversed(list(enumerate(rest))):
+            pair = node["name"] if depth == 0 else f"{node['name']}.{depth}"
+            paired.append({"name": pair, "op": "add", "inputs": [name, last]})
+            last = pair
+    return paired
+
+
+def postpone_upsampling(nodes: list[Node]) -> list[Node]:
+    """Enlargements move behind the nodes that commute with them; dilations of these halve.
+
+    A node that moves is called `<name>.small`; the enlargement behind it takes its name.
+    """
+    source_of: dict[str, str] = {}  # enlargement -> what it enlarges
+    moved: list[Node] = []
+    for node in nodes:
+        small = [source_of.get(name) for name in node["inputs"]]
+        if node["op"] != UPSAMPLE and None not in small and _commutes(node):
+            before = dict(node, name=f"{node['name']}.small", inputs=small, weights=node.get("weights", node["name"]))
+            if node["op"] == "conv2d" and node["kernel"] != [1, 1]:
+                before["dilation"] = node["dilation"] // 2
+            moved.append(before)
+            node = {"name": node["name"], "op": UPSAMPLE, "inputs": [before["name"]]}
+        if node["op"] == UPSAMPLE:
+            source_of[node["name"]] = node["inputs"][0]
+        moved.append(node)
+    return moved
+
+
+def _commutes(node: Node) -> bool:
+    if node["op"] == "conv2d":
+        return node["kernel"] == [1, 1] or node["dilation"] % 2 == 0
+    return node["op"] in (*PIXELWISE, "add", "concat")
+
+
+def absorb_upsampling(nodes: list[Node]) -> list[Node]:
+    """A 3x3 convolution of dilation 1 behind an enlargement reads what was enlarged."""
+    source_of = {node["name"]: node["inputs"][0] for node in nodes if node["op"] == UPSAMPLE}
+    absorbed = []
+    for node in nodes:
+        if node["op"] == "conv2d" and node["kernel"] == [3, 3] and node["dilation"] == 1:
+            source = source_of.get(node["inputs"][0])
+            if source is not None:
+                node = dict(node, inputs=[source], enlarged=True)
+        absorbed.append(node)
+    return absorbed
+
+
+def reachable(nodes: list[Node], output: str) -> list[Node]:
+    """The nodes that `output` depends on."""
+    needed = {output}
+    kept = []
+    for node in reversed(nodes):
+        if node["name"] in needed:
+            needed.update(node["inputs"])
+            kept.append(node)
+    return kept[::-1]
