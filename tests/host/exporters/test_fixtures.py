@@ -1,0 +1,100 @@
+"""The frozen bundles of version 1 are read for ever, and today's writer still writes them."""
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgepatho.exporters import bundle
+from edgepatho.model import graph
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+FROZEN = FIXTURES / "v1"
+ABOUT = json.loads((FROZEN / "about.json").read_text())
+NAMES = sorted(path.stem for path in FROZEN.glob("*.epb"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("make_fixtures", FIXTURES / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    folder = tmp_path_factory.mktemp("v1")
+    make.main(folder)
+    return folder
+
+
+def test_the_set_is_whole():
+    kinds = {"shared-256", "nibbles", "wide", "per-layer", "skipped", "plain", "coded", "dense"}
+    assert set(NAMES) == set(ABOUT) == kinds
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frozen_content_is_read_as_it_was_written(name):
+    content = bundle.read(FROZEN / f"{name}.epb")
+    about = ABOUT[name]
+    assert content.file_sha256 == about["file_sha256"]
+    assert {tensor: entry["codec"] for tensor, entry in content.coding.items()} == about["coded"]
+    assert set(content.tensors) == set(about["tensors"])
+    for tensor, values in content.tensors.items():
+        assert list(values.shape) == about["tensors"][tensor]["shape"]
+        assert hashlib.sha256(values.tobytes()).hexdigest() == about["tensors"][tensor]["sha256"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frozen_network_gives_its_expected_output(name):
+    content = bundle.read(FROZEN / f"{name}.epb")
+    network = bundle.network_of(content)
+    picture = np.load(FROZEN / "picture.npy")
+    expected = np.load(FROZEN / f"{name}.output.npy")
+    if expected.ndim == 1:
+        picture = picture[:16, :16]
+    for image, wanted, step in (
+        (picture, expected, 1),
+        (content.tensors["golden.input"], content.tensors["golden.output"], 4),
+    ):
+        output = graph.evaluate(network, image[None].astype(np.float32) / 255).numpy()[0]
+        if output.ndim == 3:
+            output = output[::step, ::step]
+        assert output.shape == wanted.shape
+        assert np.abs(output - wanted).max() <= 1e-5 * np.abs(wanted).max()
+        assert wanted.max() > 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_writer_still_writes_the_same_bytes(made, name):
+    if name == "coded":  # another zlib may find other streams; what they hold is compared above
+        content = bundle.read(made / "coded.epb")
+        frozen = bundle.read(FROZEN / "coded.epb")
+        assert all(np.array_equal(content.tensors[key], frozen.tensors[key]) for key in frozen.tensors)
+    else:
+        assert (made / f"{name}.epb").read_bytes() == (FROZEN / f"{name}.epb").read_bytes()
+    assert (made / f"{name}.output.npy").read_bytes() == (FROZEN / f"{name}.output.npy").read_bytes()
+
+
+def test_between_them_the_fixtures_use_every_operation_width_and_codec():
+    contents = [bundle.read(FROZEN / f"{name}.epb") for name in NAMES]
+    ops = {node["op"] for content in contents for node in content.graph["nodes"]}
+    assert ops == {
+        "conv2d",
+        "dense",
+        "flatten",
+        "affine",
+        "leaky_relu",
+        "relu",
+        "add",
+        "concat",
+        "maxpool2",
+        "upsample2_nearest",
+    }
+    widths = {
+        (values.dtype.name, values.shape[-1])
+        for content in contents
+        for tensor, values in content.tensors.items()
+        if tensor.endswith(".index")
+    }
+    assert widths == {("uint8", 4), ("uint8", 8), ("uint16", 8)}
+    assert {codec for about in ABOUT.values() for codec in about["coded"].values()} == {"zlib", "lzma"}
