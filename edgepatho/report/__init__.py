@@ -1,0 +1,1 @@
+"""Records of compression and benchmark, rendered as one self-contained page."""

@@ -1,0 +1,84 @@
+"""The accuracy rows of compress.json, as `edgepatho.evaluate.accuracy` writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from edgepatho.report.decode import Choice
+from edgepatho.report.quantities import Count, Figure, Fraction, Percent
+
+CLASSES = ("immunopositive", "immunonegative", "til")
+
+ModelName = Annotated[str, Choice(("original", "control", "compressed"))]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Detection of one class of cells: rates, and the true and false cells they come from."""
+
+    precision: Fraction
+    recall: Fraction
+    f1: Fraction
+    tp: Count | None = None
+    fp: Count | None = None
+    fn: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientErrors:
+    """Errors of the scores per patient; points are hundredths of a score."""
+
+    ki67_rmse: Fraction | None = None
+    til_rmse: Fraction | None = None
+    ki67_mae_points: Percent | None = None
+    til_mae_points: Percent | None = None
+    ki67_cutoff_accuracy: Fraction | None = None
+    til_cutoff_accuracy: Fraction | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedScores(PatientErrors):
+    """Scores by the seed's protocol, which leaves out tiles without any found cell: maybe all of them."""
+
+    tiles_left_out: Count | None = None
+    immunopositive: Score | None = None
+    immunonegative: Score | None = None
+    til: Score | None = None
+    average_f1: Fraction | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelScores(PatientErrors):
+    """One model on the test tiles; what compares it with the original's own cells is null for the original.
+
+    Average F1 leaves TILs out; agreement is the F1 against the original's cells.
+    """
+
+    model: ModelName
+    immunopositive: Score
+    immunonegative: Score
+    til: Score
+    average_f1: Fraction
+    agreement: Fraction | None = None
+    agreement_cells: Count | None = None
+    mse_to_original: Figure | None = None
+    ki67_change_points: Percent | None = None
+    patients_changing_ki67_class: Count | None = None
+    patients_changing_til_class: Count | None = None
+    seed_protocol: SeedScores | None = None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy before and after, on the same tiles by the same protocol."""
+
+    tiles: Count
+    patients: Count
+    synthetic: bool
+    protocol: dict[str, Any]
+    rows: list[ModelScores]
+
+    def of(self, model: str) -> ModelScores | None:
+        """Return the row of `model`: original, control or compressed."""
+        return next((row for row in self.rows if row.model == model), None)

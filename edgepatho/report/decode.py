@@ -1,0 +1,202 @@
+"""JSON files as dataclasses, or one sentence that names file, field and what was expected.
+
+The dataclass is the schema: a field without a default is required, an unknown one is refused, and
+`Annotated` bounds say what a number or a text may be. Records come from other machines; nothing in them
+is believed before it is checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edgepatho.errors import InputError
+
+MAX_FILE_BYTES = 32 * 2**20
+MAX_TEXT = 4000
+MAX_ITEMS = 200_000
+MAX_INTEGER = 2**63 - 1
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number, both included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The texts a field may hold."""
+
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hexadecimal:
+    """A text of lower-case hexadecimal digits."""
+
+    digits: int
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value in `path`, whose every number is finite and every text valid Unicode.
+
+    Raises InputError for a missing, oversized, malformed or ambiguous (duplicate keys) file.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); expected a JSON record.") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{path} is larger than {MAX_FILE_BYTES} bytes, too large for a record.")
+    try:
+        value = json.loads(
+            data,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+            object_pairs_hook=_unique,
+        )
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a valid JSON record: {_first_line(error)}.") from None
+    return value
+
+
+def decode(kind: type[Record], value: Any, path: Path) -> Record:
+    """Return `value`, parsed JSON of the file `path`, as the dataclass `kind`; raises InputError."""
+    return _decode(kind, value, path, "")
+
+
+def _decode(kind: Any, value: Any, path: Path, field: str) -> Any:
+    origin = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin is types.UnionType or origin is typing.Union:
+        if value is None:
+            return None
+        return _decode(next(a for a in arguments if a is not type(None)), value, path, field)
+    if origin is typing.Annotated:
+        return _bounded_by(arguments[1], _decode(arguments[0], value, path, field), path, field)
+    if origin is list:
+        items = _expect(list, "a list", value, path, field)
+        _check_length(items, path, field)
+        return [_decode(arguments[0], item, path, f"{field}[{i}]") for i, item in enumerate(items)]
+    if origin is dict:
+        pairs = _expect(dict, "an object", value, path, field)
+        _check_length(pairs, path, field)
+        return {
+            _decode(str, key, path, f"a key of {field}"): _decode(arguments[1], item, path, _join(field, key))
+            for key, item in pairs.items()
+        }
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, path, field)
+    if kind is float:
+        return float(_expect((int, float), "a number", value, path, field))
+    if kind is int:
+        return _expect(int, "a whole number", value, path, field)
+    if kind is bool:
+        return _expect(bool, "true or false", value, path, field)
+    text = _expect(str, "a text", value, path, field)
+    if len(text) > MAX_TEXT:
+        raise _wrong(path, field, f"a text of {len(text)} characters", f"at most {MAX_TEXT}")
+    return text
+
+
+def _dataclass(kind: Any, value: Any, path: Path, field: str) -> Any:
+    value = _expect(dict, "an object", value, path, field)
+    hints = typing.get_type_hints(kind, include_extras=True)
+    members = {member.name: member for member in dataclasses.fields(kind)}
+    if getattr(kind, "ignores_unknown", False):
+        value = {key: item for key, item in value.items() if key in members}
+    for key in value:
+        if key not in members:
+            near = difflib.get_close_matches(key, members, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(members)}."
+            raise InputError(f"{path}: the field {_shown(_join(field, key))} is unknown; {hint}")
+    for name, member in members.items():
+        required = member.default is dataclasses.MISSING and member.default_factory is dataclasses.MISSING
+        if required and name not in value:
+            where = f" in {field}" if field else ""
+            raise InputError(f"{path}: the field {name} is missing{where}; write the record again.")
+    return kind(**{key: _decode(hints[key], item, path, _join(field, key)) for key, item in value.items()})
+
+
+def _bounded_by(rule: Range | Choice | Hexadecimal, value: Any, path: Path, field: str) -> Any:
+    if isinstance(rule, Range):
+        if not rule.low <= value <= rule.high:
+            raise _wrong(path, field, _shown(value), f"a number from {rule.low:g} to {rule.high:g}")
+    elif isinstance(rule, Choice):
+        if value not in rule.options:
+            raise _wrong(path, field, _shown(value), " or ".join(rule.options))
+    elif len(value) != rule.digits or set(value) - set("0123456789abcdef"):
+        raise _wrong(path, field, _shown(value), f"{rule.digits} hexadecimal digits")
+    return value
+
+
+def _expect(kind: Any, name: str, value: Any, path: Path, field: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise _wrong(path, field, _shown(value), name)
+    return value
+
+
+def _check_length(items: list | dict, path: Path, field: str) -> None:
+    if len(items) > MAX_ITEMS:
+        raise _wrong(path, field, f"{len(items)} entries", f"at most {MAX_ITEMS}")
+
+
+def _wrong(path: Path, field: str, found: str, expected: str) -> InputError:
+    return InputError(f"{path}: {_shown(field or 'the record')} is {found}, expected {expected}.")
+
+
+def _join(field: str, key: str) -> str:
+    return f"{field}.{key}" if field else key
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it holds {name}, expected a finite number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"it holds {text[:40]}, expected a finite number")
+    return number
+
+
+def _bounded(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError(f"it holds the number {text[:20]}..., expected at most {MAX_INTEGER}")
+    return int(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it holds the field {_shown(twice)} twice")
+    return unique

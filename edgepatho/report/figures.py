@@ -1,0 +1,181 @@
+"""What compression changed: figures, ratios in words, and the verdict, good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgepatho.report.record import BenchRecord, BenchRow, CompressRecord, Device
+
+MIB = 2**20
+PEERS = ("litert", "tflite-runtime")
+SAME = "the same"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the table original | compressed | ratio, ready to print.
+
+    `rival` is what the compressed network was measured against. `outcome` says what happened
+    ("1.21× slower") and `better` whether that is good; `better` is None where nothing changed.
+    """
+
+    what: str
+    rival: str
+    note: str
+    before: str
+    after: str
+    outcome: str
+    better: bool | None
+
+    @property
+    def phrase(self) -> str:
+        """The comparison as part of a sentence."""
+        return f"{self.what} is {self.outcome} ({self.before} to {self.after})"
+
+
+def compressed(record: CompressRecord) -> list[Comparison]:
+    """Return what compression did to file size and accuracy."""
+    lines = []
+    if {"baseline.epb", "model.epb"} <= record.files.keys():
+        before, after = record.files["baseline.epb"].bytes, record.files["model.epb"].bytes
+        outcome, better = ratio(before, after, "smaller", "larger")
+        note = "bundle on the device: baseline.epb, model.epb"
+        lines.append(Comparison("file", "original", note, mib(before), mib(after), outcome, better))
+    accuracy = record.accuracy
+    original, ours, control = map(accuracy.of, ("original", "compressed", "control"))
+    if original and ours:
+        outcome, better = points(original.average_f1, ours.average_f1)
+        tiles = f"{accuracy.tiles} {'synthetic ' if accuracy.synthetic else ''}tiles"
+        note = f"immunopositive and immunonegative, {tiles} of {plural(accuracy.patients, 'patient')}"
+        if control:
+            note += f"; control {control.average_f1:.3f}"
+        before_f1, after_f1 = f"{original.average_f1:.3f}", f"{ours.average_f1:.3f}"
+        lines.append(Comparison("average F1", "original", note, before_f1, after_f1, outcome, better))
+    return lines
+
+
+def measured(bench: BenchRecord) -> list[Comparison]:
+    """Return memory and latency of the index map against each rival that ran beside it.
+
+    Rivals are the uncompressed network in the same runtime and the fastest TFLite engine of each
+    precision, at the same number of threads. Latency is left out where the device was emulated.
+    """
+    ours = _fastest(bench, ("edgepatho",), "fp32")
+    rivals = [
+        ("the uncompressed network in the same runtime", _fastest(bench, ("edgepatho-baseline",), "fp32")),
+        ("TFLite fp32", _fastest(bench, PEERS, "fp32")),
+        ("TFLite int8", _fastest(bench, PEERS, "int8")),
+    ]
+    lines = []
+    for rival, row in rivals:
+        if ours is None or row is None:
+            continue
+        note = f"{row.name}, {plural(row.threads, 'thread')}, {device_name(bench.device)}"
+        if row.peak_rss_over_python_bytes is not None and ours.peak_rss_over_python_bytes is not None:
+            before, after = row.peak_rss_over_python_bytes, ours.peak_rss_over_python_bytes
+            outcome, better = ratio(before, after, "smaller", "larger")
+            lines.append(Comparison("peak memory", rival, note, mib(before), mib(after), outcome, better))
+        if row.median_ms is not None and ours.median_ms is not None and not bench.device.emulated:
+            outcome, better = ratio(row.median_ms, ours.median_ms, "faster", "slower")
+            before_ms, after_ms = ms(row.median_ms), ms(ours.median_ms)
+            lines.append(Comparison("inference", rival, note, before_ms, after_ms, outcome, better))
+    return lines
+
+
+def verdict(record: CompressRecord | None, benches: Sequence[BenchRecord]) -> str:
+    """Return the sentences at the head of the page, computed from the figures."""
+    sentences = []
+    if record is not None:
+        parts = [line.phrase for line in compressed(record)]
+        if parts:
+            sentences.append(f"Compressed, the {' and '.join(parts)}.")
+    for bench in benches:
+        place = f"On {device_name(bench.device)} with {plural(bench.settings.threads, 'thread')}"
+        lines = measured(bench)
+        clauses = [
+            f"against {rival}, {' and '.join(line.phrase for line in lines if line.rival == rival)}"
+            for rival in dict.fromkeys(line.rival for line in lines)
+        ]
+        if clauses:
+            sentences.append(f"{place}, {'; '.join(clauses)}.")
+        else:
+            sentences.append(f"{place}, nothing could be compared.")
+        if bench.device.emulated:
+            sentences.append("That machine was emulated, so no latency is given.")
+    if not benches:
+        sentences.append("Latency and memory were not measured.")
+    return " ".join(sentences)
+
+
+def caveats(record: CompressRecord | None, bench: BenchRecord) -> list[str]:
+    """Return the benchmark's own warnings and what the report sees beside them, a sentence each."""
+    device = bench.device
+    sentences = list(bench.warnings)
+    if device.emulated:
+        sentences.append("This machine was emulated: its wall times say nothing about a device.")
+    if device.throttled:
+        sentences.append("The processor was throttled (heat or power): these latencies are not comparable.")
+    if device.governor in ("ondemand", "powersave", "schedutil", "conservative"):
+        sentences.append(f"The governor {device.governor} changes the clock between runs.")
+    known = {file.sha256 for file in record.files.values()} if record else set()
+    for row in bench.rows:
+        if row.error:
+            sentences.append(f"{row.name} did not run: {row.error}")
+        elif known and row.file_sha256 and row.file_sha256 not in known:
+            sentences.append(f"{row.name} ran a {row.file} that is not the one of this compression.")
+    return list(dict.fromkeys(sentences))
+
+
+def ratio(before: float, after: float, lower: str, higher: str) -> tuple[str, bool | None]:
+    """Return how many times lower or higher `after` is, in words, and whether it is lower (better)."""
+    low, high = sorted((before, after))
+    if high <= low * 1.005:
+        return SAME, None
+    word = lower if after < before else higher
+    if low == 0:
+        return word, after < before
+    factor = high / low
+    return f"{factor:.2f}× {word}" if factor < 100 else f"{factor:,.0f}× {word}", after < before
+
+
+def points(before: float, after: float) -> tuple[str, bool | None]:
+    """Return the difference of two fractions in percentage points, in words, and whether it rose."""
+    difference = (after - before) * 100
+    if abs(difference) < 0.05:
+        return SAME, None
+    return f"{abs(difference):.1f} points {'higher' if difference > 0 else 'lower'}", difference > 0
+
+
+def mib(size: float) -> str:
+    """Return bytes as MiB with about three significant digits."""
+    value = size / MIB
+    return f"{value:.2f} MiB" if value < 100 else f"{value:,.0f} MiB"
+
+
+def ms(value: float) -> str:
+    """Return milliseconds with about three significant digits."""
+    return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def device_name(device: Device) -> str:
+    """Return the board's name, else the processor's, else the machine kind."""
+    return device.model or device.cpu or device.machine
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _fastest(bench: BenchRecord, engines: tuple[str, ...], precision: str) -> BenchRow | None:
+    """Return the fastest row that ran with the benchmark's number of threads."""
+    rows = [
+        row
+        for row in bench.rows
+        if row.engine in engines
+        and row.precision == precision
+        and row.threads == bench.settings.threads
+        and not row.error
+    ]
+    return min(rows, key=lambda row: row.median_ms or float("inf"), default=None)

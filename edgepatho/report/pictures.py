@@ -1,0 +1,68 @@
+"""Overlay pictures of a compress folder, as data URIs that keep the page in one file."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgepatho.errors import InputError
+from edgepatho.report.record import CellCounts, CompressRecord
+
+MAX_PAIRS = 6  # a page that a mail server still takes
+MAX_PICTURE_BYTES = 8 * 2**20
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One overlay: whose cells it shows, the picture, the counts."""
+
+    model: str
+    data_uri: str
+    counts: CellCounts | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One tile: the cells of the original beside those of the compressed network."""
+
+    tile: str
+    pictures: list[Picture]
+    labels: CellCounts | None
+
+
+def overlay_pairs(folder: Path, record: CompressRecord) -> list[Pair]:
+    """Return the first tiles, by name, of `<folder>/overlays/<tile>-original.png` and `-compressed.png`.
+
+    Raises InputError for a picture without its partner, too large, or not a PNG.
+    """
+    pairs = []
+    for original in sorted((folder / "overlays").glob("*-original.png"))[:MAX_PAIRS]:
+        tile = original.name.removesuffix("-original.png")
+        compressed = original.with_name(f"{tile}-compressed.png")
+        counts = record.overlays.get(tile)
+        pictures = [
+            Picture("original", data_uri(original), counts.original if counts else None),
+            Picture("compressed", data_uri(compressed), counts.compressed if counts else None),
+        ]
+        pairs.append(Pair(tile, pictures, counts.labels if counts else None))
+    return pairs
+
+
+def data_uri(path: Path) -> str:
+    """Return a PNG file as a data URI; raises InputError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_PICTURE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); expected an overlay PNG.") from None
+    if not data.startswith(PNG_SIGNATURE) or len(data) > MAX_PICTURE_BYTES:
+        raise InputError(f"{path} is not a PNG of at most {MAX_PICTURE_BYTES} bytes; make it again.")
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def ki67_percent(counts: CellCounts) -> str:
+    """Return the Ki-67 index, immunopositive of all tumour cells, with its denominator named."""
+    tumour = counts.immunopositive + counts.immunonegative
+    return f"{100 * counts.immunopositive / tumour:.1f} %" if tumour else "undefined (no tumour cells)"

@@ -1,0 +1,274 @@
+"""What compress.json, bench.json and frontier.json hold (docs/report.md, docs/bench-record.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from edgepatho.errors import InputError
+from edgepatho.report.accuracy import Accuracy
+from edgepatho.report.decode import Choice, decode, read_json
+from edgepatho.report.quantities import (
+    Bits,
+    Bytes,
+    Celsius,
+    Count,
+    Figure,
+    Fraction,
+    Milliseconds,
+    Points,
+    Sha256,
+    Value,
+    Version,
+)
+
+
+@dataclass(frozen=True)
+class Original:
+    """The network before compression; the hash is over its fp32 values."""
+
+    name: str
+    sha256: Sha256
+    parameters: Count
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """What sharing did to the weights; distortion is a mean squared error in weight units."""
+
+    method: str
+    k: Count | None
+    levels_used: Count
+    entropy_bits: Bits
+    distortion: Figure
+    mse_to_original: Figure | None = None
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One entry of the retraining's history."""
+
+    step: Count
+    train_mse: Figure | None = None
+    validation_mse: Figure | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """The retraining of the codebook."""
+
+    steps: Count
+    history: list[TrainingStep]
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file of the compress folder."""
+
+    bytes: Bytes
+    sha256: Sha256
+    deflated_bytes: Bytes | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """Compression ratios: by the formula of the seed's papers, and of the files."""
+
+    seed_ratio: Figure
+    measured_ratio: Figure
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """The shared values and how many weights hold each."""
+
+    values: list[Value]
+    counts: list[Count]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Codebook use of one layer, or the reason why it was left alone."""
+
+    name: str
+    parameters: Count
+    levels_used: Count | None = None
+    entropy_bits: Bits | None = None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """Cells of each class in one tile."""
+
+    immunopositive: Count
+    immunonegative: Count
+    til: Count
+
+
+@dataclass(frozen=True)
+class OverlayCounts:
+    """Cells that both models found in one overlay tile, and the labelled ones."""
+
+    original: CellCounts
+    compressed: CellCounts
+    labels: CellCounts | None = None
+
+
+@dataclass(frozen=True)
+class CompressRecord:
+    """compress.json"""
+
+    format: Annotated[str, Choice(("edgepatho-compress",))]
+    version: Version
+    command: dict[str, Any]
+    versions: dict[str, Any]
+    original: Original
+    quantizer: Quantizer
+    training: Training
+    accuracy: Accuracy
+    files: dict[str, ExportedFile]
+    space: Space | None = None
+    scoring: dict[str, Any] = field(default_factory=dict)
+    codebook: Codebook | None = None
+    layers: list[Layer] = field(default_factory=list)
+    overlays: dict[str, OverlayCounts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a benchmark ran; null is what the system did not tell."""
+
+    model: str | None
+    machine: str
+    cpu: str | None
+    cores: Count
+    memory_bytes: Bytes | None
+    python: str
+    kernel: str | None
+    os: str | None
+    emulated: bool
+    throttled: bool | None = None
+    governor: str | None = None
+    temperature_c_start: Celsius | None = None
+    temperature_c_end: Celsius | None = None
+
+
+@dataclass(frozen=True)
+class BenchImage:
+    """The picture every engine was given."""
+
+    name: str
+    sha256: Sha256
+    height: Count
+    width: Count
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """What every engine was asked to do."""
+
+    threads: Count
+    warmup_runs: Count
+    runs: Count
+    image: BenchImage
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One engine with one file in a process of its own; figures are null where `error` says why."""
+
+    name: str
+    engine: str
+    version: str | None
+    file: str
+    precision: str
+    threads: Count
+    file_sha256: Sha256 | None = None
+    file_bytes: Bytes | None = None
+    init_ms: Milliseconds | None = None
+    first_ms: Milliseconds | None = None
+    warmup_mean_ms: Milliseconds | None = None
+    median_ms: Milliseconds | None = None
+    mean_ms: Milliseconds | None = None
+    p95_ms: Milliseconds | None = None
+    sd_ms: Milliseconds | None = None
+    runs_ms: list[Milliseconds] = field(default_factory=list)
+    peak_rss_bytes: Bytes | None = None
+    peak_rss_over_python_bytes: Bytes | None = None
+    arena_bytes: Bytes | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class BenchRecord:
+    """bench.json"""
+
+    format: Annotated[str, Choice(("edgepatho-bench",))]
+    version: Version
+    device: Device
+    settings: BenchSettings
+    rows: list[BenchRow]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FrontierRow:
+    """One point of a sweep; f1_delta_points is compressed minus original, a loss is negative."""
+
+    ignores_unknown: ClassVar[bool] = True
+
+    method: str
+    bundle_bytes: Bytes
+    f1_delta_points: Points
+    k: Count | None = None
+    bits: Bits | None = None
+    prune: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """frontier.json"""
+
+    ignores_unknown: ClassVar[bool] = True
+
+    rows: list[FrontierRow]
+
+
+def read_compress(path: Path) -> CompressRecord:
+    """Return the record of a compress folder, or of its compress.json; raises InputError."""
+    file = path / "compress.json" if path.is_dir() else path
+    record = decode(CompressRecord, _of_format(file, "edgepatho-compress"), file)
+    for model in ("original", "compressed"):
+        if record.accuracy.of(model) is None:
+            raise InputError(f"{file}: accuracy.rows holds no row for the {model} model; expected one.")
+    if record.codebook and len(record.codebook.values) != len(record.codebook.counts):
+        raise InputError(
+            f"{file}: codebook has {len(record.codebook.values)} values and "
+            f"{len(record.codebook.counts)} counts, expected one count a value."
+        )
+    return record
+
+
+def read_bench(path: Path) -> BenchRecord:
+    """Return the benchmark record in `path`; raises InputError."""
+    return decode(BenchRecord, _of_format(path, "edgepatho-bench"), path)
+
+
+def read_frontier(path: Path) -> Frontier:
+    """Return the sweep's rows in `path`, a list or an object with `rows`; raises InputError."""
+    value = read_json(path)
+    return decode(Frontier, {"rows": value} if isinstance(value, list) else value, path)
+
+
+def _of_format(path: Path, name: str) -> Any:
+    """Tell a foreign file apart before its fields are called unknown one by one."""
+    value = read_json(path)
+    found = value.get("format") if isinstance(value, dict) else None
+    if found != name:
+        raise InputError(
+            f"{path} is not a record of the format {name} (its field format is "
+            f"{'missing' if found is None else repr(found)[:80]}); give the file that edgepatho wrote."
+        )
+    return value
