@@ -1,0 +1,76 @@
+"""The files that the benchmarks run: one network, PathoNet with shared weights, in every engine's format.
+
+Every engine computes the same function, so TensorFlow's answer to one image judges all of them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from benchmarks import ncnn_model
+from benchmarks.contenders import SIDE
+from benchmarks.rewritten import rewrite
+from edgepatho.errors import UserError
+
+if TYPE_CHECKING:
+    from edgepatho.model.graph import Graph
+
+IMAGE = "image.rgb"
+
+
+@contextmanager
+def built() -> Iterator[Path]:
+    """Yield a temporary folder with all model files, built by a process that ends before anything is timed."""
+    with tempfile.TemporaryDirectory(prefix="edgepatho-models.") as folder:
+        command = [sys.executable, "-m", "benchmarks.models", folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError(f"the benchmark's models could not be built: {done.stderr.strip()[-600:]}")
+        yield Path(folder)
+
+
+def build(graph: Graph, folder: Path) -> None:
+    """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's answer to it."""
+    from edgepatho.exporters import bundle, golden, tflite
+    from edgepatho.model import graph as graphs
+    from edgepatho.quantize.quantizer import Quantizer, share
+
+    shared = share(graph, Quantizer())
+    network = shared.dense()
+    about = {"scoring": bundle.SCORING, "provenance": {"method": "cws"}, "accuracy": {}}
+    bundle.write(folder / "model.epb", shared, **about)
+    bundle.write(folder / "baseline.epb", network, **about)
+
+    image = np.tile(golden.patch(), (SIDE // golden.SIDE_PX, SIDE // golden.SIDE_PX, 1))
+    symmetries = [np.rot90(view, turn) for view in (image, image[::-1]) for turn in range(4)]
+    (folder / "fp32.tflite").write_bytes(tflite.float32(network))
+    (folder / "rewritten.tflite").write_bytes(tflite.float32(rewrite(network)))
+    (folder / "int8.tflite").write_bytes(tflite.int8(network, symmetries))
+    ncnn_model.write(network, folder / "ncnn.param", folder / "ncnn.bin", SIDE, SIDE)
+
+    (folder / IMAGE).write_bytes(image.tobytes())
+    heat_maps = graphs.evaluate(network, image[None] / np.float32(255)).numpy()
+    (folder / "expected.f32").write_bytes(heat_maps.tobytes())
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(folder: Path) -> None:
+    """Write the model files of the shipped weights into FOLDER."""
+    from edgepatho.model import graph as graphs
+    from edgepatho.model import weights
+
+    build(graphs.from_keras(weights.load_shipped()), folder)
+
+
+if __name__ == "__main__":
+    main()

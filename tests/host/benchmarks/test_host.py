@@ -1,0 +1,77 @@
+"""What the host benchmark makes of its measurements: medians of rounds, ratios within a round."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import host, results
+from benchmarks.contenders import Contender, difference
+from edgepatho.errors import UserError
+
+REFERENCE = Contender(host.REFERENCE, "fp32", "fp32.tflite")
+TWICE_AS_FAST = Contender("edgepatho", "fp32", "model.epb")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder that has what rows are made of, and no model."""
+    for name in (REFERENCE.model, TWICE_AS_FAST.model):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "expected.f32").write_bytes(np.array([0, 100], np.float32).tobytes())
+    return tmp_path
+
+
+def test_ratios_survive_a_machine_that_slows_down(models: Path, monkeypatch):
+    """The rounds run ever slower, threefold in the end; a ratio of medians over all rounds would drift."""
+    started: list[Contender] = []
+
+    def run(series: host.Series, folder: Path, output: Path) -> dict[str, object]:
+        output.write_bytes((folder / "expected.f32").read_bytes())
+        slowness = 100 * (1 + len(started) // 2)
+        started.append(series.contender)
+        latency = slowness * (0.5 if series.contender == TWICE_AS_FAST else 1)
+        times = {"load_ms": 20.0, "first_ms": 30.0, "runs_ms": [latency, latency, 9 * latency]}
+        return {**times, "peak_rss_bytes": 25_000_000, "version": "1"}
+
+    monkeypatch.setattr(host, "_run", run)
+    monkeypatch.setattr(host, "_empty_interpreter_bytes", lambda: 10_000_000)
+    ours, peer = host.measure(models, [TWICE_AS_FAST, REFERENCE], [1])
+    assert ours["ratio_to_tflite_runtime_fp32"] == [0.5, 0.5]
+    assert peer["ratio_to_tflite_runtime_fp32"] == [1, 1]
+    assert ours["peak_rss_over_python_bytes"] == 15_000_000
+    assert ours["load_to_first_ms"] == 50
+    assert ours["file_bytes"] == len("model.epb")
+    # half of the rounds start with the other engine
+    firsts = started[::2]
+    assert 0.3 < firsts.count(REFERENCE) / len(firsts) < 0.7
+    table = host.as_table([ours, peer])
+    assert "0.500" in table
+    assert "+" in table  # how much the second pass moved
+
+
+def test_an_engine_that_computes_something_else_is_not_timed(models: Path, tmp_path: Path):
+    output = tmp_path / "output.f32"
+    output.write_bytes(np.array([0, 100.001], np.float32).tobytes())
+    assert difference(TWICE_AS_FAST, output, models) == pytest.approx(1e-5, rel=0.1)
+    output.write_bytes(np.array([0, 101], np.float32).tobytes())
+    with pytest.raises(UserError, match="differs from TensorFlow by 1.00e-02"):
+        difference(TWICE_AS_FAST, output, models)
+    assert difference(Contender("litert", "int8", "int8.tflite"), output, models) == pytest.approx(0.01)
+    output.write_bytes(np.array([np.nan, 100], np.float32).tobytes())
+    with pytest.raises(UserError, match="nan"):
+        difference(TWICE_AS_FAST, output, models)
+    output.write_bytes(b"")
+    with pytest.raises(UserError, match="0 values"):
+        difference(TWICE_AS_FAST, output, models)
+
+
+def test_results_are_a_list_with_one_row_a_line(tmp_path: Path):
+    rows = [{"engine": "edgepatho", "mcycles": None}, {"engine": "ncnn", "mcycles": 1.5}]
+    results.save(rows, tmp_path / "arm.json")
+    text = (tmp_path / "arm.json").read_text()
+    assert json.loads(text) == rows
+    assert len(text.splitlines()) == len(rows) + 2
