@@ -15,7 +15,6 @@ from edgepatho_runtime.rewrite import Node, rewritten
 
 ALIGNMENT = 32  # elements, EP_ALIGNMENT
 CHUNK = 16  # tiles, as in core/src/network.h
-STORED_BLOCK = 8  # output channels side by side in a bundle's weights
 NONE = -1
 
 OPERATIONS = ("image", "pointwise", "winograd", "upsampled", "elementwise", "maxpool", "copy", "result")
@@ -123,7 +122,7 @@ def build(
     maps = list({id(step.output): step.output for step in steps}.values())
     for m in maps:
         m.rows = m.height
-    tasks = [task for i, step in enumerate(steps) for task in tasks_of(i, step, shape[0])]
+    tasks = [task for i, step in enumerate(steps) for task in tasks_of(i, step, shape[0], level)]
     residents, arena_elements = lay_out(steps, maps, tasks, level)
     pool = Pool(tensors, level)
     records = array("q")
@@ -207,9 +206,9 @@ def macs(step: Step, level: Level) -> int:
     return rows * columns * FORMS[step.operation].planes * depth_of(step) * blocks_of(step, level) * level.block
 
 
-def tasks_of(i: int, step: Step, result_height: int) -> Iterable[Task]:
+def tasks_of(i: int, step: Step, result_height: int, level: Level) -> Iterable[Task]:
     if step.operation in CONVOLUTIONS:
-        rows, blocks = tile_grid(step)[0], -(-step.output.channels // STORED_BLOCK)
+        rows, blocks = tile_grid(step)[0], blocks_of(step, level)
         if keeps_inputs(step):
             return Task(i, "inputs", 0, rows), Task(i, "blocks", 0, blocks)
         return Task(i, "weights", 0, blocks), Task(i, "tiles", 0, rows)

@@ -1,0 +1,15 @@
+"""Errors that are the user's to mend, one sentence each: what was found, what was expected, what to do."""
+
+OK = 0
+USAGE = 2
+BAD_INPUT = 3
+UNFIT = 5
+INTERRUPTED = 130
+
+
+class BundleError(ValueError):
+    """A file that is no bundle, or a damaged or foreign one."""
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read, or not without guessing."""
