@@ -30,7 +30,7 @@ SCORING = {
     "til_cutoffs": [0.10, 0.60],
 }
 JSON_TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")
-CODING_ENTRY = {"bytes", "codec", "dtype", "shape"}
+LARGEST = 2.0**127  # a reader sees from the top byte alone that a float is smaller and finite
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,21 @@ def write(
     that saves bytes. Equal inputs give equal files. Raises InputError if the format cannot hold the model.
     """
     network = stored_network(source)
-    tensors = _tensors(source, network)
-    image = golden.patch() if golden_input is None else golden_input
-    tensors["golden.input"] = image
-    tensors["golden.output"] = golden.answer(network, image)
     structure = _structure(source, network)
-    schema.check_graph(structure)
-    _check_tensors(structure, tensors)
+    image = golden.patch() if golden_input is None else golden_input
+    golden.check_image(image)
+    schema.check_graph(structure, image.shape)
+    tensors = _tensors(source, network)
+    tensors["golden.input"], tensors["golden.output"] = image, golden.answer(network, image)
+    _check(structure, dict(scoring), tensors)
     entries: dict[str, Any] = {}
     if coded:
-        tensors, entries = _coded(tensors)
+        tensors, entries = coding.encode(tensors)
     metadata = {"format": "edgepatho", "version": "1"}
     texts = {"graph": structure, "coding": entries, "scoring": scoring, "provenance": provenance}
     for key, value in (texts | {"accuracy": accuracy}).items():
         metadata[key] = canonical_json(dict(value))
     data = container.build(tensors, metadata)
-    container.parse(data)  # what we would refuse to read is not written
     with write_aside(path) as aside:
         aside.write_bytes(data)
 
@@ -104,10 +103,8 @@ def parse(data: bytes) -> Bundle:
     stored, metadata = container.parse(data)
     texts = {key: container.strict_json(metadata[key], key) for key in JSON_TEXTS}
     stored_bytes = {name: tensor.nbytes for name, tensor in stored.items()}
-    tensors = _decoded(stored, texts["coding"])
-    values = schema.check_graph(texts["graph"])
-    _check_tensors(texts["graph"], tensors)
-    golden.check(tensors, values[texts["graph"]["output"]], values[texts["graph"]["input"]["name"]])
+    tensors = coding.decode(stored, texts["coding"])
+    _check(texts["graph"], texts["scoring"], tensors)
     return Bundle(
         **texts,
         tensors=tensors,
@@ -178,25 +175,24 @@ def _tensors(source: SharedModel | Graph, network: Graph) -> dict[str, np.ndarra
     return tensors
 
 
-def _check_tensors(structure: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-    """Refuse tensors that are missing, foreign or misshapen, and values that no network can use."""
+def _check(structure: dict[str, Any], scoring: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+    """Refuse broken rules, tensors that the graph does not call for, values no network can use."""
+    image = tensors.get("golden.input", np.empty(0))
+    golden.check_image(image)
+    output = schema.check_graph(structure, image.shape)
+    schema.check_scoring(scoring, output[-1])
     levels = {name: tensor.size for name, tensor in tensors.items() if schema.CODEBOOK.fullmatch(name)}
     forms = schema.tensor_forms(structure, levels)
-    wanted = set(forms) | {"golden.input", "golden.output"}
-    for name in sorted(wanted ^ set(tensors)):
-        raise InputError(f"tensor {name} is {'missing' if name in wanted else 'foreign to the graph'}.")
-    for name, form in forms.items():
-        found = (container.type_name(tensors[name]), tensors[name].shape)
-        if found != form:
-            raise InputError(
-                f"tensor {name} is {found[0]} {list(found[1])}, the graph needs {form[0]} {list(form[1])}."
-            )
-    for name, tensor in tensors.items():
-        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-            raise InputError(f"tensor {name} holds NaN or infinite values.")
-    for name, size in levels.items():
-        if size > blocks.MOST_LEVELS:
-            raise InputError(f"tensor {name} has {size} entries, at most {blocks.MOST_LEVELS} can be named.")
+    forms |= {"golden.input": ("U8", image.shape), "golden.output": ("F32", golden.answer_shape(output))}
+    for name in sorted(forms.keys() ^ tensors.keys()):
+        raise InputError(f"tensor {name[:80]} is {'missing' if name in forms else 'foreign to the graph'}.")
+    for name, (dtype, shape) in forms.items():
+        tensor = tensors[name]
+        if (container.type_name(tensor), tensor.shape) != (dtype, shape):
+            found = f"{container.type_name(tensor)} {list(tensor.shape)}"
+            raise InputError(f"tensor {name} is {found}, the graph needs {dtype} {list(shape)}.")
+        if dtype == "F32" and not (np.abs(tensor) < LARGEST).all():
+            raise InputError(f"tensor {name} holds a value that is not finite or not below 2^127.")
     for node in structure["nodes"]:
         if "codebook" in node:
             size = levels[node["codebook"]]
@@ -205,54 +201,3 @@ def _check_tensors(structure: dict[str, Any], tensors: dict[str, np.ndarray]) ->
                 raise InputError(
                     f"tensor {node['name']}.index names entry {highest} of {size} in {node['codebook']}."
                 )
-
-
-def _coded(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors with each in its smallest form, and the `coding` entries of those that changed."""
-    stored, entries = {}, {}
-    for name, tensor in tensors.items():
-        codec, stream = coding.smallest(tensor.tobytes(), tensor.itemsize)
-        entry = {
-            "bytes": tensor.nbytes,
-            "codec": codec,
-            "dtype": container.type_name(tensor),
-            "shape": list(tensor.shape),
-        }
-        # inside the header, the entry's quotes are escaped
-        cost = len(canonical_json(canonical_json({name: entry})))
-        if len(stream) + cost < tensor.nbytes:
-            stored[name], entries[name] = np.frombuffer(stream, np.uint8), entry
-        else:
-            stored[name] = tensor
-    return stored, entries
-
-
-def _decoded(stored: dict[str, np.ndarray], entries: dict[str, Any]) -> dict[str, np.ndarray]:
-    tensors = dict(stored)
-    left = container.MOST_FILE_BYTES
-    for name, entry in entries.items():
-        if name not in stored or stored[name].dtype != np.uint8 or stored[name].ndim != 1:
-            raise InputError(f"coding: {name[:80]} is no U8 tensor of one dimension.")
-        if (
-            not isinstance(entry, dict)
-            or set(entry) != CODING_ENTRY
-            or not container.is_shape(entry["shape"])
-        ):
-            raise InputError(f"coding: the entry of {name} is not bytes, codec, dtype and a shape.")
-        codec, dtype, size, shape = entry["codec"], entry["dtype"], entry["bytes"], entry["shape"]
-        if codec not in ("zlib", "lzma") or dtype not in container.TYPES:
-            raise InputError(
-                f"coding: {name} has the codec {codec!r} and the type {dtype!r}, which are not known."
-            )
-        kind = container.TYPES[dtype]
-        if type(size) is not int or size != int(np.prod(shape, dtype=object)) * kind.itemsize:
-            raise InputError(f"coding: {size!r} bytes of {name} do not fit {dtype} {shape}.")
-        left -= size
-        if left < 0:
-            raise InputError(
-                f"coding: the decoded tensors exceed {container.MOST_FILE_BYTES} bytes at {name}."
-            )
-        tensors[name] = np.frombuffer(coding.decode(codec, stored[name].tobytes(), size, name), kind).reshape(
-            shape
-        )
-    return tensors

@@ -9,7 +9,6 @@ import numpy as np
 from edgepatho.errors import InputError
 
 if TYPE_CHECKING:
-    from edgepatho.exporters.schema import Value
     from edgepatho.model.graph import Graph
 
 SIDE_PX = 64
@@ -45,35 +44,21 @@ def answer(network: Graph, image: np.ndarray) -> np.ndarray:
     """The network's float32 output for one uint8 image: every fourth pixel, or the whole of a flat vector."""
     from edgepatho.model import graph
 
-    if (
-        image.ndim != 3
-        or image.dtype != np.uint8
-        or image.shape[0] not in SIDES_PX
-        or image.shape[1] not in SIDES_PX
-    ):
-        raise InputError(
-            f"the golden input is {image.dtype} {image.shape}; expected uint8, sides 16 to 256 by 16."
-        )
     scaled = image.astype(np.float32) / np.float32(network.input["divisor"])
     output = graph.evaluate(network, scaled[None]).numpy()[0]
     return np.ascontiguousarray(output[::STRIDE_PX, ::STRIDE_PX] if output.ndim == 3 else output)
 
 
-def check(tensors: dict[str, np.ndarray], output: Value, image: Value) -> None:
-    """Refuse a golden pair that does not fit the network, whose `output` and `image` the schema has found."""
-    given, answer = tensors["golden.input"], tensors["golden.output"]
-    height, width = given.shape[:2] if given.ndim == 3 else (0, 0)
-    fits = height in SIDES_PX and width in SIDES_PX and given.shape[2] == image.channels
-    if given.dtype != np.uint8 or not fits:
+def check_image(image: np.ndarray) -> None:
+    """Refuse an image that cannot be the golden input of any network."""
+    valid = image.dtype == np.uint8 and image.ndim == 3 and all(side in SIDES_PX for side in image.shape[:2])
+    if not valid:
         raise InputError(
-            f"golden.input is {given.dtype} {list(given.shape)}, expected uint8 with sides 16 to 256 by 16."
+            f"golden.input is {image.dtype} {list(image.shape)}; "
+            "expected uint8 [height, width, channels] with sides of 16 to 256, multiples of 16."
         )
-    if output.halvings is None:
-        expected: tuple[int, ...] = (output.channels or answer.size,)
-    else:
-        zoom = 2.0**-output.halvings
-        expected = (*(-(-int(side * zoom) // STRIDE_PX) for side in (height, width)), output.channels or 0)
-    if answer.dtype != np.float32 or answer.shape != expected:
-        raise InputError(
-            f"golden.output is {answer.dtype} {list(answer.shape)}, expected float32 {list(expected)}."
-        )
+
+
+def answer_shape(output: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of `golden.output` for a network whose output has the shape `output`."""
+    return (*(-(-side // STRIDE_PX) for side in output[:-1]), output[-1])

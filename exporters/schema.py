@@ -1,10 +1,9 @@
-"""What a bundle's graph may say, and which tensors it calls for (docs/bundle-format.md)."""
+"""What a bundle may say: its graph, its scoring, the tensors they call for (docs/bundle-format.md)."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from edgepatho.errors import InputError
@@ -13,6 +12,8 @@ from edgepatho.exporters import blocks
 MOST_NODES = 1024
 MOST_CHANNELS = 65_536
 MOST_DILATION = 1024
+MOST_SIDE = 4096
+MOST_DISTANCE_PX = 64
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CODEBOOK = re.compile(r"codebook(\.[A-Za-z0-9_-]{1,64})?")
 RESERVED = {"codebook", "golden"}  # "<node>.scale" must not look like another tensor
@@ -28,17 +29,10 @@ FIELDS: dict[str, set[str]] = {
     "maxpool2": set(),
     "upsample2_nearest": set(),
 }
-INPUTS = {"add": range(2, 4), "concat": range(2, 65)}
+INPUTS = {"add": (2, 3), "concat": (2, MOST_NODES)}
 
-Form = tuple[str, tuple[int, ...]]  # type, shape
-
-
-@dataclass(frozen=True)
-class Value:
-    """What passes between nodes: channels (None: known only with the image) and halvings (None: flat)."""
-
-    channels: int | None
-    halvings: int | None
+Shape = tuple[int, ...]  # (height, width, channels), or (channels,) once flattened
+Form = tuple[str, Shape]  # type, shape
 
 
 def tensor_forms(graph: dict[str, Any], levels: dict[str, int]) -> dict[str, Form]:
@@ -50,7 +44,7 @@ def tensor_forms(graph: dict[str, Any], levels: dict[str, int]) -> dict[str, For
         if node["op"] in ("conv2d", "dense"):
             codebook = node.get("codebook")
             if codebook is not None:
-                forms[codebook] = ("F32", (levels.get(codebook, 1),))
+                forms[codebook] = ("F32", (min(levels.get(codebook, 1), blocks.MOST_LEVELS),))
             taps = math.prod(node.get("kernel", (1, 1)))
             kernel = (node["in_channels"], channels, taps)
             count = None if codebook is None else levels.get(codebook, 1)
@@ -60,89 +54,114 @@ def tensor_forms(graph: dict[str, Any], levels: dict[str, int]) -> dict[str, For
     return forms
 
 
-def check_graph(graph: dict[str, Any]) -> dict[str, Value]:
-    """What every name of the graph stands for; InputError that names the first node that breaks a rule."""
+def check_graph(graph: dict[str, Any], image: Shape) -> Shape:
+    """The output's shape for an `image` of this shape; InputError at the first node that breaks a rule."""
     _require(set(graph) == {"input", "nodes", "output"}, "graph", f"has the keys {sorted(graph)}")
     source, nodes = graph["input"], graph["nodes"]
+    whole = isinstance(source, dict) and set(source) == {"name", "channels", "divisor"}
+    _require(whole, "input", f"is {str(source)[:80]}")
+    _require(_whole(source["channels"]), "input", f"has {source['channels']!r} channels")
     _require(
-        isinstance(source, dict) and set(source) == {"name", "channels", "divisor"}, "input", f"is {source!r}"
+        image[-1] == source["channels"], "input", f"does not have the {image[-1]} channels of golden.input"
     )
-    _require(_whole(source["channels"], MOST_CHANNELS), "input", f"has {source['channels']!r} channels")
     divisor = source["divisor"]
-    _require(type(divisor) in (int, float) and divisor > 0, "input", f"has the divisor {divisor!r}")
+    _require(type(divisor) in (int, float) and 0 < divisor <= 1e6, "input", f"has the divisor {divisor!r}")
     _require(
         isinstance(nodes, list) and 1 <= len(nodes) <= MOST_NODES, "graph", "has no list of 1 to 1024 nodes"
     )
-    values = {_name(source["name"]): Value(source["channels"], 0)}
+    shapes = {_name(source["name"]): image}
     for node in nodes:
         _require(isinstance(node, dict) and "name" in node, "node", f"{str(node)[:80]} has no name")
         name = _name(node["name"])
-        _require(name not in values, name, "is there twice")
-        values[name] = _result(node, values)
-    _require(isinstance(graph["output"], str) and graph["output"] in values, "output", "names no node")
-    _require(graph["output"] != source["name"], "output", "is the input itself")
-    return values
+        _require(name not in shapes, name, "is there twice")
+        shape = _result(node, shapes)
+        fits = all(1 <= side <= MOST_SIDE for side in shape[:-1]) and shape[-1] <= MOST_CHANNELS
+        _require(fits, name, f"makes {shape}")
+        shapes[name] = shape
+    output = graph["output"]
+    known = isinstance(output, str) and output in shapes and output != source["name"]
+    _require(known, "output", f"{str(output)[:80]!r} is no node")
+    return shapes[output]
 
 
-def _result(node: dict[str, Any], values: dict[str, Value]) -> Value:
+def check_scoring(scoring: dict[str, Any], channels: int) -> None:
+    """InputError unless `scoring` tells how a heat map of `channels` classes becomes cells."""
+    keys = {"classes", "ki67_cutoffs", "min_distance_px", "network_size_px", "thresholds", "til_cutoffs"}
+    _require(set(scoring) == keys, "scoring", f"has the keys {sorted(scoring)}")
+    classes = scoring["classes"]
+    named = isinstance(classes, list) and all(isinstance(one, str) and NAME.fullmatch(one) for one in classes)
+    _require(
+        named and len(set(classes)) == len(classes) == channels, "scoring", f"has the classes {classes!r}"
+    )
+    for key, count in (("thresholds", channels), ("ki67_cutoffs", 2), ("til_cutoffs", 2)):
+        numbers = scoring[key]
+        valid = isinstance(numbers, list) and len(numbers) == count
+        valid = valid and all(type(one) in (int, float) and 0 <= one <= 1e6 for one in numbers)
+        _require(valid, "scoring", f"has the {key} {numbers!r}")
+    for key, most in (("min_distance_px", MOST_DISTANCE_PX), ("network_size_px", MOST_SIDE)):
+        _require(
+            type(scoring[key]) is int and 1 <= scoring[key] <= most,
+            "scoring",
+            f"has the {key} {scoring[key]!r}",
+        )
+
+
+def _result(node: dict[str, Any], shapes: dict[str, Shape]) -> Shape:
     name, op = node["name"], str(node.get("op"))
     _require(op in FIELDS, name, f"has the op {op[:64]!r}, which is not in the list")
     fields = FIELDS[op] | {"name", "op", "inputs"}
     optional = {"codebook"} if op in ("conv2d", "dense") else set()
     _require(fields <= set(node) <= fields | optional, name, f"has the fields {sorted(node)}")
     names = node["inputs"]
-    listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
-    _require(listed and len(names) in INPUTS.get(op, (1,)), name, f"has the inputs {names!r}")
-    for one in names:
-        _require(one in values, name, f"reads {one[:64]!r}, which is no earlier node")
-    inputs = [values[one] for one in names]
+    listed = isinstance(names, list) and all(isinstance(one, str) and one in shapes for one in names)
+    _require(listed, name, f"reads {str(names)[:80]}, which are not all earlier nodes")
+    fewest, most = INPUTS.get(op, (1, 1))
+    _require(fewest <= len(names) <= most, name, f"reads {len(names)} inputs")
+    inputs = [shapes[one] for one in names]
     first = inputs[0]
-    flat = first.halvings is None
     if op in ("conv2d", "maxpool2", "upsample2_nearest", "flatten"):
-        _require(not flat, name, "reads a flat vector")
+        _require(len(first) == 3, name, "reads a flat vector")
     match op:
         case "conv2d" | "dense":
             _check_weighted(node, first)
-            return Value(node["out_channels"], first.halvings)
+            return (*first[:-1], node["out_channels"])
         case "affine":
-            _require(_whole(node["channels"], MOST_CHANNELS), name, f"has {node['channels']!r} channels")
-            _require(first.channels in (None, node["channels"]), name, "has other channels than its input")
-            return Value(node["channels"], first.halvings)
+            _require(_whole(node["channels"]) and node["channels"] == first[-1], name, "has other channels")
         case "leaky_relu":
             _require(type(node["slope"]) in (int, float), name, f"has the slope {node['slope']!r}")
-            return first
         case "add":
-            _require(all(one == first for one in inputs), name, "adds values of unequal shape")
-            return first
+            _require(len(set(inputs)) == 1, name, f"adds the shapes {inputs}")
         case "concat":
-            _require(len({one.halvings for one in inputs}) == 1, name, "joins values of unequal size")
-            channels = [one.channels for one in inputs]
-            return Value(None if None in channels else sum(c for c in channels if c), first.halvings)
+            _require(len({one[:-1] for one in inputs}) == 1, name, f"joins the shapes {inputs}")
+            return (*first[:-1], sum(one[-1] for one in inputs))
         case "maxpool2":
-            return Value(first.channels, (first.halvings or 0) + 1)
+            return (first[0] // 2, first[1] // 2, first[2])
         case "upsample2_nearest":
-            return Value(first.channels, (first.halvings or 0) - 1)
+            return (first[0] * 2, first[1] * 2, first[2])
         case "flatten":
-            return Value(None, None)
+            return (math.prod(first),)
     return first
 
 
-def _check_weighted(node: dict[str, Any], source: Value) -> None:
+def _check_weighted(node: dict[str, Any], source: Shape) -> None:
     name = node["name"]
     for field in ("in_channels", "out_channels"):
-        _require(_whole(node[field], MOST_CHANNELS), name, f"has {field} {node[field]!r}")
-    _require(source.channels in (None, node["in_channels"]), name, "has other in_channels than its input")
+        _require(_whole(node[field]), name, f"has {field} {node[field]!r}")
+    _require(
+        node["in_channels"] == source[-1], name, f"reads {source[-1]} channels, not {node['in_channels']}"
+    )
     if "codebook" in node:
         codebook = node["codebook"]
         known = isinstance(codebook, str) and CODEBOOK.fullmatch(codebook)
-        _require(bool(known), name, f"has the codebook {codebook!r}")
+        _require(bool(known), name, f"has the codebook {str(codebook)[:80]!r}")
     if node["op"] == "dense":
-        _require(source.halvings is None, name, "is dense and reads an image; flatten comes first")
+        _require(len(source) == 1, name, "is dense and reads an image; flatten comes first")
         return
     kernel = node["kernel"]
     square = kernel in ([1, 1], [3, 3]) and all(type(side) is int for side in kernel)  # True == 1 == 1.0
     _require(square, name, f"has the kernel {kernel!r}")
-    _require(_whole(node["dilation"], MOST_DILATION), name, f"has the dilation {node['dilation']!r}")
+    valid = _whole(node["dilation"]) and node["dilation"] <= MOST_DILATION
+    _require(valid, name, f"has the dilation {node['dilation']!r}")
     plain = type(node["stride"]) is int and node["stride"] == 1 and node["padding"] == "same"
     _require(plain, name, f"has stride {node['stride']!r} and padding {node['padding']!r}")
 
@@ -153,10 +172,10 @@ def _name(name: Any) -> str:
     return str(name)
 
 
-def _whole(value: Any, most: int) -> bool:
-    return type(value) is int and 1 <= value <= most
+def _whole(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MOST_CHANNELS
 
 
 def _require(condition: bool, name: str, found: str) -> None:
     if not condition:
-        raise InputError(f"graph: {name} {found}; see docs/bundle-format.md for what is expected.")
+        raise InputError(f"{name} {found}; see docs/bundle-format.md for what is expected.")
