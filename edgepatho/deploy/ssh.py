@@ -1,4 +1,4 @@
-"""One device through the system's OpenSSH, with the user's configuration, agent and known hosts as they are."""
+"""One device through the system's OpenSSH: the user's configuration, agent and known hosts as they are."""
 
 from __future__ import annotations
 

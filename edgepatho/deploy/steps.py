@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgepatho.deploy.probe import Device, probe
 from edgepatho.deploy.release import Part, Release
@@ -17,6 +17,8 @@ CANNOT_STORE = 11
 UPLOAD_DAMAGED = 12
 SELF_TEST_FAILED = 13
 HEALTH_CHECK_FAILED = 14
+
+ATTEMPTS = 3  # a damaged release may come from a damaged part: each takes one repair
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,16 @@ def deploy(
     Raises DeviceUnfit if it cannot store the release, RolledBack if the release failed its self-test or
     health check there, DeviceUnreachable if the connection broke: `current` is a whole release in all cases.
     """
-    try:
-        return _perform(remote, release, device, tell)
-    except ScriptFailed as error:
-        if error.code not in (ABSENT_OR_DAMAGED, UPLOAD_DAMAGED):
-            raise explained(error) from error
-    # Something on the device was not what its name says. The scripts threw it out; once more from the start.
-    device = probe(remote)
-    damaged = Device(device.facts, device.releases - {release.id}, device.parts, device.missing_tools)
-    try:
-        return _perform(remote, release, damaged, tell)
-    except ScriptFailed as error:
-        raise explained(error) from error
+    for repairs_left in reversed(range(ATTEMPTS)):
+        try:
+            return _perform(remote, release, device, tell)
+        except ScriptFailed as error:
+            if not repairs_left or error.code not in (ABSENT_OR_DAMAGED, UPLOAD_DAMAGED):
+                raise explained(error) from error
+        # Something there is not what its name says, or a person removed it: look again, install anew.
+        found = probe(remote)
+        device = replace(found, releases=found.releases - {release.id})
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _perform(remote: Remote, release: Release, device: Device, tell: Callable[[str, float], None]) -> Outcome:

@@ -1,0 +1,260 @@
+"""Every step of a deploy and of a rollback, with every fault: is the promise kept?
+
+    python tests/integration/deploy/fault_matrix.py [--every N]
+
+The promise: whenever deploy is interrupted, `current` is a whole release, old or new, and the next deploy
+succeeds. A case starts from a device on an old release, breaks the operation once, checks, lets
+everything work again, deploys and checks again. The server is a real sshd behind a proxy; see
+faulty_device.py for how programs fail and power is lost. Prints a table of cases; exit code 1 if one broke.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import standin_payload
+from cutting_proxy import CuttingProxy
+from faulty_device import FaultyDevice
+from loopback_device import HOST, is_whole
+
+from edgepatho.deploy.probe import probe
+from edgepatho.deploy.releases import rollback
+from edgepatho.deploy.ssh import Remote
+from edgepatho.deploy.steps import deploy
+from edgepatho.errors import UserError
+
+FAULTS = ("cut before", "cut at a byte", "reply lost", "command fails", "disk full", "reboot", "power cut")
+FREE_KIB = (0, 4, 16)  # left on the disk when it is "full"
+UPLOAD_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a step's bytes, where the connection is cut
+
+
+class WatchedRemote(Remote):
+    """Writes down what each remote command is about: a script's name, or the hash of an upload.
+
+    Calls `before` with the number of the command about to start.
+    """
+
+    def __init__(self, destination: str, before: Callable[[int], None] = lambda step: None):
+        super().__init__(destination)
+        self.names: list[str] = []
+        self._before = before
+
+    def put(self, source: Path | bytes, script: str, *arguments: str) -> str:
+        self._upload = arguments[0]
+        return super().put(source, script, *arguments)
+
+    def _ssh(self, command: str, script: str, **standard_input: Any) -> str:
+        self.names.append(script if script != "receive" else self._upload)
+        self._before(len(self.names))
+        return super()._ssh(command, script, **standard_input)
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """A step of an undisturbed operation: how many bytes it sends and which programs it calls."""
+
+    name: str
+    bytes_up: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault in one step; `where` is a byte, a call or KiB, as the fault needs it."""
+
+    operation: str
+    step: int
+    fault: str
+    where: int
+
+
+class Laboratory:
+    """A device on an old release with a proxy before it, which each case starts from anew."""
+
+    def __init__(self, folder: Path, device: FaultyDevice, proxy: CuttingProxy):
+        self.device, self.proxy = device, proxy
+        self.old = standin_payload.release(folder, "old", kilobytes=64)
+        self.new = standin_payload.release(folder, "new", kilobytes=64)
+        self.snapshot = folder / "snapshot"
+        for release in (self.new, self.old):  # so that the old one has a previous one to roll back to
+            with Remote(HOST) as remote:
+                deploy(remote, release, probe(remote))
+        shutil.copytree(device.home, folder / "rollback", symlinks=True)
+        device.empty()
+        with Remote(HOST) as remote:
+            deploy(remote, self.old, probe(remote))
+        shutil.copytree(device.home, folder / "deploy", symlinks=True)
+        self.starts = {"deploy": folder / "deploy", "rollback": folder / "rollback", "first deploy": None}
+
+    def restart(self, operation: str) -> None:
+        """Bring the device to the state that the operation starts from."""
+        self.device.empty()
+        start = self.starts[operation]
+        if start is not None:
+            shutil.copytree(start, self.device.home, symlinks=True, dirs_exist_ok=True)
+        self.proxy.heal()
+        self.device.repair()
+
+    def perform(self, operation: str, remote: Remote) -> None:
+        if operation == "rollback":
+            rollback(remote)
+        else:
+            deploy(remote, self.new, probe(remote))
+
+    def survey(self, operation: str) -> list[StepFacts]:
+        """Run the operation undisturbed and return its steps."""
+        self.restart(operation)
+        marks: list[tuple[int, int]] = []
+
+        def mark(step: int = 0) -> None:
+            marks.append((self.proxy.bytes_up, self.device.calls()))
+
+        with WatchedRemote(HOST, mark) as remote:
+            self.perform(operation, remote)
+            mark()
+        sent = [after[0] - before[0] for before, after in pairwise(marks)]
+        calls = [count for _, count in marks[1:]]
+        uploads = {part.sha256: f"upload {part.name.split('-')[0]}" for part in self.new.parts}
+        names = [uploads.get(name, name) for name in remote.names]
+        return [StepFacts(*facts) for facts in zip(names, sent, calls, strict=True)]
+
+    def check(self, case: Case) -> None:
+        """Run one case; AssertionError if the promise is broken."""
+        self.restart(case.operation)
+        before = self.device.current()
+        with suppress(UserError), WatchedRemote(HOST, lambda step: self._arm(case, step)) as remote:
+            self.perform(case.operation, remote)
+        if case.fault == "power cut":
+            self.device.lose_power()
+        (self.device.home / "ballast").unlink(missing_ok=True)
+        self._assert_whole({before, self.old.id, self.new.id} if before else {"", self.new.id})
+        self.proxy.heal()
+        self.device.repair()
+        with Remote(HOST) as remote:
+            deploy(remote, self.new, probe(remote))
+        self._assert_whole({self.new.id})
+
+    def _arm(self, case: Case, step: int) -> None:
+        if step != case.step:
+            return
+        if case.fault == "cut before":
+            self.proxy.cut()
+        elif case.fault == "cut at a byte":
+            self.proxy.cut_after(case.where)
+        elif case.fault == "reply lost":
+            self.device.hold(step)
+            threading.Thread(target=self._cut_when_done, args=(step,)).start()
+        elif case.fault == "disk full":
+            _fill(self.device.home, case.where)
+        else:
+            self.device.break_at(step, case.where, "fail" if case.fault == "command fails" else "stop")
+
+    def _cut_when_done(self, step: int) -> None:
+        while self.device.done() < step:
+            time.sleep(0.01)
+        self.proxy.cut()
+
+    def _assert_whole(self, allowed: set[str]) -> None:
+        current = self.device.current()
+        assert current in allowed, f"current is {current or 'absent'}, allowed: {allowed}"
+        for link in ("current", "previous"):
+            if (self.device.store / link).is_symlink():
+                release = (self.device.store / link).resolve()
+                assert is_whole(release), f"{link} is not a whole release: {release.name}"
+        if current:
+            store = self.device.store / "current"
+            command = [store / "bin" / "edgepatho-run", "selftest", store / "model.epb"]
+            subprocess.run(command, check=True, capture_output=True)
+
+
+def cases(operation: str, steps: list[StepFacts]) -> Iterator[Case]:
+    """Yield every case of an operation whose undisturbed steps are known."""
+    for number, step in enumerate(steps, 1):
+        # The probe changes nothing on the device: a few of its programs stand for all.
+        calls = range(1, step.calls + 1, 16 if step.name == "probe" else 1)
+        bytes_up = sorted({max(1, int(step.bytes_up * share)) for share in UPLOAD_SHARES})
+        wheres = {
+            "cut before": [0],
+            "cut at a byte": bytes_up,
+            "reply lost": [0],
+            "command fails": calls,
+            "disk full": FREE_KIB,
+            "reboot": calls,
+            "power cut": calls,
+        }
+        for fault in FAULTS:
+            for where in wheres[fault]:
+                yield Case(operation, number, fault, where)
+
+
+@contextmanager
+def laboratory(folder: Path) -> Iterator[Laboratory]:
+    """Yield a laboratory on a small disk of its own; needs root for that disk."""
+    device = FaultyDevice(folder / "device")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "edgepatho", device.home], check=True)
+    path = os.environ["PATH"]
+    try:
+        with device, CuttingProxy((device.address, device.port)) as proxy:
+            device.point_client_at(proxy.port)
+            os.environ["PATH"] = device.client_path
+            yield Laboratory(folder, device, proxy)
+    finally:
+        os.environ["PATH"] = path
+        subprocess.run(["umount", "--lazy", device.home], check=True)
+
+
+def _fill(folder: Path, free_kib: int) -> None:
+    facts = os.statvfs(folder)
+    blocks = facts.f_bavail - free_kib * 1024 // facts.f_frsize
+    (folder / "ballast").write_bytes(b"\0" * (blocks * facts.f_frsize))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="check only every N-th case")
+    every = parser.parse_args().every
+    kept = broken = 0
+    started = time.monotonic()
+    print(f"{'operation':13s} {'step':28s}" + "".join(f"{fault:>14s}" for fault in FAULTS))
+    with tempfile.TemporaryDirectory(prefix="edgepatho-matrix-") as folder, laboratory(Path(folder)) as lab:
+        for operation in lab.starts:
+            steps = lab.survey(operation)
+            chosen = list(cases(operation, steps))[::every]
+            for number, step in enumerate(steps, 1):
+                cells = []
+                for fault in FAULTS:
+                    here = [case for case in chosen if (case.step, case.fault) == (number, fault)]
+                    good = sum(_keeps(lab, case, step) for case in here)
+                    kept, broken = kept + good, broken + len(here) - good
+                    cells.append(f"{good}/{len(here)}")
+                print(
+                    f"{operation:13s} {step.name:28s}" + "".join(f"{cell:>14s}" for cell in cells), flush=True
+                )
+    print(f"{kept} of {kept + broken} cases kept the promise, in {time.monotonic() - started:.0f} s")
+    return int(broken > 0)
+
+
+def _keeps(lab: Laboratory, case: Case, step: StepFacts) -> bool:
+    try:
+        lab.check(case)
+    except (AssertionError, UserError, subprocess.CalledProcessError) as error:
+        print(f"BROKEN: {step.name}: {case}: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
