@@ -1,0 +1,51 @@
+"""`edgepatho synth`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--patients", default=32, show_default=True, help="A quarter of them, at least one, is for testing."
+)
+@click.option("--tiles", default=12, show_default=True, help="Tiles a patient.")
+@click.option(
+    "--size", default=1228, show_default=True, help="Edge of a tile in pixels; cells keep their size."
+)
+@click.option("--seed", default=101, show_default=True, help="The default set has this one.")
+@click.option("--jobs", default=2, show_default=True, help="Processes; the bytes do not depend on it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object, nothing else.")
+def command(folder: Path, patients: int, tiles: int, size: int, seed: int, jobs: int, as_json: bool) -> None:
+    """Make synthetic Ki-67 tiles in FOLDER, in the layout of SHIDC-B-Ki-67.
+
+    They stand in for a data set that may not be redistributed; nothing measured on them says anything about
+    clinical accuracy.
+
+    \b
+    Examples:
+      edgepatho synth tiles
+      edgepatho synth small --patients 4 --tiles 2 --size 512
+    """
+    from edgepatho.data.synth import generate
+    from edgepatho.progress import progress
+
+    with progress("synthetic tiles", patients * tiles) as bar:
+        manifest = generate(
+            folder, patients=patients, tiles=tiles, size=size, seed=seed, jobs=jobs, progress=bar
+        )
+    if as_json:
+        click.echo(json.dumps(manifest))
+        return
+    images = manifest["images"]
+    means = ", ".join(
+        f"{sum(i[name] for i in images) / len(images):.1f} {name}"
+        for name in ("immunopositive", "immunonegative", "til")
+    )
+    click.echo(
+        f"{len(images)} synthetic tiles of {patients} patients in {folder}; a tile has {means} on average"
+    )

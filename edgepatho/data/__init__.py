@@ -1,0 +1,1 @@
+"""Images and labels: the SHIDC layout, synthetic tiles in it, and what training reads."""

@@ -1,0 +1,9 @@
+"""Synthetic Ki-67 tiles in the SHIDC layout.
+
+The data set of the papers may not be redistributed; these tiles stand in for it. They show that the tools
+work and say nothing about clinical accuracy.
+"""
+
+from edgepatho.data.synth.dataset import generate
+
+__all__ = ["generate"]

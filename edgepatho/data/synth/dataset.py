@@ -1,0 +1,122 @@
+"""A whole synthetic data set: patients, fields, tiles, a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgepatho.data.shidc import LABELS, write_tile
+from edgepatho.data.synth.style import Style, patient_style
+from edgepatho.data.synth.tile import make_tile
+from edgepatho.data.synth.tissue import FULL_PX
+from edgepatho.errors import UsageError
+from edgepatho.files import folder_aside
+from edgepatho.progress import Progress
+
+SEED = 101  # of the default set, on which every figure of this repository is measured
+PATIENTS, TILES = 32, 12
+TEST_SHARE = 0.25
+CROPS = 12  # a field of 4912 x 3684 px holds 4 x 3 of them
+FIELD_TILES = 3  # tiles that share a field
+MANIFEST = "manifest.json"
+
+Task = tuple[Path, int, Style, int, int, int]  # file without suffix, seed, style, field, crop, size
+
+
+def generate(
+    folder: Path,
+    *,
+    patients: int = PATIENTS,
+    tiles: int = TILES,
+    size: int = FULL_PX,
+    seed: int = SEED,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write `patients` x `tiles` synthetic tiles to `folder` in the SHIDC layout; return the manifest.
+
+    Train/ and Test/ hold different patients; those of Test/ are a quarter, drawn so that they span the
+    Ki-67 index. The same arguments give the same bytes, whatever `jobs` (processes) is, on the same
+    versions of numpy, scipy and OpenCV. An earlier set in `folder` is replaced, anything else refused.
+    """
+    if patients < 2 or not 1 <= tiles <= CROPS * FIELD_TILES or size < 64:
+        raise UsageError(
+            f"{patients} patients with {tiles} tiles of {size} px cannot be made; "
+            f"give at least 2 patients, 1 to {CROPS * FIELD_TILES} tiles each, at least 64 px."
+        )
+    progress = progress or Progress()
+    styles = [patient_style(seed, patient, patients) for patient in range(1, patients + 1)]
+    test = _test_patients(styles, seed)
+    with folder_aside(folder, MANIFEST) as aside:
+        for part in ("Train", "Test"):
+            (aside / part).mkdir()
+        tasks = [
+            (aside / _part(style, test) / name, seed, style, field, crop, size)
+            for style in styles
+            for name, field, crop in _names(style, tiles)
+        ]
+        images = []
+        for record in _map(tasks, jobs):
+            images.append(record)
+            progress.advance()
+        manifest = {
+            "synthetic": True,
+            "seed": seed,
+            "size_px": size,
+            "patients": [_about(style, test) for style in styles],
+            "images": images,
+        }
+        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def _names(style: Style, tiles: int) -> Iterable[tuple[str, int, int]]:
+    for tile in range(tiles):
+        field, crop = style.first_field + tile // FIELD_TILES, 1 + (tile * 5 + style.patient) % CROPS
+        yield f"p{style.patient}_{field:04d}_{crop}", field, crop
+
+
+def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
+    if jobs <= 1:
+        yield from map(_make, tasks)
+        return
+    # spawned, not forked: OpenCV's threads do not survive a fork
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_make, tasks, chunksize=4)
+
+
+def _make(task: Task) -> dict[str, Any]:
+    path, seed, style, field, crop, size = task
+    image, labels = make_tile(seed, style, field, crop, size)
+    write_tile(path, image, labels)
+    counts = {name: int((labels[:, 2] == label).sum()) for name, label in LABELS.items()}
+    return {"name": path.name, "split": path.parent.name, "patient": style.patient, **counts}
+
+
+def _test_patients(styles: list[Style], seed: int) -> set[int]:
+    """One patient from every stratum of the Ki-67 index."""
+    ranked = [style.patient for style in sorted(styles, key=lambda style: style.ki67_index)]
+    strata = np.array_split(ranked, max(1, round(len(ranked) * TEST_SHARE)))
+    rng = np.random.default_rng([seed, 3])
+    return {int(rng.choice(stratum)) for stratum in strata}
+
+
+def _part(style: Style, test: set[int]) -> str:
+    return "Test" if style.patient in test else "Train"
+
+
+def _about(style: Style, test: set[int]) -> dict[str, Any]:
+    return {
+        "patient": style.patient,
+        "split": _part(style, test),
+        "ki67_index": round(style.ki67_index, 4),
+        "tumour_cells_per_tile": round(style.tumour_cells, 1),
+        "diameter_px": round(style.diameter_px, 1),
+        "architecture": style.architecture,
+    }
