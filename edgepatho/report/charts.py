@@ -15,7 +15,7 @@ WIDTH = 720
 LABELS = 236  # width of the names beside horizontal bars
 ROW = 30
 PLOT_HEIGHT = 200
-MARGIN = 56
+MARGIN = 64
 SERIES = ("ours", "baseline", "peer", "other")  # style classes with a colour-blind palette
 
 
@@ -148,7 +148,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:.3g}"
+    return f"{value:,.10g}" if abs(value) < 1e7 else f"{value:.3g}"
 
 
 def _key(index: int, name: str, kind: str) -> list[Markup]:

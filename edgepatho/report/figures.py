@@ -28,11 +28,6 @@ class Comparison:
     outcome: str
     better: bool | None
 
-    @property
-    def phrase(self) -> str:
-        """The comparison as part of a sentence."""
-        return f"{self.what} is {self.outcome} ({self.before} to {self.after})"
-
 
 def compressed(record: CompressRecord) -> list[Comparison]:
     """Return what compression did to file size and accuracy."""
@@ -63,7 +58,7 @@ def measured(bench: BenchRecord) -> list[Comparison]:
     """
     ours = _fastest(bench, ("edgepatho",), "fp32")
     rivals = [
-        ("the uncompressed network in the same runtime", _fastest(bench, ("edgepatho-baseline",), "fp32")),
+        ("the uncompressed network", _fastest(bench, ("edgepatho-baseline",), "fp32")),
         ("TFLite fp32", _fastest(bench, PEERS, "fp32")),
         ("TFLite int8", _fastest(bench, PEERS, "int8")),
     ]
@@ -83,29 +78,36 @@ def measured(bench: BenchRecord) -> list[Comparison]:
     return lines
 
 
-def verdict(record: CompressRecord | None, benches: Sequence[BenchRecord]) -> str:
+def verdict(record: CompressRecord | None, benches: Sequence[BenchRecord]) -> list[str]:
     """Return the sentences at the head of the page, computed from the figures."""
     sentences = []
     if record is not None:
-        parts = [line.phrase for line in compressed(record)]
+        parts = [
+            f"{line.what} is {line.outcome} ({line.before} to {line.after})" for line in compressed(record)
+        ]
         if parts:
             sentences.append(f"Compressed, the {' and '.join(parts)}.")
     for bench in benches:
-        place = f"On {device_name(bench.device)} with {plural(bench.settings.threads, 'thread')}"
+        name = device_name(bench.device)
         lines = measured(bench)
-        clauses = [
-            f"against {rival}, {' and '.join(line.phrase for line in lines if line.rival == rival)}"
-            for rival in dict.fromkeys(line.rival for line in lines)
-        ]
+        clauses = [_clause(what, lines) for what in dict.fromkeys(line.what for line in lines)]
         if clauses:
-            sentences.append(f"{place}, {'; '.join(clauses)}.")
+            threads = plural(bench.settings.threads, "thread")
+            sentences.append(f"On {name} with {threads}, {'; '.join(clauses)}.")
         else:
-            sentences.append(f"{place}, nothing could be compared.")
+            sentences.append(f"On {name}, nothing could be compared.")
         if bench.device.emulated:
-            sentences.append("That machine was emulated, so no latency is given.")
+            sentences.append(f"{name} was emulated, so no latency is given.")
     if not benches:
         sentences.append("Latency and memory were not measured.")
-    return " ".join(sentences)
+    return sentences
+
+
+def _clause(what: str, lines: Sequence[Comparison]) -> str:
+    """Return one quantity against all its rivals, as part of a sentence."""
+    chosen = [line for line in lines if line.what == what]
+    outcomes = [f"{line.outcome} {'as' if line.outcome == SAME else 'than'} {line.rival}" for line in chosen]
+    return f"{what} is {chosen[0].after}, {', '.join(outcomes)}"
 
 
 def caveats(record: CompressRecord | None, bench: BenchRecord) -> list[str]:
@@ -135,8 +137,7 @@ def ratio(before: float, after: float, lower: str, higher: str) -> tuple[str, bo
     word = lower if after < before else higher
     if low == 0:
         return word, after < before
-    factor = high / low
-    return f"{factor:.2f}× {word}" if factor < 100 else f"{factor:,.0f}× {word}", after < before
+    return f"{high / low:,.2f}× {word}", after < before
 
 
 def points(before: float, after: float) -> tuple[str, bool | None]:
@@ -147,15 +148,19 @@ def points(before: float, after: float) -> tuple[str, bool | None]:
     return f"{abs(difference):.1f} points {'higher' if difference > 0 else 'lower'}", difference > 0
 
 
+def digits(value: float) -> str:
+    """Return a quantity with about three significant digits."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
 def mib(size: float) -> str:
     """Return bytes as MiB with about three significant digits."""
-    value = size / MIB
-    return f"{value:.2f} MiB" if value < 100 else f"{value:,.0f} MiB"
+    return f"{digits(size / MIB)} MiB"
 
 
 def ms(value: float) -> str:
     """Return milliseconds with about three significant digits."""
-    return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+    return f"{digits(value)} ms"
 
 
 def device_name(device: Device) -> str:

@@ -9,14 +9,12 @@ from typing import Any
 
 from edgepatho import __version__
 from edgepatho.files import canonical_json, write_aside
-from edgepatho.report import charts, figures
+from edgepatho.report import drawings, figures
 from edgepatho.report.accuracy import CLASSES
 from edgepatho.report.pictures import ki67_percent, overlay_pairs
 from edgepatho.report.record import (
     BenchRecord,
-    BenchRow,
     CompressRecord,
-    Frontier,
     read_bench,
     read_compress,
     read_frontier,
@@ -24,7 +22,6 @@ from edgepatho.report.record import (
 
 MARKS = (("immunopositive", "#D55E00"), ("immunonegative", "#0072B2"), ("TIL", "#009E73"))
 MODELS = ("original", "control", "compressed")
-SERIES = {"edgepatho": "ours", "edgepatho-baseline": "baseline"}
 MISSING = "—"
 
 
@@ -39,7 +36,6 @@ def render(compress: Path | None, benches: Sequence[Path], output: Path) -> None
         "record": record,
         "synthetic": record is not None and record.accuracy.synthetic,
         "benches": [_bench(read_bench(path), record) for path in benches],
-        "charts": {},
         "sources": ", ".join([*(["compress.json"] if record else []), *(path.name for path in benches)]),
     }
     if compress is not None and record is not None:
@@ -47,7 +43,7 @@ def render(compress: Path | None, benches: Sequence[Path], output: Path) -> None
         frontier = folder / "frontier.json"
         page["pairs"] = overlay_pairs(folder, record)
         page.update(_compression(record))
-        page["charts"] = _charts(record, read_frontier(frontier) if frontier.exists() else None)
+        page["inside"] = drawings.inside(record, read_frontier(frontier) if frontier.exists() else None)
     records = [bench["record"] for bench in page["benches"]]
     page["verdict"] = figures.verdict(record, records)
     page["comparisons"] = [
@@ -73,7 +69,7 @@ def _template() -> Any:
         classes=CLASSES,
         marks=MARKS,
         mib=_or_missing(figures.mib),
-        ms=_or_missing(figures.ms),
+        digits=_or_missing(figures.digits),
         plural=figures.plural,
         ki67=ki67_percent,
     )
@@ -88,6 +84,7 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
     """Return the tables of size and accuracy."""
     rows = [(name, row) for name in MODELS if (row := record.accuracy.of(name))]
     return {
+        "size_chart": drawings.sizes(record),
         "sizes": [
             (name, record.files.get(tflite), record.files.get(bundle))
             for name, tflite, bundle in (
@@ -110,82 +107,16 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
     }
 
 
-def _charts(record: CompressRecord, frontier: Frontier | None) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"sizes": _size_chart(record)}
-    if record.codebook and record.codebook.values:
-        drawn["codebook"] = charts.stems(
-            "Histogram of the codebook", record.codebook.values, record.codebook.counts, "shared value"
-        )
-    used = [(layer.name, layer.levels_used) for layer in record.layers if layer.levels_used is not None]
-    if used:
-        drawn["layers"] = charts.columns(
-            "Codebook values in use by layer", used, f"layers in order, {used[0][0]} to {used[-1][0]}"
-        )
-    entries = record.training.history
-    history = {
-        "training": [(e.step, e.train_mse) for e in entries if e.train_mse is not None],
-        "validation": [(e.step, e.validation_mse) for e in entries if e.validation_mse is not None],
-    }
-    history = {name: points for name, points in history.items() if len(points) > 1}
-    if history:
-        drawn["training"] = charts.lines("Mean squared error while retraining", history, "step")
-    if frontier and frontier.rows:
-        methods = sorted({row.method for row in frontier.rows})
-        drawn["frontier"] = charts.scatter(
-            "Bundle size against change of F1",
-            {
-                method: [
-                    (row.bundle_bytes / figures.MIB, row.f1_delta_points)
-                    for row in frontier.rows
-                    if row.method == method
-                ]
-                for method in methods
-            },
-            "bundle, MiB",
-        )
-    return drawn
-
-
-def _size_chart(record: CompressRecord) -> Any:
-    entries = (
-        ("original .tflite", "baseline.tflite", "bytes", "baseline"),
-        ("original .tflite, deflated", "baseline.tflite", "deflated_bytes", "baseline"),
-        ("int8 .tflite", "int8.tflite", "bytes", "peer"),
-        ("compressed .tflite", "compressed.tflite", "bytes", "ours"),
-        ("compressed .tflite, deflated", "compressed.tflite", "deflated_bytes", "ours"),
-        ("compressed bundle", "model.epb", "bytes", "ours"),
-    )
-    items = [
-        charts.Bar(label, size, figures.mib(size), series)
-        for label, name, field, series in entries
-        if (file := record.files.get(name)) and (size := getattr(file, field)) is not None
-    ]
-    return charts.bars("File sizes", items) if items else ""
-
-
 def _bench(bench: BenchRecord, record: CompressRecord | None) -> dict[str, Any]:
-    """Return what the page shows of one benchmark; an emulated machine gets no latency chart."""
-    latency, memory = [], []
-    for row in bench.rows:
-        series = SERIES.get(row.engine, "peer")
-        time, size = row.median_ms, row.peak_rss_over_python_bytes
-        if time is not None and not row.error and not bench.device.emulated:
-            latency.append(charts.Bar(_bar_name(row), time, figures.ms(time), series, row.sd_ms or 0))
-        if size is not None and not row.error:
-            memory.append(charts.Bar(_bar_name(row), size, figures.mib(size), series))
+    """Return what the page shows of one benchmark."""
     return {
         "record": bench,
         "name": figures.device_name(bench.device),
         "caveats": figures.caveats(record, bench),
-        "latency": charts.bars("Median latency", latency) if latency else None,
-        "memory": charts.bars("Peak memory", memory) if memory else None,
+        "latency": drawings.latency(bench),
+        "memory": drawings.memory(bench),
         "facts": _device_facts(bench),
     }
-
-
-def _bar_name(row: BenchRow) -> str:
-    name = row.name if len(row.name) <= 26 else f"{row.name[:25]}…"
-    return f"{name}, {row.threads} thr."
 
 
 def _device_facts(bench: BenchRecord) -> list[tuple[str, str]]:

@@ -99,7 +99,10 @@ def compress_record() -> dict[str, Any]:
             "counts": generator.integers(2000, 22000, values.size).tolist(),
         },
         "layers": [
-            *({"name": f"b{i}_1", "parameters": 4608 * i, "levels_used": min(256, 90 + 5 * i)} for i in range(1, 46)),
+            *(
+                {"name": f"b{i}_1", "parameters": 4608 * i, "levels_used": min(256, 90 + 5 * i)}
+                for i in range(1, 46)
+            ),
             {"name": "conv10", "parameters": 96, "skipped": "fewer weights than values"},
         ],
         "overlays": {
@@ -169,7 +172,8 @@ def bench_record() -> dict[str, Any]:
                 file="baseline.epb", file_sha256=digest("b"),
             ),
             bench_row(
-                "ai-edge-litert fp32", "litert", 67.5, 70 * 2**20, file="baseline.tflite", file_sha256=digest("d")
+                "ai-edge-litert fp32", "litert", 67.5, 70 * 2**20,
+                file="baseline.tflite", file_sha256=digest("d"),
             ),
             bench_row(
                 "ai-edge-litert int8", "litert", 40.5, 60 * 2**20,

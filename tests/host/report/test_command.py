@@ -1,0 +1,37 @@
+"""`edgepatho report` from the command line: a page, or one sentence and a documented exit code."""
+
+import report_examples as examples
+from click.testing import CliRunner
+
+from edgepatho.cli import main
+
+
+def test_the_command_writes_the_page_and_names_it(folder, bench, tmp_path):
+    output = tmp_path / "deep" / "report.html"
+    result = CliRunner().invoke(main, ["report", str(folder), str(bench), "-o", str(output)])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{output}\n"
+    assert "4.00× smaller" in output.read_text()
+
+
+def test_a_foreign_file_ends_with_code_3_and_no_page(folder, tmp_path):
+    foreign = tmp_path / "notes.json"
+    foreign.write_text("{}")
+    output = tmp_path / "report.html"
+    result = CliRunner().invoke(main, ["report", str(folder), str(foreign), "-o", str(output)])
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"Error: {foreign} is not a record")
+    assert not output.exists()
+
+
+def test_two_compressions_are_a_usage_error(folder, tmp_path):
+    other = examples.write_folder(tmp_path / "other")
+    result = CliRunner().invoke(
+        main, ["report", str(folder), str(other), "-o", str(tmp_path / "report.html")]
+    )
+    assert result.exit_code == 2
+    assert "a report shows one compression" in result.stderr
+
+
+def test_without_records_there_is_nothing_to_report():
+    assert CliRunner().invoke(main, ["report"]).exit_code == 2

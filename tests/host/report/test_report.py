@@ -1,0 +1,241 @@
+"""The page says what the records say: in order, escaped, self-contained, the same bytes every time."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+import report_examples as examples
+
+from edgepatho.errors import InputError
+from edgepatho.report.html import render
+
+HEADINGS = [
+    "Three sizes",
+    "Accuracy",
+    "Cells, before and after",
+    "Example Board 7",
+    "Inside the compression",
+    "How to reproduce",
+]
+
+
+class Page(HTMLParser):
+    """Texts, headings, table cells and the attributes that could fetch something."""
+
+    VOID = ("meta", "img", "link", "br")
+
+    def __init__(self, source):
+        super().__init__()
+        self.source = source
+        self.tags, self.addresses, self.handlers, self.texts, self.open = [], [], [], [], []
+        self.headings = []
+        self.feed(source)
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "srcset", "data", "action", "xlink:href"):
+                self.addresses.append(value)
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture
+def page(folder, bench, tmp_path):
+    render(folder, [bench], tmp_path / "report.html")
+    return Page((tmp_path / "report.html").read_text())
+
+
+def rows_of(page, table):
+    body = re.search(rf'<table[^>]*id="{table}">(.*?)</table>', page.source, re.S)[1]
+    rows = [re.findall(r"<t[hd].*?</t[hd]>", row, re.S) for row in re.findall(r"<tr.*?</tr>", body, re.S)]
+    return [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in rows]
+
+
+def test_the_verdict_comes_first_then_the_banner_then_the_table(page):
+    places = [
+        page.source.index(mark) for mark in ('id="verdict"', "Synthetic images, research", 'id="summary"')
+    ]
+    assert places == sorted(places)
+    assert page.headings == HEADINGS
+
+
+def test_the_summary_shows_original_compressed_and_ratio(page):
+    rows = rows_of(page, "summary")
+    assert rows[0] == ["", "original", "compressed", "ratio"]
+    assert rows[1][1:] == ["12.4 MiB", "3.10 MiB", "4.00× smaller"]
+    assert rows[2][1:] == ["0.862", "0.858", "0.4 points lower"]
+    assert [row[1:] for row in rows if row[0].startswith("Inference")] == [
+        ["90.0 ms", "81.0 ms", "1.11× faster"],
+        ["67.5 ms", "81.0 ms", "1.20× slower"],
+        ["40.5 ms", "81.0 ms", "2.00× slower"],
+    ]
+
+
+def test_sizes_are_three(page):
+    rows = rows_of(page, "sizes")
+    assert rows[0] == ["", ".tflite", ".tflite deflated", "bundle (.epb)"]
+    assert rows[2] == [
+        "compressed",
+        "12.4 MiB 13,050,000 bytes",
+        "3.72 MiB 3,900,000 bytes",
+        "3.10 MiB 3,250,000 bytes",
+    ]
+
+
+def test_accuracy_stands_beside_control_and_both_protocols_are_named(page):
+    rows = rows_of(page, "agreement")
+    assert [row[0] for row in rows[1:]] == ["original", "control", "compressed"]
+    assert rows[3][1] == "0.972"
+    ours, seed = page.text.index("Our protocol"), page.text.index("The seed's protocol")
+    assert "0.878" in page.text[ours:seed]  # compressed, immunopositive F1
+    assert "0.928" in page.text[seed:]
+
+
+def test_warnings_device_hashes_and_command_are_there(page):
+    for text in (
+        "add --warmup 5",
+        "tflite-runtime is not installed.",
+        "Example-A99, 4 cores, aarch64",
+        "edgepatho compress -o out -k 256",
+        examples.digest("a"),
+        "2.21.0",
+        "Layers left alone: conv10 (fewer weights than values)",
+        "Ki-67 index 28.6 %",
+    ):
+        assert text in page.text
+
+
+def test_the_page_needs_nothing_else(page):
+    assert page.addresses
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert page.handlers == []
+    assert not {"script", "link", "iframe", "object", "base", "form"} & set(page.tags)
+    assert "url(" not in page.source
+    assert "@import" not in page.source
+    assert "default-src 'none'" in page.source
+
+
+def test_equal_records_give_equal_bytes_without_paths(folder, bench, tmp_path):
+    pages = [tmp_path / name for name in ("a.html", "b.html")]
+    for output in pages:
+        render(folder, [bench], output)
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    assert str(tmp_path) not in pages[0].read_text()
+
+
+@pytest.mark.parametrize("with_compression", [True, False])
+def test_either_record_is_enough(with_compression, folder, bench, tmp_path):
+    output = tmp_path / "report.html"
+    if with_compression:
+        render(folder / "compress.json", [], output)
+        page = Page(output.read_text())
+        assert "Latency and memory were not measured." in page.text
+        assert len(page.addresses) == 2
+    else:
+        render(None, [bench], output)
+        page = Page(output.read_text())
+        assert page.headings == ["Example Board 7", "How to reproduce"]
+        assert "1.20× slower than TFLite fp32" in page.text
+
+
+def test_a_minimal_record_renders(tmp_path):
+    record = examples.compress_record()
+    for optional in ("space", "codebook", "layers", "overlays", "scoring"):
+        del record[optional]
+    record["training"] = {"steps": 0, "history": []}
+    record["files"] = {"model.epb": record["files"]["model.epb"]}
+    record["accuracy"]["rows"] = [
+        {key: row[key] for key in ("model", "immunopositive", "immunonegative", "til", "average_f1")}
+        for row in record["accuracy"]["rows"]
+        if row["model"] != "control"
+    ]
+    folder = examples.write_folder(tmp_path / "compressed", record)
+    render(folder, [], tmp_path / "report.html")
+    assert "0.4 points lower" in Page((tmp_path / "report.html").read_text()).text
+
+
+def test_a_frontier_is_drawn_by_method(folder, tmp_path):
+    (folder / "frontier.json").write_text(json.dumps(examples.frontier_rows()))
+    render(folder, [], tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.tags.count("circle") == 15
+    assert {"cws", "uq", "ecsq"} <= set(page.texts)
+
+
+def test_an_emulated_machine_shows_no_wall_time(folder, tmp_path):
+    record = examples.bench_record()
+    record["device"]["emulated"] = True
+    record["warnings"] = []
+    bench = examples.write_bench(tmp_path / "bench.json", record)
+    render(folder, [bench], tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert "This machine was emulated" in page.text
+    assert "peak memory is 14.0 MiB" in page.text
+    assert not re.search(r"\bms\b|faster|slower|81\.0|67\.5", page.text)
+
+
+def test_hostile_text_stays_text(tmp_path):
+    attack = "</style></code><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+    record, bench = examples.compress_record(), examples.bench_record()
+    record["original"]["name"] = attack
+    record["command"] = {"line": attack, attack: attack}
+    record["versions"] = {attack: [attack]}
+    record["accuracy"]["protocol"] = {attack: {attack: attack}}
+    record["quantizer"]["method"] = attack
+    record["files"][attack] = record["files"]["model.epb"]
+    record["layers"] = [{"name": attack, "parameters": 1, "levels_used": 1, "skipped": attack}]
+    bench["device"] |= dict.fromkeys(
+        ("model", "cpu", "machine", "python", "kernel", "os", "governor"), attack
+    )
+    bench["settings"]["image"]["name"] = attack
+    bench["rows"] = [row | {"name": attack, "file": attack, "version": attack} for row in bench["rows"]]
+    bench["rows"][0] |= {"error": attack}
+    bench["warnings"] = [attack]
+    folder = examples.write_folder(tmp_path / "compressed", record)
+    hostile_tile = "<script>alert(2)<|script>"
+    for model in ("original", "compressed"):
+        examples.tile_picture().save(folder / "overlays" / f"{hostile_tile}-{model}.png")
+    rows = examples.frontier_rows()
+    rows[0]["method"] = attack
+    (folder / "frontier.json").write_text(json.dumps(rows))
+    output = tmp_path / "report.html"
+    render(folder, [examples.write_bench(tmp_path / "<b>.json", bench)], output)
+    page = Page(output.read_text())
+    assert "script" not in page.tags
+    assert page.handlers == []
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert "<script>alert(1)</script>" in "".join(page.texts)
+    assert hostile_tile in "".join(page.texts)
+
+
+@pytest.mark.parametrize("damage", ["missing partner", "not a PNG", "empty"])
+def test_a_damaged_overlay_is_one_sentence_and_no_page(damage, folder, tmp_path):
+    picture = folder / "overlays" / "p9_0001_1-compressed.png"
+    output = tmp_path / "report.html"
+    output.write_text("an earlier page")
+    if damage == "missing partner":
+        picture.unlink()
+    else:
+        picture.write_bytes(b"<svg onload=alert(1)>" if damage == "not a PNG" else b"")
+    with pytest.raises(InputError, match=r"p9_0001_1-compressed\.png"):
+        render(folder, [], output)
+    assert output.read_text() == "an earlier page"
+    assert not list(tmp_path.glob(".report*"))
