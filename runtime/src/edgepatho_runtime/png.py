@@ -1,0 +1,137 @@
+"""PNG (ISO/IEC 15948) read into RGB and written from it, with zlib and nothing else.
+
+Read: 8 bits a channel or fewer, not interlaced; alpha is composited on white. Colour profiles, gamma and
+orientation are not applied: pixels are what the file holds.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from edgepatho_runtime import _vision
+from edgepatho_runtime.errors import ImageError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_SIDE = 65535
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+READ_BYTES = 1 << 20
+LEVEL = 3  # of zlib for what is written: a Pi waits for it, a disk has room
+
+
+def read(file: BinaryIO, size: int, max_pixels: int) -> tuple[int, int, bytearray, str]:
+    """Return height, width, RGB uint8 [height][width][3] and what was converted, or raise ImageError.
+
+    `file` stands behind the signature and has `size` bytes in all. Nothing is decoded before the header's
+    size is found to be within `max_pixels`.
+    """
+    chunks = _chunks(file, size - len(SIGNATURE))
+    kind, header = next(chunks, (b"", b""))
+    if kind != b"IHDR" or len(header) != 13:
+        raise ImageError("its first chunk is not a PNG header")
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE) or height * width > max_pixels:
+        raise ImageError(f"it has {width} x {height} pixels, more than the {max_pixels} that are read")
+    if colour not in CHANNELS or compression or filtering or interlace > 1:
+        raise ImageError("its header names a kind of PNG that does not exist")
+    if depth == 16:
+        raise ImageError("it has 16 bits a channel; save it with 8, so that the scaling is yours")
+    if depth not in ((1, 2, 4, 8) if colour in (GREY, PALETTE) else (8,)):
+        raise ImageError(f"it has {depth} bits a channel, which PNG does not allow for its kind")
+    if interlace:
+        raise ImageError("it is interlaced; save it without interlacing")
+
+    row_bytes = (width * depth * CHANNELS[colour] + 7) // 8
+    rows, palette, transparent = _scanlines(chunks, height * (1 + row_bytes))
+    if not _vision.png_unfilter(rows, height, row_bytes, max(1, depth * CHANNELS[colour] // 8)):
+        raise ImageError("a row has a filter that PNG does not know")
+    if colour in (GREY, PALETTE):
+        table = _colours(palette, transparent) if colour == PALETTE else _greys(depth, transparent)
+        rgb = _vision.rgb_from_indices(rows, height, width, depth, table)
+        if rgb is None:
+            raise ImageError("a pixel has a colour beyond the palette")
+    else:
+        if transparent:
+            raise ImageError("one of its colours means transparent; save it with an alpha channel or without")
+        rgb = _vision.rgb_from_pixels(rows, height, width, CHANNELS[colour])
+    kinds = {GREY: "grey", PALETTE: "palette", GREY_ALPHA: "grey and alpha", RGB_ALPHA: "alpha"}
+    return height, width, rgb, kinds.get(colour, "")
+
+
+def write(file: BinaryIO, height: int, width: int, rgb: bytes | bytearray | memoryview) -> None:
+    """Write RGB uint8 [height][width][3] as a PNG without filters."""
+    pixels = memoryview(rgb)
+    encoder = zlib.compressobj(LEVEL)
+    data = bytearray()
+    for row in range(height):
+        data += encoder.compress(b"\0") + encoder.compress(pixels[3 * width * row : 3 * width * (row + 1)])
+    data += encoder.flush()
+    file.write(SIGNATURE)
+    header = struct.pack(">IIBBBBB", width, height, 8, RGB, 0, 0, 0)
+    for kind, body in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b"")):
+        file.write(struct.pack(">I", len(body)) + kind)
+        file.write(body)
+        file.write(struct.pack(">I", zlib.crc32(body, zlib.crc32(kind))))
+
+
+def _chunks(file: BinaryIO, left: int) -> Iterator[tuple[bytes, bytes]]:
+    """Give kind and content of each chunk up to IEND; its length and checksum are right, or ImageError."""
+    kind = b""
+    while kind != b"IEND":
+        head = file.read(8)
+        length = int.from_bytes(head[:4], "big")
+        left -= 12 + length
+        if len(head) < 8 or left < 0:
+            raise ImageError("it ends early")
+        kind, body = head[4:], file.read(length)
+        if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(file.read(4), "big"):
+            raise ImageError(f"its chunk {kind!r} is damaged")
+        yield kind, body
+
+
+def _scanlines(chunks: Iterator[tuple[bytes, bytes]], size: int) -> tuple[bytearray, bytes, bytes]:
+    """Return the `size` bytes of all scanlines, still filtered, the palette and the transparent colours."""
+    rows, filled = bytearray(size), 0
+    palette = transparent = b""
+    decoder = zlib.decompressobj()
+    for kind, body in chunks:
+        if kind == b"IDAT":
+            try:
+                part = decoder.decompress(body, size - filled + 1)
+            except zlib.error:
+                raise ImageError("its pixels are damaged") from None
+            if decoder.unconsumed_tail or filled + len(part) > size:
+                raise ImageError("it holds more pixels than its header says")
+            rows[filled : filled + len(part)] = part
+            filled += len(part)
+        elif kind == b"PLTE":
+            palette = body
+        elif kind == b"tRNS":
+            transparent = body
+        elif kind[0] & 0x20 == 0 and kind != b"IEND":
+            raise ImageError(f"its chunk {kind!r} is needed to read it and unknown")
+    if filled < size or not decoder.eof:
+        raise ImageError("it holds fewer pixels than its header says")
+    return rows, palette, transparent
+
+
+def _greys(depth: int, transparent: bytes) -> bytes:
+    """Return the colours uint8 [levels][3] of a grey image; a transparent level is white."""
+    most = (1 << depth) - 1
+    levels = [255 * level // most for level in range(most + 1)]
+    if len(transparent) == 2 and (level := int.from_bytes(transparent, "big")) <= most:
+        levels[level] = 255
+    return bytes(level for level in levels for _ in range(3))
+
+
+def _colours(palette: bytes, transparent: bytes) -> bytes:
+    """Return the colours uint8 [colours][3] of a palette, composited on white."""
+    if not 0 < len(palette) <= 3 * 256 or len(palette) % 3 or len(transparent) > len(palette) // 3:
+        raise ImageError("its palette is missing or of an impossible size")
+    alphas = transparent + b"\xff" * (len(palette) // 3 - len(transparent))
+    return bytes(
+        (value * alpha + 255 * (255 - alpha) + 127) // 255
+        for colour, alpha in enumerate(alphas)
+        for value in palette[3 * colour : 3 * colour + 3]
+    )
