@@ -5,12 +5,14 @@ import json
 import math
 from contextlib import suppress
 
+import numpy as np
 import pytest
 import report_examples as examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgepatho.errors import InputError
+from edgepatho.evaluate import accuracy
 from edgepatho.report import decode, record
 
 DELETED = object()
@@ -109,6 +111,26 @@ def test_malformed_json_is_refused(text, sentence, tmp_path):
     path.write_text(text)
     with pytest.raises(InputError, match=sentence):
         record.read_bench(path)
+
+
+def test_what_evaluate_writes_is_what_report_reads(tmp_path):
+    heat = np.zeros((2, 64, 64, 3), np.float32)
+    heat[0, 20, 30] = 200
+    points = [np.array([[30.0, 20.0]]), np.zeros((0, 2)), np.array([[30.0, 20.0]])]
+    tiles = accuracy.Tiles(np.zeros((2, 64, 64, 3), np.uint8), [points, points], ["p1", "p2"], ["a", "b"])
+    settings = accuracy.Settings((60.0, 55.0, 40.0))
+    found = accuracy.find(heat, settings.thresholds)
+    value = examples.compress_record()
+    value["accuracy"]["protocol"] = settings.as_json()
+    value["accuracy"]["rows"] = [
+        {"model": "original", **accuracy.row(heat, tiles, settings)},
+        {"model": "compressed", **accuracy.row(heat * 0, tiles, settings, (heat, found))},
+    ]
+    (tmp_path / "compress.json").write_text(json.dumps(value))
+    read = record.read_compress(tmp_path).accuracy
+    assert read.of("original").immunopositive.tp == 1
+    assert read.of("compressed").seed_protocol.tiles_left_out == 2
+    assert read.of("compressed").mse_to_original > 0
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):
