@@ -1,0 +1,131 @@
+"""Prepared folders: splits without leaks, resizing as Pillow does, batches that can be taken up anywhere."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgepatho.data import augment, shidc, split
+from edgepatho.data.density import density_map
+from edgepatho.data.prepare import arrays, batches, check_prepared, prepare, records, to_network
+from edgepatho.data.synth import generate
+from edgepatho.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepare") / "tiles"
+    generate(folder, patients=8, tiles=2, size=300, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prepared(tiles):
+    folder = tiles.parent / "prepared"
+    prepare(tiles, folder)
+    return folder
+
+
+def test_patients_stay_on_one_side(tiles):
+    train, validation = split.by_patient(shidc.tiles(tiles, "Train"))
+    ours, held_out = {t.patient for t in train}, {t.patient for t in validation}
+    assert not ours & held_out
+    assert len(held_out) == math.ceil(0.2 * len(ours | held_out))
+
+
+def test_the_published_split_is_by_image(tiles):
+    members = shidc.tiles(tiles, "Train")
+    names = sorted(tile.image.name for tile in members)
+    random.Random(4).shuffle(names)
+    train, validation = split.by_image(members)
+    count = int(0.2 * len(names))
+    assert [t.image.name for t in validation] == names[:count]
+    assert [t.image.name for t in train] == names[count:]
+
+
+def test_images_are_resized_as_pillow_does(tiles, prepared):
+    images, _ = arrays(prepared, "test")
+    for index, tile in enumerate(shidc.tiles(tiles, "Test")):
+        with Image.open(tile.image) as image:
+            expected = image.convert("RGB").resize((256, 256), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(images[index], np.asarray(expected))
+
+
+def test_maps_are_rendered_from_the_recorded_points(prepared):
+    _, maps = arrays(prepared, "train")
+    found = records(prepared, "train")
+    assert len(found) == len(maps)
+    for entry, rendered in zip(found, maps, strict=True):
+        points = np.array(entry["points"], float).reshape(-1, 3)
+        difference = density_map(points).astype(int) - rendered
+        assert abs(difference).max() <= 1  # points are recorded to four decimals
+    assert sum(len(entry["points"]) for entry in found) > 10
+
+
+def test_pixel_centres_map_to_pixel_centres():
+    corners = to_network(np.array([[0, 0, 1], [1227, 1227, 1]]), 1228, 1228)
+    scale = 256 / 1228
+    np.testing.assert_allclose(corners[:, :2] + 0.5, [[0.5 * scale] * 2, [256 - 0.5 * scale] * 2])
+
+
+def test_the_eight_symmetries_are_the_group_of_the_square():
+    image = np.arange(18).reshape(3, 3, 2)
+    turned = {augment.symmetry(image, n).tobytes() for n in range(augment.FULL)}
+    group = {view.tobytes() for k in range(4) for view in (np.rot90(image, k), np.rot90(image[:, ::-1], k))}
+    assert turned == group
+    assert len(turned) == 8
+
+
+def test_batches_are_a_function_of_seed_and_number(prepared):
+    stream = list(itertools.islice(batches(prepared, "train", 3, seed=1, crop=64), 6))
+    later = next(batches(prepared, "train", 3, seed=1, crop=64, start=4))
+    np.testing.assert_array_equal(stream[4][0], later[0])
+    np.testing.assert_array_equal(stream[4][1], later[1])
+    other = next(batches(prepared, "train", 3, seed=2, crop=64, start=4))
+    assert not np.array_equal(other[0], later[0])
+    x, y = later
+    assert x.shape == y.shape == (3, 64, 64, 3)
+    assert x.dtype == y.dtype == np.float32
+    assert 0 <= x.min() < x.max() <= 1
+
+
+def test_an_epoch_sees_every_tile_once(prepared):
+    images, _ = arrays(prepared, "train")
+    stream = itertools.islice(batches(prepared, "train", 1, seed=7, symmetries=1), len(images))
+    seen = [np.round(x[0] * 255).astype(np.uint8).tobytes() for x, _ in stream]
+    assert sorted(seen) == sorted(image.tobytes() for image in images)
+
+
+def test_labels_turn_with_their_image(prepared):
+    """A batch's maps are those of the turned picture: undo the turn of both and find the original pair."""
+    images, maps = arrays(prepared, "train")
+    originals = {image.tobytes(): label for image, label in zip(images, maps, strict=True)}
+    for x, y in itertools.islice(batches(prepared, "train", 1, seed=11), 8):
+        picture = np.round(x[0] * 255).astype(np.uint8)
+        candidates = [(augment.symmetry(picture, n), augment.symmetry(y[0], n)) for n in range(augment.FULL)]
+        matches = [(p, m) for p, m in candidates if p.tobytes() in originals]
+        assert matches
+        np.testing.assert_array_equal(matches[0][1], originals[matches[0][0].tobytes()])
+
+
+def test_a_folder_that_prepare_did_not_make_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"holds no prepared\.json"):
+        check_prepared(tmp_path)
+    (tmp_path / "prepared.json").write_text("{}")
+    with pytest.raises(InputError, match="not a record of this version"):
+        check_prepared(tmp_path)
+
+
+def test_a_damaged_picture_is_named_and_nothing_is_left(tiles, tmp_path):
+    broken = tmp_path / "tiles"
+    generate(broken, patients=4, tiles=1, size=128, seed=1)
+    victim = shidc.tiles(broken, "Train")[0].image
+    victim.write_bytes(victim.read_bytes()[:500])
+    with pytest.raises(InputError, match=rf"{victim.name} is not a readable JPEG"):
+        prepare(broken, tmp_path / "prepared")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiles"]

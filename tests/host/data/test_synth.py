@@ -1,0 +1,112 @@
+"""Synthetic tiles: the SHIDC layout, the same bytes from the same arguments, patients kept apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from edgepatho.cli import main
+from edgepatho.data import shidc
+from edgepatho.data.synth import generate
+from edgepatho.errors import InputError, UsageError
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    target = tmp_path_factory.mktemp("synth") / "tiles"
+    generate(target, patients=4, tiles=2, size=320, seed=5)
+    return target
+
+
+def test_tiles_lie_in_the_shidc_layout(folder):
+    for part in shidc.PARTS:
+        for tile in shidc.tiles(folder, part):
+            with Image.open(tile.image) as image:
+                assert image.size == (320, 320)
+                assert image.mode == "RGB"
+            labels = shidc.read_labels(tile, 320, 320)
+            assert set(labels[:, 2]) <= {1, 2, 3}
+
+
+def test_no_patient_is_on_both_sides(folder):
+    train, test = ({tile.patient for tile in shidc.tiles(folder, part)} for part in shidc.PARTS)
+    assert train
+    assert test
+    assert not train & test
+
+
+def test_the_manifest_counts_what_the_label_files_hold(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["synthetic"] is True
+    assert len(manifest["images"]) == 8
+    for image in manifest["images"]:
+        path = folder / image["split"] / f"{image['name']}.jpg"
+        labels = shidc.read_labels(shidc.Tile(path, path.with_suffix(".json")), 320, 320)
+        for name, label in shidc.LABELS.items():
+            assert image[name] == (labels[:, 2] == label).sum()
+    assert sum(image["immunonegative"] for image in manifest["images"]) > 0
+
+
+def test_the_same_arguments_give_the_same_bytes_whatever_the_processes(folder, tmp_path):
+    generate(tmp_path / "again", patients=4, tiles=2, size=320, seed=5, jobs=2)
+    assert digest(tmp_path / "again") == digest(folder)
+
+
+def test_another_seed_gives_other_tiles(folder, tmp_path):
+    generate(tmp_path / "other", patients=4, tiles=2, size=320, seed=6)
+    assert digest(tmp_path / "other") != digest(folder)
+
+
+def test_nuclei_are_where_the_labels_are(tmp_path):
+    """Tissue at labelled points is darker than the tile's median: points and picture belong together."""
+    generate(tmp_path / "tiles", patients=2, tiles=2, size=768, seed=9)
+    darker = []
+    for part in shidc.PARTS:
+        for tile in shidc.tiles(tmp_path / "tiles", part):
+            grey = np.asarray(Image.open(tile.image).convert("L"), float)
+            for x, y, _ in shidc.read_labels(tile, 768, 768):
+                darker.append(grey[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5].mean() < np.median(grey))
+    assert len(darker) > 30
+    assert np.mean(darker) > 0.9
+
+
+def test_a_foreign_folder_is_not_touched(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    with pytest.raises(InputError, match=r"holds no manifest\.json"):
+        generate(tmp_path / "mine", patients=2, tiles=1, size=64)
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep me"
+
+
+def test_settings_that_make_no_set_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="at least 2 patients"):
+        generate(tmp_path / "none", patients=1)
+
+
+def test_the_command_prints_what_it_made(tmp_path):
+    arguments = [
+        "synth",
+        str(tmp_path / "t"),
+        "--patients",
+        "2",
+        "--tiles",
+        "1",
+        "--size",
+        "128",
+        "--jobs",
+        "1",
+    ]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0
+    assert "2 synthetic tiles of 2 patients" in result.stdout
