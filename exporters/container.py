@@ -23,6 +23,7 @@ TYPES: dict[str, np.dtype[Any]] = {
     "U16": np.dtype("<u2"),
     "U8": np.dtype("u1"),
 }  # in file order
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?")
 CHECKSUM = re.compile(rb'"file_sha256":"([0-9a-f]{64})"')
 NO_CHECKSUM = "0" * 64
 
@@ -64,7 +65,7 @@ def parse(data: bytes) -> tuple[Tensors, dict[str, str]]:
             f"the version is {metadata.get('version')!r}; this edgepatho reads version '1' only."
         )
     if set(metadata) != set(METADATA):
-        raise InputError(f"the metadata has the keys {sorted(metadata)}, expected {sorted(METADATA)}.")
+        raise InputError(f"the metadata keys are {str(sorted(metadata))[:200]}, expected {sorted(METADATA)}.")
     if len(header) > MOST_TENSORS:
         raise InputError(f"the header lists {len(header)} tensors, at most {MOST_TENSORS} are read.")
     tensors, end = {}, 0
@@ -127,23 +128,21 @@ def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
 def _entries(header: dict[str, Any]) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
     entries = {}
     for name, entry in header.items():
+        if not NAME.fullmatch(name):
+            raise InputError(f"{name[:80]!r} is no name for a tensor.")
         if not isinstance(entry, dict) or set(entry) != {"data_offsets", "dtype", "shape"}:
-            raise InputError(f"tensor {name[:80]!r} has an entry that is not data_offsets, dtype and shape.")
+            raise InputError(f"tensor {name} has an entry that is not data_offsets, dtype and shape.")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or dtype not in TYPES:
-            raise InputError(
-                f"tensor {name[:80]!r} has the type {dtype!r}; a bundle holds {', '.join(TYPES)}."
-            )
+            raise InputError(f"tensor {name} has the type {dtype!r}; a bundle holds {', '.join(TYPES)}.")
         if not is_shape(shape):
-            raise InputError(
-                f"tensor {name[:80]!r} has the shape {shape!r}, expected 1 to 4 positive integers."
-            )
+            raise InputError(f"tensor {name} has the shape {shape!r}, expected 1 to 4 positive integers.")
         if (
             not isinstance(offsets, list)
             or len(offsets) != 2
             or any(type(n) is not int or n < 0 for n in offsets)
         ):
-            raise InputError(f"tensor {name[:80]!r} has the offsets {offsets!r}, expected two integers.")
+            raise InputError(f"tensor {name} has the offsets {offsets!r}, expected two integers.")
         entries[name] = (dtype, tuple(shape), offsets[0], offsets[1])
     return entries
 

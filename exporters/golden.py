@@ -35,7 +35,7 @@ def patch() -> np.ndarray:
     image[:] = np.array(BACKGROUND) - ((rows * 3 + columns * 5) // 16 % 4)[..., None]
     for row, column, radius, colour in NUCLEI:
         inside = radius**2 - (rows - row) ** 2 - (columns - column) ** 2  # 0 at the rim
-        weight = np.clip(inside, 0, 16)[..., None]
+        weight = np.clip(2 * inside, 0, 16)[..., None]
         image = (image * (16 - weight) + np.array(colour) * weight) // 16
     return image.astype(np.uint8)
 

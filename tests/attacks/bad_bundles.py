@@ -1,0 +1,516 @@
+"""Bundles with exactly one defect each; every reader must refuse them all with one sentence.
+
+`CASES` maps what is wrong to the bytes of such a file. Each starts from a frozen good bundle, bends one thing
+and, unless the checksum is the thing, signs the result anew: nothing is refused for its checksum alone.
+Standard library only, so that the tests of host and device can both use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FROZEN = Path(__file__).parents[1] / "fixtures" / "v1"
+CHECKSUM = b'"file_sha256":"'
+CHECKSUM_DIGITS = re.compile(CHECKSUM + rb"([0-9a-f]{64})")
+NO_CHECKSUM = "0" * 64
+TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")
+ITEM_BYTES = {"F32": 4, "U16": 2, "U8": 1}
+
+Json = dict[str, Any]
+Change = Callable[[Any], Any]
+
+
+class Parts:
+    """A bundle taken apart: `texts` are its metadata objects, `tensors` [dtype, shape, bytes] by name."""
+
+    def __init__(self, name: str) -> None:
+        data = (FROZEN / f"{name}.epb").read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        header, payload = json.loads(data[8 : 8 + length]), data[8 + length :]
+        self.metadata: Json = header.pop("__metadata__")
+        self.texts: Json = {key: json.loads(self.metadata[key]) for key in TEXTS}
+        self.tensors: dict[str, list[Any]] = {}
+        for tensor, entry in header.items():
+            begin, end = entry["data_offsets"]
+            self.tensors[tensor] = [entry["dtype"], entry["shape"], payload[begin:end]]
+
+    def header(self) -> Json:
+        texts = {key: compact(value) for key, value in self.texts.items()}
+        header: Json = {"__metadata__": self.metadata | texts | {"file_sha256": NO_CHECKSUM}}
+        end = 0
+        for tensor in self.order():
+            dtype, shape, data = self.tensors[tensor]
+            header[tensor] = {"data_offsets": [end, end + len(data)], "dtype": dtype, "shape": shape}
+            end += len(data)
+        return header
+
+    def order(self) -> list[str]:
+        types = list(ITEM_BYTES)
+        return sorted(self.tensors, key=lambda tensor: (types.index(self.tensors[tensor][0]), tensor))
+
+    def payload(self) -> bytes:
+        return b"".join(self.tensors[tensor][2] for tensor in self.order())
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def file_of(header: Json | str | bytes, payload: bytes, length: int | None = None) -> bytes:
+    """The signed file of a header (a dict, or text as it is) and a payload."""
+    text = compact(header) if isinstance(header, dict) else header
+    raw = text.encode() if isinstance(text, str) else text
+    raw += b" " * (-len(raw) % 8)
+    size = len(raw) if length is None else length
+    return signed(struct.pack("<Q", size) + raw + payload)
+
+
+def signed(data: bytes) -> bytes:
+    place = data.find(CHECKSUM)
+    if place < 0:
+        return data
+    begin = place + len(CHECKSUM)
+    blank = data[:begin] + NO_CHECKSUM.encode() + data[begin + 64 :]
+    return data[:begin] + hashlib.sha256(blank).hexdigest().encode() + data[begin + 64 :]
+
+
+def good(name: str) -> bytes:
+    """A frozen bundle, taken apart and put together again."""
+    parts = Parts(name)
+    return file_of(parts.header(), parts.payload())
+
+
+def with_parts(change: Change, name: str = "nibbles") -> Callable[[], bytes]:
+    """Bend the parts before the header is made."""
+
+    def build() -> bytes:
+        parts = Parts(name)
+        change(parts)
+        return file_of(parts.header(), parts.payload())
+
+    return build
+
+
+def with_header(change: Change, name: str = "nibbles") -> Callable[[], bytes]:
+    """Bend the header after it is made."""
+
+    def build() -> bytes:
+        parts = Parts(name)
+        header = parts.header()
+        change(header)
+        return file_of(header, parts.payload())
+
+    return build
+
+
+def with_text(change: Callable[[str], str | bytes]) -> Callable[[], bytes]:
+    """Bend the header's JSON text."""
+
+    def build() -> bytes:
+        parts = Parts("nibbles")
+        return file_of(change(compact(parts.header())), parts.payload())
+
+    return build
+
+
+def with_json(key: str, change: Change, name: str = "nibbles") -> Callable[[], bytes]:
+    """Bend one metadata object."""
+    return with_parts(lambda parts: change(parts.texts[key]), name)
+
+
+def with_node(node: str, change: Change, name: str = "nibbles") -> Callable[[], bytes]:
+    """Bend one node of the graph."""
+    return with_json("graph", lambda graph: change(find(graph, node)), name)
+
+
+def with_entry(change: Change, tensor: str = "e1.index") -> Callable[[], bytes]:
+    """Bend one tensor's entry in the header."""
+    return with_header(lambda header: change(header[tensor]))
+
+
+def with_coding(change: Change, tensor: str = "d1.index") -> Callable[[], bytes]:
+    """Bend the entry of a coded tensor."""
+    return with_json("coding", lambda entries: change(entries[tensor]), "coded")
+
+
+def with_stream(stream: Callable[[bytes], bytes], tensor: str, codec: str = "") -> Callable[[], bytes]:
+    """Replace the stream of a coded tensor by one made from the stream that was there."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors[tensor][2] = stream(parts.tensors[tensor][2])
+        parts.tensors[tensor][1] = [len(parts.tensors[tensor][2])]
+        if codec:
+            parts.texts["coding"][tensor]["codec"] = codec
+
+    return with_parts(change, "coded")
+
+
+def with_metadata(**values: Any) -> Callable[[], bytes]:
+    """Replace metadata texts as they are; None takes one away."""
+
+    def change(header: Json) -> None:
+        for key, value in values.items():
+            if value is None:
+                del header["__metadata__"][key]
+            else:
+                header["__metadata__"][key] = value
+
+    return with_header(change)
+
+
+def with_bytes(tensor: str, change: Callable[[bytearray], Any]) -> Callable[[], bytes]:
+    """Bend the bytes of one tensor."""
+
+    def bend(parts: Parts) -> None:
+        data = bytearray(parts.tensors[tensor][2])
+        change(data)
+        parts.tensors[tensor][2] = bytes(data)
+
+    return with_parts(bend)
+
+
+def find(graph: Json, name: str) -> Json:
+    return next(node for node in graph["nodes"] if node["name"] == name)
+
+
+def put(key: str, value: Any) -> Change:
+    return lambda target: target.__setitem__(key, value)
+
+
+def drop(key: str) -> Change:
+    return lambda target: target.__delitem__(key)
+
+
+def rename_tensor(new: str) -> Change:
+    return lambda header: header.__setitem__(new, header.pop("heat.shift"))
+
+
+def add_tensor(name: str, dtype: str, shape: list[int]) -> Change:
+    def change(parts: Parts) -> None:
+        size = ITEM_BYTES[dtype]
+        for side in shape:
+            size *= side
+        parts.tensors[name] = [dtype, shape, bytes(size)]
+
+    return change
+
+
+def resize_codebook(levels: int) -> Change:
+    return lambda parts: parts.tensors.update(codebook=["F32", [levels], bytes(4 * levels)])
+
+
+def swap_places(header: Json) -> None:
+    """Two neighbours of equal size change their order in the file."""
+    first, second = header["d1.scale"], header["d1.shift"]
+    first["data_offsets"], second["data_offsets"] = second["data_offsets"], first["data_offsets"]
+
+
+def float_at_start(value: float) -> Callable[[bytearray], None]:
+    return lambda data: struct.pack_into("<f", data, 0, value)
+
+
+def many_tensors() -> bytes:
+    """As many empty entries as a header of 1 MiB can list."""
+    parts = Parts("nibbles")
+    header = parts.header()
+    entry = compact({"data_offsets": [0, 0], "dtype": "U8", "shape": [1]})
+    more = ",".join(f'"t{number}":{entry}' for number in range(16_000))
+    return file_of(f"{compact(header)[:-1]},{more}}}", parts.payload())
+
+
+def lzma_alone(data: bytes, dictionary_bytes: int = 1 << 16) -> bytes:
+    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": dictionary_bytes}]
+    return lzma.compress(data, lzma.FORMAT_ALONE, filters=filters)
+
+
+def inflated(stream: bytes) -> bytes:
+    return zlib.decompress(stream)
+
+
+def claim_dictionary(stream: bytes) -> bytes:
+    """An .lzma stream whose header asks the decoder for a dictionary of 1 GiB."""
+    alone = lzma_alone(inflated(stream))
+    return alone[:1] + struct.pack("<I", 1 << 30) + alone[5:]
+
+
+def huge_decoded(parts: Parts) -> None:
+    """A small stream that truly gives 65 MiB, under an entry that says so."""
+    stream = zlib.compress(bytes(65 << 20), 9)
+    parts.tensors["d1.index"] = ["U8", [len(stream)], stream]
+    entry = parts.texts["coding"]["d1.index"]
+    entry.update(bytes=65 << 20, shape=[65, 1024, 1024], dtype="U8")
+
+
+def raw(data: bytes) -> Callable[[], bytes]:
+    return lambda: data
+
+
+GOOD = ("nibbles", "coded", "dense")
+
+FILE_CASES = {
+    "empty file": raw(b""),
+    "7 bytes": raw(b"1234567"),
+    "header of length 0": raw(bytes(8)),
+    "header length 2^63": raw(struct.pack("<Q", 1 << 63) + b"{}"),
+    "header length 2^64-1": raw(struct.pack("<Q", (1 << 64) - 1) + b"{}"),
+    "header one byte longer than the file": lambda: (
+        struct.pack("<Q", len(good("nibbles")) - 7) + good("nibbles")[8:]
+    ),
+    "header above 1 MiB": with_text(lambda text: text + " " * (1 << 20)),
+    "byte behind the last tensor": lambda: signed(good("nibbles") + b"\0"),
+    "last byte missing": lambda: signed(good("nibbles")[:-1]),
+    "a png": raw(b"\x89PNG\r\n\x1a\n" + bytes(100)),
+    "a zip": raw(b"PK\x03\x04" + bytes(100)),
+    "text": raw(b"these are not the bytes of a bundle, but there are enough of them"),
+}
+
+HEADER_CASES = {
+    "header is a list": lambda: file_of("[]", b""),
+    "header is null": lambda: file_of("null", b""),
+    "header is a string": lambda: file_of('"x"', b""),
+    "header is not UTF-8": with_text(
+        lambda text: text.replace("heat.scale", "heat.scal\xff").encode("latin-1")
+    ),
+    "header is cut": with_text(lambda text: text[:-1]),
+    "header has text behind its object": with_text(lambda text: text + "{}"),
+    "header is NaN": lambda: file_of("NaN", b""),
+    "header nests 100,000 deep": lambda: file_of("[" * 100_000, b""),
+    "header has a number of 5,000 digits": with_text(lambda text: text.replace("[0,", f"[{'9' * 5000},", 1)),
+    "header has a key twice": with_text(lambda text: f'{{"d1.scale":{{}},{text[1:]}'),
+    "16,000 entries": many_tensors,
+    "type not known": with_entry(put("dtype", "BF16")),
+    "type is a list": with_entry(put("dtype", ["U8"])),
+    "type missing": with_entry(drop("dtype")),
+    "shape missing": with_entry(drop("shape")),
+    "offsets missing": with_entry(drop("data_offsets")),
+    "entry has another key": with_entry(put("order", "C")),
+    "entry is a list": with_header(put("e1.index", [0, 4])),
+    "offset negative": with_entry(lambda entry: put("data_offsets", [-1, entry["data_offsets"][1]])(entry)),
+    "offset is a float": with_entry(
+        lambda entry: put("data_offsets", [float(n) for n in entry["data_offsets"]])(entry)
+    ),
+    "offset is true": with_entry(lambda entry: put("data_offsets", [True, entry["data_offsets"][1]])(entry)),
+    "offset is infinite": with_entry(put("data_offsets", [0, float("inf")])),
+    "offsets swapped": with_entry(lambda entry: entry["data_offsets"].reverse()),
+    "three offsets": with_entry(lambda entry: entry["data_offsets"].append(0)),
+    "tensors overlap": with_header(
+        lambda h: h["d1.shift"].update(data_offsets=list(h["d1.scale"]["data_offsets"]))
+    ),
+    "tensors swapped": with_header(swap_places),
+    "a hole between tensors": with_header(
+        lambda h: h["heat.index"].update(data_offsets=[n + 1 for n in h["heat.index"]["data_offsets"]])
+    ),
+    "tensor beyond the file": with_entry(lambda e: e.update(data_offsets=[e["data_offsets"][0], 1 << 40])),
+    "shape of 2^31 three times": with_entry(put("shape", [1 << 31, 1 << 31, 1 << 31, 4])),
+    "shape of 5 dimensions": with_entry(lambda entry: entry["shape"].append(1)),
+    "shape of no dimension": with_entry(put("shape", [])),
+    "shape with 0": with_entry(lambda entry: entry["shape"].__setitem__(0, 0)),
+    "shape with -1": with_entry(lambda entry: entry["shape"].__setitem__(0, -1)),
+    "shape with true": with_header(lambda h: h["p1.index"]["shape"].__setitem__(2, True)),
+    "shape with a float": with_entry(lambda entry: entry["shape"].__setitem__(3, 4.0)),
+    "tensor without bytes": with_parts(add_tensor("none.shift", "F32", [0])),
+    "tensor name with NUL": with_header(rename_tensor("heat\0.shift")),
+    "tensor name leads out of the folder": with_header(rename_tensor("../heat.shift")),
+    "tensor name of 100,000 letters": with_header(rename_tensor("h" * 100_000)),
+    "tensor name empty": with_header(rename_tensor("")),
+}
+
+METADATA_CASES = {
+    "no metadata": with_header(drop("__metadata__")),
+    "metadata is a list": with_header(put("__metadata__", [])),
+    "metadata value is a number": with_metadata(version=1),
+    "metadata has another key": with_metadata(author="me"),
+    "metadata without graph": with_metadata(graph=None),
+    "metadata without checksum": with_metadata(file_sha256=None),
+    "format of another": with_metadata(format="pt"),
+    "version 0": with_metadata(version="0"),
+    "version 2": with_metadata(version="2"),
+    "version 1.0": with_metadata(version="1.0"),
+    "checksum of 64 other letters": lambda: CHECKSUM_DIGITS.sub(CHECKSUM + b"g" * 64, good("nibbles")),
+    "checksum in capitals": lambda: CHECKSUM_DIGITS.sub(
+        lambda found: CHECKSUM + found[1].upper(), good("nibbles")
+    ),
+    "checksum of zeros": lambda: CHECKSUM_DIGITS.sub(CHECKSUM + b"0" * 64, good("nibbles")),
+    "checksum of another file": lambda: good("nibbles")[:-1] + bytes([good("nibbles")[-1] ^ 1]),
+    "graph is not JSON": with_metadata(graph="{"),
+    "graph is a list": with_metadata(graph="[]"),
+    "graph has a key twice": with_metadata(graph='{"nodes":[],"nodes":[],"input":{},"output":""}'),
+    "accuracy is null": with_metadata(accuracy="null"),
+    "accuracy holds NaN": with_metadata(accuracy='{"f1":NaN}'),
+    "provenance holds 1e999": with_metadata(provenance='{"seed":1e999}'),
+    "provenance nests 100,000 deep": with_metadata(provenance='{"a":' + "[" * 100_000),
+}
+
+GRAPH_CASES = {
+    "graph without output": with_json("graph", drop("output")),
+    "graph has another key": with_json("graph", put("name", "x")),
+    "graph has no nodes": with_json("graph", put("nodes", [])),
+    "nodes is an object": with_json("graph", put("nodes", {})),
+    "1,025 nodes": with_json(
+        "graph",
+        lambda graph: graph["nodes"].extend(
+            {"name": f"more{n}", "op": "relu", "inputs": ["image"]} for n in range(1025 - len(graph["nodes"]))
+        ),
+    ),
+    "node is a string": with_json("graph", lambda graph: graph["nodes"].append("relu")),
+    "node without name": with_node("heat_relu", drop("name")),
+    "node without op": with_node("sum_lr", drop("op")),
+    "op not in the list": with_node("sum_lr", put("op", "softmax")),
+    "op is a list": with_node("sum_lr", put("op", ["relu"])),
+    "node without inputs": with_node("sum_lr", drop("inputs")),
+    "node has another field": with_node("sum_lr", put("alpha", 0.3)),
+    "node lacks a field": with_node("sum_lr", drop("slope")),
+    "node reads nothing that is there": with_node("sum_lr", put("inputs", ["nowhere"])),
+    "node reads itself": with_node("sum_lr", put("inputs", ["sum_lr"])),
+    "node reads a later node": with_json("graph", lambda graph: graph["nodes"].reverse()),
+    "node reads a number": with_node("sum_lr", put("inputs", [0])),
+    "inputs is a string": with_node("sum_lr", put("inputs", "sum_bn")),
+    "relu of two": with_node("heat_relu", put("inputs", ["heat", "heat"])),
+    "add of one": with_node("both", put("inputs", ["d1"])),
+    "add of four": with_node("both", put("inputs", ["d1"] * 4)),
+    "add of unequal shapes": with_node("both", put("inputs", ["d1", "up"])),
+    "concat of one": with_node("twice", put("inputs", ["pool"])),
+    "concat of unequal sizes": with_node("twice", put("inputs", ["pool", "c1_lr"])),
+    "name twice": with_node("sum_lr", put("name", "sum")),
+    "name of the input": with_node("sum_lr", put("name", "image")),
+    "name with a slash": with_node("heat_relu", put("name", "../heat")),
+    "name reserved": with_node("heat_relu", put("name", "golden")),
+    "name of 65 letters": with_node("heat_relu", put("name", "h" * 65)),
+    "name ends with a line feed": with_node("heat_relu", put("name", "heat_relu\n")),
+    "output not there": with_json("graph", put("output", "softmax")),
+    "output is the input": with_json("graph", put("output", "image")),
+    "output is a number": with_json("graph", put("output", 3)),
+    "input of 4 channels": with_json("graph", lambda graph: graph["input"].update(channels=4)),
+    "input channels true": with_json("graph", lambda graph: graph["input"].update(channels=True)),
+    "divisor 0": with_json("graph", lambda graph: graph["input"].update(divisor=0)),
+    "divisor a string": with_json("graph", lambda graph: graph["input"].update(divisor="255")),
+    "input has another field": with_json("graph", lambda graph: graph["input"].update(mean=0)),
+    "in_channels wrong": with_node("e1", put("in_channels", 11)),
+    "out_channels 0": with_node("heat", put("out_channels", 0)),
+    "out_channels 2^40": with_node("heat", put("out_channels", 1 << 40)),
+    "out_channels a float": with_node("heat", put("out_channels", 3.0)),
+    "kernel 5x5": with_node("e1", put("kernel", [5, 5])),
+    "kernel 3x1": with_node("e1", put("kernel", [3, 1])),
+    "kernel of true": with_node("p1", put("kernel", [True, True])),
+    "kernel of floats": with_node("p1", put("kernel", [1.0, 1.0])),
+    "kernel a number": with_node("e1", put("kernel", 3)),
+    "dilation 0": with_node("e1", put("dilation", 0)),
+    "dilation 2^31": with_node("e1", put("dilation", 1 << 31)),
+    "dilation a pair": with_node("e1", put("dilation", [1, 1])),
+    "stride 2": with_node("e1", put("stride", 2)),
+    "stride true": with_node("e1", put("stride", True)),
+    "padding valid": with_node("e1", put("padding", "valid")),
+    "slope a string": with_node("sum_lr", put("slope", "0.3")),
+    "slope true": with_node("sum_lr", put("slope", True)),
+    "affine of other channels": with_node("sum_bn", put("channels", 19)),
+    "codebook not there": with_node("e1", put("codebook", "codebook.e1")),
+    "codebook is another tensor": with_node("e1", put("codebook", "d1.scale")),
+    "codebook is a number": with_node("e1", put("codebook", 0)),
+    "dense on an image": with_node("d1", lambda node: node.update(inputs=["pool"], in_channels=5), "dense"),
+    "maxpool2 of a flat vector": with_json(
+        "graph", lambda g: g["nodes"].append({"name": "late", "op": "maxpool2", "inputs": ["flat"]}), "dense"
+    ),
+    "flatten with other channels behind": with_node("d1", put("in_channels", 319), "dense"),
+}
+
+TENSOR_CASES = {
+    "index missing": with_parts(lambda parts: parts.tensors.pop("e1.index")),
+    "scale missing": with_parts(lambda parts: parts.tensors.pop("e1.scale")),
+    "codebook missing": with_parts(lambda parts: parts.tensors.pop("codebook")),
+    "golden input missing": with_parts(lambda parts: parts.tensors.pop("golden.input")),
+    "golden output missing": with_parts(lambda parts: parts.tensors.pop("golden.output")),
+    "tensor of no node": with_parts(add_tensor("heat.extra", "U8", [4])),
+    "codebook of no node": with_parts(add_tensor("codebook.spare", "F32", [4])),
+    "weight beside index": with_parts(add_tensor("e1.weight", "F32", [3, 10, 9, 8])),
+    "codebook of 257 for bytes": with_parts(resize_codebook(257)),
+    "codebook of 17 for nibbles": with_parts(resize_codebook(17)),
+    "codebook of 65,537": with_parts(resize_codebook(65_537)),
+    "codebook of two dimensions": with_header(lambda header: header["codebook"].update(shape=[4, 4])),
+    "index as wide as another k": with_parts(lambda parts: parts.tensors["e1.index"].__setitem__(0, "U16")),
+    "index of another shape": with_header(lambda header: header["e1.index"]["shape"].reverse()),
+    "index beyond its codebook, low nibble": with_parts(resize_codebook(5)),
+    "index beyond its codebook, byte": with_parts(
+        lambda parts: parts.tensors["e4.index"].__setitem__(2, b"\xff" * len(parts.tensors["e4.index"][2])),
+        "per-layer",
+    ),
+    "index beyond its codebook, two bytes": with_parts(
+        lambda parts: parts.tensors["e1.index"].__setitem__(
+            2, b"\x2c\x01" * (len(parts.tensors["e1.index"][2]) // 2)
+        ),
+        "wide",
+    ),
+    "codebook holds NaN": with_bytes("codebook", float_at_start(float("nan"))),
+    "codebook holds infinity": with_bytes("codebook", float_at_start(float("inf"))),
+    "scale holds minus infinity": with_bytes("e1.scale", float_at_start(float("-inf"))),
+    "shift holds 2^127": with_bytes("e1.shift", float_at_start(2.0**127)),
+    "golden output holds NaN": with_bytes("golden.output", float_at_start(float("nan"))),
+    "golden output of another shape": with_header(
+        lambda header: header["golden.output"].update(shape=[16, 3])
+    ),
+    "golden input of 8 x 32": with_header(lambda header: header["golden.input"].update(shape=[8, 32, 3])),
+    "golden input flat": with_header(lambda header: header["golden.input"].update(shape=[768])),
+}
+
+SCORING_CASES = {
+    "scoring without thresholds": with_json("scoring", drop("thresholds")),
+    "scoring has another key": with_json("scoring", put("radius_px", 3)),
+    "two classes for three channels": with_json("scoring", lambda scoring: scoring["classes"].pop()),
+    "a class twice": with_json("scoring", put("classes", ["til", "til", "immunopositive"])),
+    "a class with markup": with_json("scoring", put("classes", ["<b>", "immunonegative", "til"])),
+    "four thresholds": with_json("scoring", lambda scoring: scoring["thresholds"].append(1)),
+    "a negative threshold": with_json("scoring", put("thresholds", [-1, 55, 40])),
+    "a threshold that is true": with_json("scoring", put("thresholds", [True, 55, 40])),
+    "a threshold in quotes": with_json("scoring", put("thresholds", ["60", 55, 40])),
+    "three cut-offs": with_json("scoring", put("ki67_cutoffs", [0.1, 0.2, 0.3])),
+    "distance 0": with_json("scoring", put("min_distance_px", 0)),
+    "distance 10^9": with_json("scoring", put("min_distance_px", 10**9)),
+    "distance a float": with_json("scoring", put("min_distance_px", 5.5)),
+    "network size 0": with_json("scoring", put("network_size_px", 0)),
+}
+
+CODING_CASES = {
+    "codec not known": with_coding(put("codec", "zstd")),
+    "codec is a list": with_coding(put("codec", ["zlib"])),
+    "coded type not known": with_coding(put("dtype", "I8")),
+    "coded type is a list": with_coding(put("dtype", ["U8"])),
+    "coded tensor not there": with_json("coding", lambda c: c.update(nowhere=c["d1.index"]), "coded"),
+    "coded tensor that is not U8": with_json("coding", lambda c: c.update(codebook=c["d1.index"]), "coded"),
+    "coding entry lacks its size": with_coding(drop("bytes")),
+    "coding entry has another key": with_coding(put("level", 9)),
+    "coding entry is a string": with_json("coding", put("d1.index", "zlib"), "coded"),
+    "coded size true": with_coding(put("bytes", True)),
+    "coded size one more than the shape": with_coding(lambda entry: entry.update(bytes=entry["bytes"] + 1)),
+    "coded shape of 2^40": with_coding(put("shape", [1 << 40])),
+    "coded shape with 0": with_coding(lambda entry: entry["shape"].__setitem__(0, 0)),
+    "stream of another codec": with_coding(put("codec", "lzma")),
+    "stream cut": with_stream(lambda stream: stream[:-1], "d1.index"),
+    "stream with a byte behind it": with_stream(lambda stream: stream + b"\0", "d1.index"),
+    "stream followed by another": with_stream(lambda stream: stream + stream, "d1.index"),
+    "stream damaged": with_stream(
+        lambda stream: stream[:20] + bytes([stream[20] ^ 255]) + stream[21:], "d1.index"
+    ),
+    "stream empty of data": with_stream(lambda _: zlib.compress(b""), "d1.index"),
+    "stream one byte short": with_stream(lambda stream: zlib.compress(inflated(stream)[:-1]), "d1.index"),
+    "stream one byte long": with_stream(lambda stream: zlib.compress(inflated(stream) + b"\0"), "d1.index"),
+    "stream of 64 MiB where a few kB are announced": with_stream(
+        lambda _: zlib.compress(bytes(64 << 20), 9), "d1.index"
+    ),
+    "lzma stream of 16 MiB": with_stream(lambda _: lzma_alone(bytes(16 << 20)), "d1.index", "lzma"),
+    "lzma stream cut": with_stream(lambda stream: stream[:-1], "e1.index"),
+    "lzma stream with a byte behind it": with_stream(lambda stream: stream + b"\0", "e1.index"),
+    "lzma stream that wants 1 GiB": with_stream(claim_dictionary, "d1.index", "lzma"),
+    "xz where .lzma is announced": with_stream(lambda s: lzma.compress(inflated(s)), "d1.index", "lzma"),
+    "65 MiB decoded": with_parts(huge_decoded, "coded"),
+}
+
+CASES: dict[str, Callable[[], bytes]] = (
+    FILE_CASES | HEADER_CASES | METADATA_CASES | GRAPH_CASES | TENSOR_CASES | SCORING_CASES | CODING_CASES
+)
