@@ -33,6 +33,35 @@ demo: install  ## the whole road once: tiles, compression, exports, benchmark, d
 test: install wheel-arm  ## the test suite
 	$(BIN)/python -m pytest
 
+wheel-arm: install  ## the aarch64 wheel of the runtime, also where `edgepatho deploy` finds it
+	$(BIN)/python runtime/build_wheel.py edgepatho/wheels
+
+core-test: install  ## the C core's own tests, with the address and undefined-behaviour sanitizers
+	$(BIN)/cmake -S runtime -B build/core -G Ninja -DEDGEPATHO_SANITIZE=address,undefined \
+	    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja
+	$(BIN)/ninja -C build/core
+	$(BIN)/ctest --test-dir build/core --output-on-failure
+
+test-arm: install wheel-arm  ## the device wheel on emulated Pi processors
+	$(BIN)/python -m pytest -m arm tests/arm
+
+test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; writes benchmarks/results/
+	$(BIN)/python -m benchmarks.arm.parity
+
+bench: install $(VENV)/.bench  ## this machine: latency, memory, size of every engine; benchmarks/results/host.json
+	$(BIN)/python -m benchmarks.host
+
+bench-arm: install wheel-arm  ## estimated cycles on Cortex-A72 and A76; benchmarks/results/arm.json
+	$(BIN)/python -m benchmarks.arm.bench
+
+$(VENV)/.bench: $(VENV)/.host
+	$(PIP) install -q -c $(PINS) --group bench
+	touch $@
+
+hardness: install  ## F1 of a detector without learning on the default synthetic tiles
+	$(BIN)/edgepatho synth build/tiles
+	$(BIN)/python -m benchmarks.classical_detector build/tiles
+
 lint: install  ## ruff and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -50,7 +50,9 @@ def folder_aside(folder: Path, marker: str) -> Iterator[Path]:
     Only a folder that holds the file `marker` (an earlier result of the same command) or an empty one
     is replaced; anything else raises InputError before any work is done.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / marker).exists())):
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / marker).exists())
+    ):
         raise InputError(
             f"{folder} exists and holds no {marker}, so it is not an earlier result that may be replaced; "
             "choose another folder or remove it."
