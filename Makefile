@@ -34,7 +34,8 @@ test: install wheel-arm  ## the test suite
 	$(BIN)/python -m pytest
 
 wheel-arm: install  ## the aarch64 wheel of the runtime, also where `edgepatho deploy` finds it
-	$(BIN)/python runtime/build_wheel.py edgepatho/wheels
+	$(BIN)/python runtime/build_wheel.py dist
+	cp dist/edgepatho_runtime-*_aarch64.whl edgepatho/wheels/
 
 core-test: install  ## the C core's own tests, with the address and undefined-behaviour sanitizers
 	$(BIN)/cmake -S runtime -B build/core -G Ninja -DEDGEPATHO_SANITIZE=address,undefined \
