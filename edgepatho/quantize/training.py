@@ -1,0 +1,176 @@
+"""Training steps of a Keras model whose kernels may be shared: the codebook is the trainable variable.
+
+A kernel is gathered from its codebook inside the step, so that automatic differentiation gives the sum of
+the gradients of all weights that share a value: the cumulative gradient of Marinò et al. (ICPR 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.model import graph as graphs
+from edgepatho.quantize.shared import SharedModel, other_variables, variables_of
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+Kernels = Callable[[], Mapping[str | None, "tf.Tensor"]]
+BATCH = 4  # tiles at a time outside training
+SMALLEST_CAPACITY = 256  # room in a codebook variable, so that one traced step serves many codebooks
+
+
+class Training:
+    """One traced training step and one traced inference of `model`, kept for any number of runs.
+
+    `kernels` gives the tensors that stand for the model's own kernels, by layer. `groups` are pairs of
+    a learning rate and the variables that Adam moves at it. The loss is the mean squared error.
+    """
+
+    def __init__(self, model: keras.Model, kernels: Kernels, groups: list[tuple[float, list[Any]]]) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.model = model
+        self._groups = [
+            (keras.optimizers.Adam(float(rate)), variables) for rate, variables in groups if variables
+        ]
+        for optimizer, variables in self._groups:
+            optimizer.build(variables)
+
+        def forward(images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            given = kernels()
+            values = [
+                tf.reshape(given[layer], variable.shape) if layer in given else variable.value
+                for layer, variable in _kernel_layers(model)
+            ]
+            return model.stateless_call(
+                values, [v.value for v in model.non_trainable_variables], images, training=training
+            )
+
+        @tf.function(reduce_retracing=True)
+        def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                outputs, updated = forward(images, True)
+                mse = tf.reduce_mean(tf.square(outputs - labels))
+            everything = [variable for _, variables in self._groups for variable in variables]
+            gradients = tape.gradient(mse, [variable.value for variable in everything])
+            for optimizer, variables in self._groups:
+                optimizer.apply(gradients[: len(variables)], variables)
+                gradients = gradients[len(variables) :]
+            for variable, value in zip(model.non_trainable_variables, updated, strict=True):
+                variable.assign(value)
+            return mse
+
+        self.step = step
+        self._infer = tf.function(lambda images: forward(images, False)[0], reduce_retracing=True)
+
+    def heat(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the network's output for `images` uint8 [n, height, width, 3]."""
+        parts = [images[at : at + BATCH] for at in range(0, len(images), BATCH)]
+        return np.concatenate([np.asarray(self._infer(part.astype(np.float32) / 255)) for part in parts])
+
+    def mse(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+        """Return the mean squared error against `labels` (0..255) of the shape of the output."""
+        return float(np.mean((self.heat(images) - labels.astype(np.float32)) ** 2, dtype=np.float64))
+
+    def variables(self) -> list[Any]:
+        """All that a step changes: parameters, statistics, optimizer moments, seeds of dropout."""
+        moments = [variable for optimizer, _ in self._groups for variable in optimizer.variables]
+        trained = [variable for _, variables in self._groups for variable in variables]
+        return [*trained, *self.model.non_trainable_variables, *moments]
+
+    def restart(self) -> None:
+        """Forget the optimizers' moments, for a new run."""
+        for optimizer, _ in self._groups:
+            for variable in optimizer.variables:
+                if "learning_rate" not in variable.path:
+                    variable.assign(np.zeros(variable.shape, variable.dtype))
+
+
+def ordinary(model: keras.Model, rate: float) -> Training:
+    """Return the ordinary training of all parameters of `model`."""
+    return Training(model, dict, [(rate, list(model.trainable_variables))])
+
+
+class SharedTraining(Training):
+    """Training of a shared model: codebooks at `codebook_rate`, biases and batch normalization at `rate`.
+
+    A level that is zero stays zero. The indices are fixed within a step.
+    """
+
+    def __init__(self, model: keras.Model, shared: SharedModel, codebook_rate: float, rate: float) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.capacity = {name: max(book.size, SMALLEST_CAPACITY) for name, book in shared.codebooks.items()}
+        self._codebooks = {
+            name: keras.Variable(np.zeros(size, np.float32), name=name)
+            for name, size in self.capacity.items()
+        }
+        self._moving = {name: tf.Variable(np.ones(size, np.float32)) for name, size in self.capacity.items()}
+        self._indices = {
+            layer: tf.Variable(index.astype(np.int32)) for layer, index in shared.indices.items()
+        }
+        self._scales = {layer: tf.Variable(scale) for layer, scale in shared.scales.items()}
+        self._codebook_of = dict(shared.codebook_of)
+
+        def kernels() -> dict[str | None, tf.Tensor]:
+            # The product makes the gradient dense; gathered straight from the variable it would be slices
+            # with repeated indices, which Adam squares one by one.
+            books = {name: book.value * self._moving[name] for name, book in self._codebooks.items()}
+            return {
+                layer: tf.gather(books[self._codebook_of[layer]], index) * self._scales[layer]
+                for layer, index in self._indices.items()
+            }
+
+        others = [
+            v for name, v in variables_of(model).items() if not name.endswith("/kernel") and v.trainable
+        ]
+        super().__init__(model, kernels, [(codebook_rate, list(self._codebooks.values())), (rate, others)])
+        self.load(shared)
+
+    def fits(self, shared: SharedModel) -> bool:
+        """Whether `load` takes `shared`: the same layers share, and no codebook is too long."""
+        return self._codebook_of == shared.codebook_of and all(
+            shared.codebooks[name].size <= size for name, size in self.capacity.items()
+        )
+
+    def load(self, shared: SharedModel) -> None:
+        """Take over the weights of `shared`, and its biases and batch normalization if it has them."""
+        self.shared = shared
+        for name, book in shared.codebooks.items():
+            padded = np.zeros(self.capacity[name], np.float32)
+            padded[: book.size] = book
+            self._codebooks[name].assign(padded)
+            self._moving[name].assign((padded != 0).astype(np.float32))
+        for layer, index in shared.indices.items():
+            self._indices[layer].assign(index.astype(np.int32))
+            self._scales[layer].assign(shared.scales[layer])
+        for name, variable in variables_of(self.model).items():
+            if name in shared.variables:
+                variable.assign(shared.variables[name])
+        self.restart()
+
+    def trained(self) -> SharedModel:
+        """Return the shared model as it stands, with the graph's affines of the trained variables."""
+        books = {
+            name: np.array(self._codebooks[name])[: book.size] for name, book in self.shared.codebooks.items()
+        }
+        graph = replace(graphs.from_keras(self.model), kernels=self.shared.graph.kernels)
+        return replace(self.shared, graph=graph, codebooks=books, variables=other_variables(self.model))
+
+
+def _kernel_layers(model: keras.Model) -> list[tuple[str | None, Any]]:
+    """Every trainable variable with the name of its layer if it is that layer's kernel."""
+    layer_of = {
+        id(variable): name.rsplit("/", 1)[0]
+        for name, variable in variables_of(model).items()
+        if name.endswith("/kernel")
+    }
+    return [(layer_of.get(id(variable)), variable) for variable in model.trainable_variables]

@@ -1,0 +1,105 @@
+"""The loop around the steps: early stop, best state, resumption, and foreign or damaged states."""
+
+import numpy as np
+import pytest
+
+from edgepatho.errors import InputError
+from edgepatho.model import graph as graphs
+from edgepatho.quantize.quantizer import Quantizer, share
+from edgepatho.quantize.retrain import Schedule, retrain
+from edgepatho.quantize.shared import other_variables
+from edgepatho.quantize.training import SharedTraining
+
+SCHEDULE = Schedule(steps=12, validate_every=3, patience=2)
+
+
+@pytest.fixture
+def training(small_model):
+    shared = share(graphs.from_keras(small_model), Quantizer(k=16))
+    shared.variables = other_variables(small_model)
+    return SharedTraining(small_model, shared, codebook_rate=0.01, rate=0.01)
+
+
+def scripted(*errors):
+    """A validation that gives these errors in turn and records the codebook at each."""
+    left = list(errors)
+    return lambda: left.pop(0)
+
+
+def codebook(training):
+    return training.trained().codebooks["codebook"]
+
+
+def test_the_best_state_is_restored(training, feed):
+    seen = []
+
+    def validate():
+        seen.append(codebook(training))
+        return [5.0, 3.0, 2.0, 4.0, 4.0][len(seen) - 1]
+
+    run = retrain(training, feed, validate, SCHEDULE)
+    assert [entry["step"] for entry in run.history] == [0, 3, 6, 9, 12]
+    assert (run.best_step, run.best_mse) == (6, 2.0)
+    assert np.array_equal(codebook(training), seen[2])
+    assert not np.array_equal(seen[2], seen[4])
+
+
+def test_it_stops_when_validation_no_longer_improves(training, feed):
+    run = retrain(training, feed, scripted(5, 4, 4.5, 4.2), SCHEDULE)
+    assert run.step == 9
+    assert run.best_step == 3
+
+
+def test_retraining_that_only_harms_leaves_the_state_before(training, feed):
+    before = codebook(training)
+    run = retrain(training, feed, scripted(1, 2, 3), SCHEDULE)
+    assert run.best_step == 0
+    assert np.array_equal(codebook(training), before)
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(training, small_model, feed, tmp_path):
+    images, labels = next(feed(1000))
+    pixels = (images * 255).astype(np.uint8)
+
+    def validate():
+        return training.mse(pixels, labels)
+
+    start = [np.array(variable) for variable in training.variables()]
+
+    def interrupted_feed(first):
+        for step, batch in enumerate(feed(first), first):
+            if step == 7:
+                raise Interrupted
+            yield batch
+
+    whole = retrain(training, feed, validate, SCHEDULE)
+    expected = codebook(training)
+    for variable, value in zip(training.variables(), start, strict=True):
+        variable.assign(value)
+    state = tmp_path / "state.npz"
+    with pytest.raises(Interrupted):
+        retrain(training, interrupted_feed, validate, SCHEDULE, state=state, key="same")
+    for variable, value in zip(training.variables(), start, strict=True):
+        variable.assign(value)
+    resumed = retrain(training, feed, validate, SCHEDULE, state=state, key="same")
+    assert resumed.history[0] == whole.history[0]
+    assert [entry["step"] for entry in resumed.history] == [entry["step"] for entry in whole.history]
+    np.testing.assert_allclose(codebook(training), expected, rtol=1e-5)
+
+
+def test_a_state_of_other_settings_is_refused(training, feed, tmp_path):
+    state = tmp_path / "state.npz"
+    retrain(training, feed, scripted(3, 2, 1, 1, 1), SCHEDULE, state=state, key="first")
+    with pytest.raises(InputError, match="other settings"):
+        retrain(training, feed, scripted(3), SCHEDULE, state=state, key="second")
+
+
+def test_a_damaged_state_is_refused(training, feed, tmp_path):
+    state = tmp_path / "state.npz"
+    state.write_bytes(b"PK broken")
+    with pytest.raises(InputError, match="no state of a retraining"):
+        retrain(training, feed, scripted(3), SCHEDULE, state=state, key="")
