@@ -1,6 +1,8 @@
 """Errors that are the user's to mend, one sentence each: what was found, what was expected, what to do."""
 
-OK = 0
+# Exit codes of `edgepatho-run` (docs/device-cli.md).
+DONE = 0
+FAILED = 1
 USAGE = 2
 BAD_INPUT = 3
 UNFIT = 5
@@ -13,3 +15,11 @@ class BundleError(ValueError):
 
 class ImageError(ValueError):
     """A picture that cannot be read, or not without guessing."""
+
+
+class UnfitError(RuntimeError):
+    """This device cannot do what was asked, or computes it wrongly."""
+
+
+class BusyError(RuntimeError):
+    """Another benchmark runs on this device."""

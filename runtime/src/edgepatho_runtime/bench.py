@@ -1,0 +1,260 @@
+"""The benchmark: every engine with every file, each in a child process that does nothing else.
+
+The record's format is docs/bench-record.md; `edgepatho report` renders it.
+"""
+
+import json
+import math
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgepatho_runtime import child, device, image
+from edgepatho_runtime.bundle import Bundle, BundleError, read
+from edgepatho_runtime.digest import sha256
+from edgepatho_runtime.errors import BusyError
+from edgepatho_runtime.measure import PACKAGES
+
+FORMAT, VERSION = "edgepatho-bench", 1
+FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")
+NAMES = {"edgepatho": "edgepatho index map", "edgepatho-baseline": "edgepatho uncompressed"}
+HOT_C = 80.0
+UNSTEADY = 0.1  # standard deviation over median
+MEASURED = ("init_ms", "first_ms", "warmup_mean_ms", "median_ms", "mean_ms", "p95_ms", "sd_ms")
+
+Report = Callable[[str], None]
+
+
+class Task(NamedTuple):
+    """One row to measure: an engine, its file, and the hash that the file must have, if one is known."""
+
+    engine: str
+    file: Path
+    expected_sha256: str | None = None
+
+
+class Settings(NamedTuple):
+    """What every engine is asked to do."""
+
+    threads: int
+    warmup_runs: int
+    runs: int
+    precision: str
+
+
+def tasks(paths: list[Path], tflite: list[str]) -> list[Task]:
+    """Return what is to be measured: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
+
+    Raises BundleError for a file that is missing or no bundle.
+    """
+    files: list[Path] = []
+    for path in paths:
+        known = [path / name for name in FOLDER_FILES if (path / name).is_file()]
+        inside = known if path.is_dir() else [path]
+        if not inside:
+            raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}.")
+        files += inside
+    found = []
+    for file in files:
+        if file.suffix == ".tflite":
+            found += [Task(engine, file, recorded_sha256(file)) for engine in PACKAGES]
+        else:
+            shared = any("codebook" in node for node in read(file).graph["nodes"])
+            found.append(Task("edgepatho" if shared else "edgepatho-baseline", file))
+    for text in tflite:
+        name, at, digest = text.rpartition("@")
+        named = at and re.fullmatch("[0-9a-f]{64}", digest)
+        file = Path(name if named else text)
+        if not file.is_file():
+            raise BundleError(f"{file} is no file; --tflite takes FILE or FILE@SHA256.")
+        found += [Task(engine, file, digest if named else recorded_sha256(file)) for engine in PACKAGES]
+    return found
+
+
+def recorded_sha256(file: Path) -> str | None:
+    """Return the hash that the compress folder or the release around `file` recorded for it, if any."""
+    try:
+        record = json.loads((file.parent / "compress.json").read_text())
+        return str(record["files"][file.name]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        for line in (file.parent / "MANIFEST").read_text().splitlines():
+            digest, _, name = line.partition("  ")
+            if name == file.name:
+                return digest
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def run(todo: list[Task], settings: Settings, picture: Path | None, report: Report) -> dict[str, Any]:
+    """Return the record of a benchmark; `report` is told what is being measured.
+
+    `picture` is resized to the network's size; without one the bundle's golden picture is tiled to it.
+    Raises BusyError, BundleError, ImageError.
+    """
+    with only_bench():
+        facts = device.facts()
+        throttled_before, load = device.throttled(), os.getloadavg()[0]
+        facts["temperature_c_start"] = device.temperature_c()
+        rgb, facts_of_image = _picture(todo, picture)
+        with tempfile.TemporaryDirectory(prefix="edgepatho-bench-") as folder:
+            raw = Path(folder) / "image.rgb"
+            raw.write_bytes(rgb)
+            python_bytes = child.empty_python_bytes()
+            rows = []
+            for number, task in enumerate(todo, 1):
+                report(f"{number}/{len(todo)} {task.engine} {task.file.name}")
+                rows.append(_row(task, settings, raw, facts_of_image, python_bytes))
+        facts["temperature_c_end"] = device.temperature_c()
+        throttled_after = device.throttled()
+    facts["throttled"] = _was_throttled(throttled_before, throttled_after)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "device": facts,
+        "settings": {
+            "threads": settings.threads,
+            "warmup_runs": settings.warmup_runs,
+            "runs": settings.runs,
+            "image": facts_of_image,
+        },
+        "rows": rows,
+        "warnings": warnings(facts, rows, load),
+    }
+
+
+@contextmanager
+def only_bench() -> Iterator[None]:
+    """Hold the device-wide lock: a name in Linux' abstract socket space, which the kernel frees by itself."""
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind("\0edgepatho-bench")
+    except OSError:
+        lock.close()
+        raise BusyError("Another benchmark runs on this device; start again when it is done.") from None
+    with lock:
+        yield
+
+
+def statistics(runs_ms: list[float]) -> dict[str, float]:
+    """Return median, mean, 95th percentile (nearest rank) and sample standard deviation."""
+    ordered, count = sorted(runs_ms), len(runs_ms)
+    mean = sum(ordered) / count
+    squares = sum((value - mean) ** 2 for value in ordered)
+    return {
+        "median_ms": (ordered[(count - 1) // 2] + ordered[count // 2]) / 2,
+        "mean_ms": mean,
+        "p95_ms": ordered[math.ceil(0.95 * count) - 1],
+        "sd_ms": math.sqrt(squares / (count - 1)) if count > 1 else 0.0,
+    }
+
+
+def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> list[str]:
+    """Return what makes the times unfit to compare, one sentence each with what to do about it."""
+    found = []
+    if facts["emulated"]:
+        found.append("This is an emulated device: its wall times say nothing about a real one.")
+    if facts["throttled"]:
+        found.append("The processor was throttled: check power supply and cooling, then measure again.")
+    if facts["governor"] not in (None, "performance"):
+        found.append(
+            f"The CPU governor is {facts['governor']}; for steady times: "
+            "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        )
+    if (facts["temperature_c_end"] or 0) >= HOT_C:
+        found.append(f"The processor reached {facts['temperature_c_end']:.0f} °C: cool it, measure again.")
+    if load > 0.5 * facts["cores"]:
+        found.append(f"Other work was running (load {load:.1f}): stop it, measure again.")
+    measured = [row for row in rows if row["error"] is None]
+    unsteady = [row["name"] for row in measured if row["sd_ms"] > UNSTEADY * row["median_ms"]]
+    if unsteady:
+        found.append(f"Times vary by more than a tenth ({', '.join(unsteady)}): take more --runs, idle.")
+    return found
+
+
+def _row(
+    task: Task, settings: Settings, raw: Path, picture: dict[str, Any], python_bytes: int
+) -> dict[str, Any]:
+    digest = _sha256_of(task.file)
+    row: dict[str, Any] = {
+        "name": NAMES.get(task.engine, ""),
+        "engine": task.engine,
+        "version": None,
+        "file": task.file.name,
+        "file_sha256": digest,
+        "file_bytes": task.file.stat().st_size,
+        "precision": "int8" if "int8" in task.file.name else settings.precision,
+        "threads": settings.threads,
+        **dict.fromkeys(MEASURED),
+        "runs_ms": [],
+        "peak_rss_bytes": None,
+        "peak_rss_over_python_bytes": None,
+        "arena_bytes": None,
+        "error": None,
+    }
+    if task.expected_sha256 not in (None, digest):
+        # a damaged .tflite can take the interpreter down with it
+        result: dict[str, Any] = {"error": "The file is damaged: its recorded SHA-256 is another."}
+    else:
+        result = child.measured(
+            {
+                "engine": task.engine,
+                "file": str(task.file),
+                "image": str(raw),
+                "height": picture["height"],
+                "width": picture["width"],
+                **settings._asdict(),
+            }
+        )
+    warmup_ms = result.pop("warmup_ms", None)
+    row.update(result)
+    if row["error"] is None:
+        row["warmup_mean_ms"] = sum(warmup_ms) / len(warmup_ms) if warmup_ms else None
+        row["peak_rss_over_python_bytes"] = max(0, row["peak_rss_bytes"] - python_bytes)
+        row.update(statistics(row["runs_ms"]))
+    if not row["name"]:
+        row["name"] = f"{PACKAGES[task.engine]} {row['precision']}"
+        if task.file.name not in FOLDER_FILES:
+            row["name"] += f" {task.file.name}"
+    return row
+
+
+def _picture(todo: list[Task], path: Path | None) -> tuple[bytes | bytearray, dict[str, Any]]:
+    """Return the RGB bytes that all engines get and what the record says about them."""
+    bundles = [task.file for task in todo if task.engine in NAMES]
+    bundle = read(bundles[0]) if bundles else None
+    side = bundle.scoring["network_size_px"] if bundle else 256
+    if path is not None:
+        name, rgb = path.name, image.resize(image.read(path), side, side).rgb
+    elif bundle is not None:
+        name, rgb = "golden.input, tiled", _tiled(bundle, side)
+    else:
+        raise BundleError("Without a bundle there is no picture to measure with; give one with --image.")
+    return rgb, {"name": name, "sha256": sha256(rgb).hexdigest(), "height": side, "width": side}
+
+
+def _tiled(bundle: Bundle, side: int) -> bytes:
+    golden = bundle.tensors["golden.input"]
+    height, width, channels = golden.shape
+    rows = [bytes(golden.data[width * channels * row :][: width * channels]) for row in range(height)]
+    wide = [(row * -(-side // width))[: side * channels] for row in rows]
+    return b"".join(wide[row % height] for row in range(side))
+
+
+def _was_throttled(before: int | None, after: int | None) -> bool | None:
+    if before is None or after is None:
+        return None
+    since_start = device.THROTTLED_SINCE_START
+    new = after & since_start & ~before
+    return bool((before | after) & device.THROTTLED_NOW or new)
+
+
+def _sha256_of(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,55 @@
+"""Child processes of the benchmark: one engine each, in this Python started anew."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+MAX_SECONDS = 3600
+
+
+def measured(task: dict[str, Any]) -> dict[str, Any]:
+    """Return what a child process measured, or its `error`, a sentence."""
+    try:
+        done = _python("from edgepatho_runtime.measure import main; main()", json.dumps(task))
+    except subprocess.TimeoutExpired:
+        return {"error": f"It was not done after {MAX_SECONDS} s."}
+    except OSError as error:
+        return {"error": f"Its process could not be started: {error.strerror}."}
+    if done.returncode < 0:
+        return {"error": f"Its process was ended by signal {-done.returncode}."}
+    try:
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return result
+    except (IndexError, ValueError):
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return {"error": f"Its process ended with code {done.returncode} and no result: {last:.300}"}
+
+
+def empty_python_bytes() -> int:
+    """Return the peak memory (VmHWM) of a Python that does nothing but tell it."""
+    done = _python("print(open('/proc/self/status').read())")
+    return next(int(line.split()[1]) * 1024 for line in done.stdout.splitlines() if line.startswith("VmHWM:"))
+
+
+def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python anew, as isolated as this process is, with this package in reach."""
+    flags = ["-P"]
+    if sys.flags.no_user_site:
+        flags.append("-s")
+    if sys.flags.dont_write_bytecode:
+        flags.append("-B")
+    package = str(Path(__file__).absolute().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([package, *([inherited] if inherited else [])])
+    return subprocess.run(
+        [sys.executable, *flags, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=MAX_SECONDS,
+        check=False,
+    )

@@ -1,0 +1,181 @@
+"""Scores: from a picture to cells, Ki-67 index and TIL score, and from several fields to one case.
+
+Ki-67 index: immunopositive / (immunopositive + immunonegative) tumour cells. TIL score: lymphocytes / all
+cells. Cut-off classes as in Negahbani et al. (2021), "PathoNet introduced as a deep neural network backend
+for evaluation of Ki-67 and tumor-infiltrating lymphocytes in breast cancer", Scientific Reports 11, 8489.
+"""
+
+import random
+from typing import Any, NamedTuple
+
+from edgepatho_runtime import _vision, device, image, plan
+from edgepatho_runtime.bundle import Bundle
+from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.image import Image
+from edgepatho_runtime.network import Network, level
+
+SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which training resized to the network's size
+RESAMPLES = 2000
+INTERVAL = 0.95
+SEED = 67
+
+Counts = dict[str, int]
+
+
+class Cell(NamedTuple):
+    """A cell's centre in pixels of the picture and of the network; (0, 0) is the first pixel's centre."""
+
+    x_px: float
+    y_px: float
+    name: str  # of its class
+    x_network_px: float
+    y_network_px: float
+
+
+class Field(NamedTuple):
+    """What was found in one picture."""
+
+    cells: list[Cell]
+    counts: Counts
+    network_height: int
+    network_width: int
+
+
+class Scorer:
+    """A bundle that scores pictures of any size; the network is kept as long as the size stays the same."""
+
+    def __init__(
+        self, bundle: Bundle, threads: int, precision: str = "fp32", scale: float | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.threads = threads
+        self.precision = precision
+        self.scale = scale
+        self._network: Network | None = None
+
+    def score(self, picture: Image) -> Field:
+        """Return the cells of a picture; ImageError if this device cannot take its size."""
+        scoring = self.bundle.scoring
+        height, width = network_size(picture.height, picture.width, scoring["network_size_px"], self.scale)
+        heat = self._network_for(height, width).run(image.resize(picture, height, width).rgb)
+        cells = []
+        for x, y, name in cells_of(heat, height, width, scoring):
+            x_px = (x + 0.5) * picture.width / width - 0.5
+            y_px = (y + 0.5) * picture.height / height - 0.5
+            cells.append(Cell(x_px, y_px, name, x, y))
+        counts = {name: sum(cell.name == name for cell in cells) for name in scoring["classes"]}
+        return Field(cells, counts, height, width)
+
+    def _network_for(self, height: int, width: int) -> Network:
+        network = self._network
+        if network is None or network.plan.image_shape[:2] != (height, width):
+            self._network = network = None  # frees its memory first
+            _check_fit(self.bundle, height, width, self.precision)
+            self._network = network = Network(self.bundle, height, width, self.threads, self.precision)
+        return network
+
+
+def cells_of(heat: Any, height: int, width: int, scoring: dict[str, Any]) -> list[tuple[float, float, str]]:
+    """Return (x, y, class) of every cell in a heat map, float32 [height, width, classes], in its pixels."""
+    classes, apart = scoring["classes"], scoring["min_distance_px"]
+    return [
+        (x, y, name)
+        for channel, (name, threshold) in enumerate(zip(classes, scoring["thresholds"], strict=True))
+        for x, y in _vision.find_cells(heat, height, width, len(classes), channel, threshold, apart)
+    ]
+
+
+def network_size(height: int, width: int, network_px: int, scale: float | None = None) -> tuple[int, int]:
+    """Return the height and width at which the network sees a picture.
+
+    A picture of at most `network_px` on both sides is taken as it is. A larger one is reduced as training
+    tiles were, SOURCE_TILE_PX to `network_px`, so that nuclei keep the size that the network knows; `scale`
+    (network pixels per pixel) overrides this for pictures of another magnification.
+    """
+    if scale is None:
+        scale = 1.0 if max(height, width) <= network_px else network_px / SOURCE_TILE_PX
+    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+
+
+def summary(counts: Counts, scoring: dict[str, Any]) -> dict[str, Any]:
+    """Return `counts` with both indices and their cut-off classes, None where nothing can be divided."""
+    ki67, til = ki67_index(counts), til_score(counts)
+    return {
+        "counts": counts,
+        "ki67_index": ki67,
+        "ki67_class": None if ki67 is None else ki67_class(ki67, scoring["ki67_cutoffs"]),
+        "til_score": til,
+        "til_class": None if til is None else til_class(til, scoring["til_cutoffs"]),
+    }
+
+
+def pooled(fields: list[Counts], scoring: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary of all fields as one case, with the Ki-67 index' interval (None for one field)."""
+    total = {name: sum(counts[name] for counts in fields) for name in scoring["classes"]}
+    return {"fields": len(fields), **summary(total, scoring), "ki67_interval_95": interval(fields)}
+
+
+def ki67_index(counts: Counts) -> float | None:
+    """Return the share of immunopositive tumour cells; None without tumour cells or for other classes."""
+    return _share(counts, ["immunopositive"], ["immunopositive", "immunonegative"])
+
+
+def til_score(counts: Counts) -> float | None:
+    """Return the share of tumour-infiltrating lymphocytes; None without cells or for other classes."""
+    return _share(counts, ["til"], ["immunopositive", "immunonegative", "til"])
+
+
+def ki67_class(index: float, cutoffs: list[float]) -> str:
+    """Return low below the first cut-off, high above the second, else middle."""
+    return "low" if index < cutoffs[0] else "high" if index > cutoffs[1] else "middle"
+
+
+def til_class(score: float, cutoffs: list[float]) -> str:
+    """Return low up to the first cut-off, high from the second on, else middle."""
+    return "low" if score <= cutoffs[0] else "high" if score >= cutoffs[1] else "middle"
+
+
+def interval(fields: list[Counts]) -> tuple[float, float] | None:
+    """Return the 95 % interval of the pooled Ki-67 index, None for fewer than two fields.
+
+    Percentile bootstrap over fields (Efron 1979) with a fixed seed: cells of one field are not independent,
+    fields are drawn again as a whole. Resamples without tumour cells are left out.
+    """
+    if len(fields) < 2:
+        return None
+    generator = random.Random(SEED)  # noqa: S311 - statistics, not secrets
+    pairs = [(f.get("immunopositive", 0), f.get("immunonegative", 0)) for f in fields]
+    indices = []
+    for _ in range(RESAMPLES):
+        drawn = generator.choices(pairs, k=len(pairs))
+        positive, negative = sum(pair[0] for pair in drawn), sum(pair[1] for pair in drawn)
+        if positive + negative > 0:
+            indices.append(positive / (positive + negative))
+    if not indices:
+        return None
+    indices.sort()
+    outside = int((1 - INTERVAL) / 2 * len(indices))
+    return indices[outside], indices[-1 - outside]
+
+
+def _share(counts: Counts, part: list[str], whole: list[str]) -> float | None:
+    if not all(name in counts for name in whole):
+        return None
+    cells = sum(counts[name] for name in whole)
+    return sum(counts[name] for name in part) / cells if cells else None
+
+
+def _check_fit(bundle: Bundle, height: int, width: int, precision: str) -> None:
+    """Raise ImageError if a network of this size cannot be planned or needs more memory than is free."""
+    kind = level(precision)
+    try:
+        planned = plan.build(bundle.graph, bundle.tensors, height, width, kind)
+    except ValueError as error:
+        raise ImageError(f"The network cannot take {height} x {width} pixels: {error}") from None
+    needed = planned.arena_elements * kind.element_bytes
+    free = device.memory_bytes("MemAvailable")
+    if free is not None and needed > free:
+        raise ImageError(
+            f"At {height} x {width} pixels the network needs {needed >> 20} MiB and {free >> 20} MiB are "
+            "free; cut the picture into fields or give a smaller --scale."
+        )

@@ -1,0 +1,105 @@
+"""What people read on stdout: results as lines and tables."""
+
+from typing import Any
+
+from edgepatho_runtime.files import printable
+
+Row = list[str]
+
+
+def aligned(rows: list[Row]) -> str:
+    """Return rows as lines, the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def field_line(entry: dict[str, Any]) -> str:
+    """Return one picture's result as one line."""
+    name = printable(entry["image"])
+    if entry["error"] is not None:
+        return printable(entry["error"])
+    size = "{height} x {width} px seen at {network_height} x {network_width}".format(**entry)
+    note = f", {printable(entry['note'])}" if entry["note"] else ""
+    return f"{name}: {_scores(entry)}   ({size}{note}, {entry['seconds']:.2f} s)"
+
+
+def pooled_line(pooled: dict[str, Any]) -> str:
+    """Return the result of all pictures together as one line."""
+    line = f"all {pooled['fields']} pictures: {_scores(pooled)}"
+    if pooled["ki67_interval_95"] is None:
+        return line
+    low, high = pooled["ki67_interval_95"]
+    return f"{line}; Ki-67 between {100 * low:.1f} and {100 * high:.1f} % (95 % interval over fields)"
+
+
+def info_text(path: str, facts: dict[str, Any]) -> str:
+    """Return a bundle's facts for people."""
+    books = ", ".join(f"{name} of {size}" for name, size in facts["codebooks"].items())
+    sizes = ", ".join(f"{name} {size:,}" for name, size in facts["stored_bytes"].items() if size)
+    lines = [
+        ("file", f"{path}, {facts['file_bytes']:,} bytes"),
+        ("sha256", facts["sha256"]),
+        ("network", f"{facts['nodes']} nodes, {facts['layers']} layers, {facts['weights']:,} weights"),
+        ("shared", f"{facts['shared_layers']} layers by {books}" if books else "none: the weights are fp32"),
+        ("bytes", sizes),
+        ("memory", f"{facts['weights_in_memory_bytes']:,} bytes, {facts['fp32_weights_bytes']:,} in fp32"),
+        ("runs on", ", ".join(facts["isa"])),
+        *((section, _pairs(facts[section])) for section in ("scoring", "provenance", "accuracy")),
+    ]
+    return "\n".join(f"{name:<11}{printable(value)}" for name, value in lines if value)
+
+
+def plan_text(totals: dict[str, Any], rows: list[list[Any]]) -> str:
+    """Return the plan as a table with its totals below."""
+    head = ["step", "operation", "output", "MACs", "output bytes", "scratch bytes"]
+    body = [[*map(str, row[:3]), *(f"{value:,}" for value in row[3:])] for row in rows]
+    end = (
+        f"{totals['height']} x {totals['width']} px, {totals['steps']} steps, {totals['macs']:,} MACs, "
+        f"{totals['arena_bytes']:,} bytes held, {totals['isa']}, {totals['threads']} threads"
+    )
+    return aligned([head, *body]) + "\n" + end
+
+
+def bench_text(record: dict[str, Any]) -> str:
+    """Return a benchmark's record as a table, its rows without figures as sentences below."""
+    facts, settings = record["device"], record["settings"]
+    emulated = " (EMULATED: not a device's times)" if facts["emulated"] else ""
+    title = f"{printable(facts['model'] or facts['machine'])}, {printable(facts['cpu'])}{emulated}; "
+    title += f"{settings['threads']} threads, {settings['warmup_runs']} warm-up and {settings['runs']} runs, "
+    title += f"{settings['image']['height']} x {settings['image']['width']} px, times in ms"
+    head = ["", "precision", "init", "first", "warm-up", "median", "mean", "p95", "sd", "peak MB", "file MB"]
+    keys = ("init_ms", "first_ms", "warmup_mean_ms", "median_ms", "mean_ms", "p95_ms", "sd_ms")
+    body, failed = [], []
+    for row in record["rows"]:
+        if row["error"] is not None:
+            failed.append(f"{printable(row['name'])} ({printable(row['file'])}): {printable(row['error'])}")
+            continue
+        times = [f"{row[key]:.1f}" if row[key] is not None else "-" for key in keys]
+        sizes = [f"{row['peak_rss_over_python_bytes'] / 1e6:.1f}", f"{row['file_bytes'] / 1e6:.2f}"]
+        body.append([printable(row["name"]), row["precision"], *times, *sizes])
+    end = "Peak memory is what exceeds that of an empty Python."
+    return "\n".join([title, aligned([head, *body]), end, *failed])
+
+
+def _scores(found: dict[str, Any]) -> str:
+    """Return counts and indices with their numerators and denominators."""
+    counts = found["counts"]
+    parts = [", ".join(f"{count} {name}" for name, count in counts.items())]
+    if found["ki67_index"] is not None:
+        tumour = counts["immunopositive"] + counts["immunonegative"]
+        share = f"{counts['immunopositive']}/{tumour}"
+        parts.append(f"Ki-67 {100 * found['ki67_index']:.1f} % ({share}) {found['ki67_class']}")
+    if found["til_score"] is not None:
+        share = f"{counts['til']}/{sum(counts.values())}"
+        parts.append(f"TIL {100 * found['til_score']:.1f} % ({share}) {found['til_class']}")
+    return "   ".join(parts)
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
