@@ -10,32 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.evaluate import cells, patients, seed_protocol
-from edgepatho.evaluate.cells import Points
 from edgepatho.evaluate.match import AGREEMENT_PX, RADIUS_PX, Counts, one_to_one
+from edgepatho.evaluate.tiles import Found, Tiles
 
 CLASSES = ("immunopositive", "immunonegative", "til")
-Found = list[list[Points]]  # per tile, per class
 Heat = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Labelled tiles: `images` uint8 [n, 256, 256, 3], and per tile its labelled cells, patient, name."""
-
-    images: NDArray[np.uint8]
-    labelled: Found
-    patients: list[str]
-    names: list[str]
-
-    def first(self, number: int) -> Tiles:
-        """Return at most `number` tiles, taken evenly, so that every patient keeps a share."""
-        chosen = np.unique(np.linspace(0, len(self.names) - 1, min(number, len(self.names))).astype(int))
-        return Tiles(
-            self.images[chosen],
-            [self.labelled[i] for i in chosen],
-            [self.patients[i] for i in chosen],
-            [self.names[i] for i in chosen],
-        )
 
 
 @dataclass(frozen=True)
@@ -88,19 +67,19 @@ def row(
     """
     found = find(heat, settings.thresholds)
     note()
-    figures = _figures(count(found, tiles.labelled), tiles, settings)
+    figures = _figures(count(found, tiles.labelled), tiles.patients, settings)
     figures["seed_protocol"] = _seed_figures(heat, tiles, settings)
     if original is not None:
         figures |= _against(heat, found, *original, tiles, settings)
     return figures
 
 
-def _figures(counts: list[list[Counts]], tiles: Tiles, settings: Settings) -> dict[str, Any]:
+def _figures(counts: list[list[Counts]], names: Sequence[str], settings: Settings) -> dict[str, Any]:
     totals = _totals(counts)
     figures: dict[str, Any] = {name: totals[at].as_json() for at, name in enumerate(CLASSES)}
     figures["average_f1"] = (totals[0].f1 + totals[1].f1) / 2
-    found = _per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
-    truth = _per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
+    found = _per_patient(names, [[each.found for each in tile] for tile in counts])
+    truth = _per_patient(names, [[each.labelled for each in tile] for tile in counts])
     return figures | patients.compare(found, truth, settings.ki67_cutoffs, settings.til_cutoffs)
 
 
@@ -114,13 +93,8 @@ def _seed_figures(heat: Heat, tiles: Tiles, settings: Settings) -> dict[str, Any
     figures: dict[str, Any] = {"tiles_left_out": len(counts) - len(kept)}
     if not kept:
         return figures
-    remaining = Tiles(
-        tiles.images[:0],
-        [tiles.labelled[at] for at in kept],
-        [tiles.patients[at] for at in kept],
-        [tiles.names[at] for at in kept],
-    )
-    return figures | _figures([tile for tile in counts if tile is not None], remaining, settings)
+    remaining = [tile for tile in counts if tile is not None]
+    return figures | _figures(remaining, [tiles.patients[at] for at in kept], settings)
 
 
 def _against(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgepatho.errors import InputError, UsageError
-from edgepatho.quantize import cws, ecsq, prune, pws, quantized, uq
+from edgepatho.quantize import cws, ecsq, prune, pws, uq
 from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
 from edgepatho.quantize.shared import Float32, SharedModel
 
@@ -104,10 +104,9 @@ def quantize(weights: Float32, settings: Quantizer) -> Quantized:
 
 
 def distortion(graph: Graph, shared: SharedModel) -> float:
-    """Return the mean squared error of the shared layers' weights divided by their variance."""
-    before = np.concatenate([graph.kernels[layer].ravel() for layer in shared.indices])
-    after = np.concatenate([shared.kernel(layer).ravel() for layer in shared.indices])
-    return quantized.distortion(before, after)
+    """Return the mean squared error of the shared layers' weights, in squared weight units."""
+    errors = [graph.kernels[layer].astype(np.float64) - shared.kernel(layer) for layer in shared.indices]
+    return sum(float(np.sum(e**2)) for e in errors) / sum(e.size for e in errors)
 
 
 def notes(graph: Graph, shared: SharedModel, settings: Quantizer) -> list[str]:

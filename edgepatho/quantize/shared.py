@@ -68,11 +68,11 @@ class SharedModel:
 def apply(shared: SharedModel, model: keras.Model) -> None:
     """Write kernels, biases and batch normalization of `shared` into the Keras model it came from."""
     for name, variable in variables_of(model).items():
-        layer = name.rsplit("/", 1)[0]
-        if name in shared.variables:
-            variable.assign(shared.variables[name])
-        elif layer in shared.indices or layer in shared.graph.kernels:
+        layer, kind = name.rsplit("/", 1)
+        if kind == "kernel":
             variable.assign(shared.kernel(layer).reshape(variable.shape))
+        elif name in shared.variables:
+            variable.assign(shared.variables[name])
 
 
 def variables_of(model: keras.Model) -> dict[str, Any]:

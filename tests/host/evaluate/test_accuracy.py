@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edgepatho.evaluate import accuracy, calibrate
-from edgepatho.evaluate.accuracy import Settings, Tiles
+from edgepatho.evaluate.accuracy import Settings
+from edgepatho.evaluate.tiles import Tiles
 
 SETTINGS = Settings((60, 60, 60))
 
@@ -32,7 +33,8 @@ def tiles():
         labelled.append(
             [grid[order[:8]].astype(float), grid[order[8:18]].astype(float), grid[order[18:20]] * 1.0]
         )
-    return Tiles(np.zeros((4, 64, 64, 3), np.uint8), labelled, ["p1", "p1", "p2", "p2"], list("abcd"))
+    nothing = np.zeros((4, 64, 64, 3), np.uint8)
+    return Tiles(nothing, nothing, labelled, ["p1", "p1", "p2", "p2"], list("abcd"))
 
 
 def test_maps_with_every_cell_are_perfect(tiles):

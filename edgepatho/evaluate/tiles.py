@@ -1,0 +1,64 @@
+"""Labelled tiles of a prepared folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.errors import InputError
+from edgepatho.evaluate.cells import Points
+
+Found = list[list[Points]]  # per tile, per class
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Labelled tiles: `images` and density maps uint8 [n, 256, 256, 3]; per tile cells, patient, name."""
+
+    images: NDArray[np.uint8]
+    maps: NDArray[np.uint8]
+    labelled: Found
+    patients: list[str]
+    names: list[str]
+
+    def first(self, number: int) -> Tiles:
+        """Return at most `number` tiles, taken evenly, so that every patient keeps a share."""
+        chosen = np.unique(np.linspace(0, len(self.names) - 1, min(number, len(self.names))).astype(int))
+        return Tiles(
+            self.images[chosen],
+            self.maps[chosen],
+            [self.labelled[i] for i in chosen],
+            [self.patients[i] for i in chosen],
+            [self.names[i] for i in chosen],
+        )
+
+
+def load(prepared: Path, split: str, most: int | None = None) -> Tiles:
+    """Return the tiles of a split ("train", "validation", "test") of a prepared folder, `most` at most.
+
+    Raises InputError for a folder that `edgepatho prepare` did not make or a split without tiles.
+    """
+    from edgepatho.data.prepare import arrays, check_prepared, records
+
+    check_prepared(prepared)
+    images, labels = arrays(prepared, split)
+    entries = records(prepared, split)
+    if not entries:
+        raise InputError(f"{prepared} has no {split} tiles; prepare a folder with more patients.")
+    tiles = Tiles(
+        images,
+        labels,
+        [_by_class(entry["points"]) for entry in entries],
+        [entry["patient"] for entry in entries],
+        [entry["name"] for entry in entries],
+    )
+    return tiles if most is None else tiles.first(most)
+
+
+def _by_class(points: list[list[float]]) -> list[Points]:
+    """Labels 1, 2, 3 are the classes 0, 1, 2."""
+    cells = np.array(points, np.float64).reshape(-1, 3)
+    return [cells[cells[:, 2] == label, :2] for label in (1, 2, 3)]
