@@ -129,11 +129,10 @@ def _product(node: dict[str, Any], x: Any, kernel: np.ndarray) -> Any:
 
 
 def _affine(x: Any, pair: Affine) -> Any:
+    """x * scale + shift, without the half that does nothing; an exporter may give a tensor as scale."""
     scale, shift = pair
-    if np.any(scale != 1):
-        # Two axes more than the channels: TFLite's converter folds a scale of one axis into the kernel
-        # before it, which would undo the sharing of its values.
-        x = x * (scale.reshape(1, 1, -1) if len(x.shape) == 4 else scale)
+    if not isinstance(scale, np.ndarray) or np.any(scale != 1):
+        x = x * scale
     return x + shift if np.any(shift) else x
 
 
