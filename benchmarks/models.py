@@ -29,7 +29,7 @@ IMAGE = "image.rgb"
 
 @contextmanager
 def built() -> Iterator[Path]:
-    """Yield a temporary folder with all model files, built by a process that ends before anything is timed."""
+    """Yield a temporary folder of all model files; the process that builds them ends before any timing."""
     with tempfile.TemporaryDirectory(prefix="edgepatho-models.") as folder:
         command = [sys.executable, "-m", "benchmarks.models", folder]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -39,7 +39,7 @@ def built() -> Iterator[Path]:
 
 
 def build(graph: Graph, folder: Path) -> None:
-    """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's answer to it."""
+    """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's answer."""
     from edgepatho.exporters import bundle, golden, tflite
     from edgepatho.model import graph as graphs
     from edgepatho.quantize.quantizer import Quantizer, share

@@ -16,7 +16,7 @@ from edgepatho.errors import InputError
 from edgepatho.model.graph import Graph, folded
 
 MAGIC = 7767517
-FLOAT32_TAG = np.uint32(0)  # before the weights of a convolution: plain float32
+FLOAT32_TAG = np.zeros(1, np.uint32)  # before the weights of a convolution: plain float32
 
 
 def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> None:

@@ -62,7 +62,7 @@ def _row(
     caches: bool,
 ) -> dict[str, Any]:
     output = scratch / f"{who.engine}-{who.precision}-{board.cpu}.f32"
-    arguments = [str(system.python), str(ENGINE), who.engine, str(folder / who.model)]
+    arguments = ["python", str(ENGINE), who.engine, str(folder / who.model)]
     arguments += [str(folder / models.IMAGE), "1", who.precision, "1", "1", str(output)]
     counts = count(system, board, arguments, python_path=python_path, caches=caches)
     cycles = estimate(counts, board.mca_cpu).cycles if board.mca_cpu else None
@@ -79,7 +79,6 @@ def _row(
         "model_sha256": who.sha256(folder),
         "difference_from_tensorflow": difference(who, output, folder),
         "version": json.loads(counts.output.splitlines()[-1])["version"],
-        "python": system.python_version,
         "board": board.model,
         "scheduling_model": board.mca_cpu,
     }

@@ -42,11 +42,10 @@ def main(
     """Estimate the cycles of an arm64 PROGRAM on one core; the program `python` is the lab's own."""
     try:
         system, board = userland(), BOARDS[cpu]
-        arguments = [str(system.python) if program[0] == "python" else program[0], *program[1:]]
         counts = count(
             system,
             board,
-            arguments,
+            list(program),
             python_path=python_path,
             region=not whole,
             threads=threads,

@@ -23,7 +23,7 @@ from benchmarks.arm.tools import cache, find
 from edgepatho.errors import UserError
 from edgepatho.files import folder_aside
 
-LAYOUT = "1"  # raise it when an old cache folder can no longer be used
+LAYOUT = "2"  # raise it when an old cache folder can no longer be used
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
 DEBIAN_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1")
@@ -44,14 +44,12 @@ PEER_WHEELS = (
 
 @dataclass(frozen=True)
 class Userland:
-    """An unpacked arm64 system: `folder` holds one root for each board, alike but for /proc/cpuinfo."""
+    """An unpacked arm64 system: for each board a root of its own, alike but for /proc/cpuinfo.
+
+    `<folder>/<cpu>/python` runs the arm64 Python of that board and is an ordinary program to the host.
+    """
 
     folder: Path
-    python_version: str
-
-    @property
-    def python(self) -> Path:
-        return self.folder / "root" / "usr" / "bin" / f"python{self.python_version}"
 
     def run(
         self,
@@ -62,26 +60,24 @@ class Userland:
         environment: dict[str, str] | None = None,
         plugin: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the arm64 program `arguments` on the processor of `board` and return how it ended.
+        """Run an arm64 program on the processor of `board`; `python` as its name is the userland's own.
 
-        The guest sees `environment`, PYTHONPATH from `python_path` and nothing of the host's variables;
-        `plugin` is a QEMU plugin with its options. An instruction that the processor has not ends the
-        program with -SIGILL.
+        The program sees `environment`, PYTHONPATH from `python_path`, and nothing else of the caller's
+        variables. `plugin` is a QEMU plugin with its options. An instruction that the processor has not
+        ends the program with -SIGILL.
         """
-        guest = {
-            # Python cannot find its prefix by itself under another root.
-            "PYTHONHOME": "/usr",
+        own = {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
             "PYTHONPATH": ":".join(map(str, python_path)),
-            "PYTHONNOUSERSITE": "1",
-            **(environment or {}),
+            "QEMU_CPU": board.qemu_cpu,
+            "QEMU_LD_PREFIX": str(self.folder / board.cpu),
         }
-        command = [find("qemu-aarch64"), "-cpu", board.qemu_cpu, "-L", str(self.folder / board.cpu)]
-        if plugin:
-            command += ["-plugin", plugin]
-        for name, value in guest.items():
-            command += ["-E", f"{name}={value}"]
-        path = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, env=path)
+        own |= {"QEMU_PLUGIN": plugin} if plugin else {}
+        program, *rest = arguments
+        python = str(self.folder / board.cpu / "python")
+        command = [python, *rest] if program == "python" else [find("qemu-aarch64"), program, *rest]
+        return subprocess.run(command, capture_output=True, text=True, env=own | (environment or {}))
 
 
 def userland(suite: str = "bookworm") -> Userland:
@@ -98,9 +94,9 @@ def userland(suite: str = "bookworm") -> Userland:
             _unpack(_download(wanted, suite, aside / "apt"), aside / "root")
             shutil.rmtree(aside / "apt")
             for board in BOARDS.values():
-                _add_board(aside, board)
+                _add_board(aside, board, version)
             (aside / "packages.txt").write_text("\n".join(wanted) + "\n")
-    return Userland(folder, version)
+    return Userland(folder)
 
 
 def peers() -> Path:
@@ -176,13 +172,20 @@ def _unpack(archives: list[Path], root: Path) -> None:
         subprocess.run(extract, input=content, check=True)
 
 
-def _add_board(folder: Path, board: Board) -> None:
-    """Make `folder/<cpu>`: links to everything in `folder/root`, and a /proc/cpuinfo of its own."""
+def _add_board(folder: Path, board: Board, python_version: str) -> None:
+    """Make `folder/<cpu>`: links to everything in `folder/root`, a /proc/cpuinfo and a Python of its own."""
     own = folder / board.cpu
     (own / "proc").mkdir(parents=True)
     (own / "proc" / "cpuinfo").write_text(board.cpuinfo())
     for entry in (folder / "root").iterdir():
         (own / entry.name).symlink_to(f"../root/{entry.name}")
+    # -0: sys.executable is this script, so that what Python starts with it runs as well
+    (own / "python").write_text(
+        "#!/bin/sh\n"
+        f'export QEMU_CPU={board.qemu_cpu} QEMU_LD_PREFIX="${{0%/*}}" PYTHONHOME=/usr PYTHONNOUSERSITE=1\n'
+        f'exec qemu-aarch64 -0 "$0" "$QEMU_LD_PREFIX/usr/bin/python{python_version}" "$@"\n'
+    )
+    (own / "python").chmod(0o755)
 
 
 def _run(command: list[str], failure: str) -> None:

@@ -1,0 +1,190 @@
+"""The runtime against Keras on synthetic test tiles: every instruction-set level, processor and thread count.
+
+    python -m benchmarks.parity.matrix
+
+Compared are heat maps (largest difference over the output's maximum), cells (the same, one for one) and,
+between thread counts, bits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from benchmarks import results
+from benchmarks.arm import wheel
+from benchmarks.arm.boards import BOARDS, Board
+from benchmarks.arm.sysroot import Userland, userland
+from edgepatho.errors import UserError
+from edgepatho.progress import progress
+
+WORKER = Path(__file__).with_name("worker.py")
+TILES = 20
+THREADS = (1, 2, 3, 4)
+TOLERANCE = 1e-5  # of the output's maximum
+SAME_CELL_PX = 1.0
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """A board of the ARM lab with the unpacked wheel."""
+
+    board: Board
+    system: Userland
+    site: Path
+
+    @property
+    def name(self) -> str:
+        return self.board.qemu_cpu
+
+    def run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        return self.system.run(self.board, ["python", *arguments], python_path=(self.site,))
+
+
+@dataclass(frozen=True)
+class Host:
+    """This machine, at one instruction-set level."""
+
+    level: str
+
+    @property
+    def name(self) -> str:
+        return "host"
+
+    def run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"EDGEPATHO_ISA": self.level}
+        return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How one processor with one number of threads compares; `cells_that_differ` counts both directions."""
+
+    processor: str
+    level: str
+    threads: int
+    tiles: int
+    cells: int
+    largest_difference: float
+    cells_that_differ: int
+    same_bits_as_one_thread: bool
+
+    @property
+    def good(self) -> bool:
+        right = self.largest_difference <= TOLERANCE and not self.cells_that_differ
+        return right and self.same_bits_as_one_thread and self.cells > 0
+
+
+@contextmanager
+def reference(tiles: int) -> Iterator[Path]:
+    """Yield a folder with bundle, tiles and Keras' answers, made by `benchmarks.parity.reference`."""
+    with tempfile.TemporaryDirectory(prefix="edgepatho-parity.") as folder:
+        command = [sys.executable, "-m", "benchmarks.parity.reference", folder, str(tiles)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError(f"Keras' answers could not be computed: {done.stderr.strip()[-600:]}")
+        yield Path(folder)
+
+
+def compare(place: Emulated | Host, folder: Path, threads: tuple[int, ...]) -> list[Parity]:
+    """Run all tiles of `folder` at `place` with each number of threads; bits are held to the first."""
+    expected_cells = json.loads((folder / "cells.json").read_text())
+    tiles = sorted(folder.glob("*.rgb"))
+    rows, first_bits = [], None
+    for count in threads:
+        with tempfile.TemporaryDirectory() as output:
+            arguments = [str(WORKER), str(folder / "model.epb"), str(count), output, *map(str, tiles)]
+            done = place.run(arguments)
+            if done.returncode:
+                raise UserError(
+                    f"the runtime with {count} threads on {place.name} ended with {done.returncode}: "
+                    f"{done.stderr.strip()[-600:]}"
+                )
+            answer = json.loads(done.stdout.splitlines()[-1])
+            bits = [(Path(output) / f"{tile.stem}.f32").read_bytes() for tile in tiles]
+        first_bits = first_bits or bits
+        expected = [np.fromfile(tile.with_suffix(".expected"), np.float32) for tile in tiles]
+        rows.append(
+            Parity(
+                processor=place.name,
+                level=answer["level"],
+                threads=count,
+                tiles=len(tiles),
+                cells=sum(len(points) for tile in expected_cells for points in tile),
+                largest_difference=_difference(bits, expected),
+                cells_that_differ=_cells_that_differ(answer["cells"], expected_cells),
+                same_bits_as_one_thread=bits == first_bits,
+            )
+        )
+    return rows
+
+
+def _difference(found: list[bytes], expected: list[np.ndarray]) -> float:
+    largest = max(float(np.max(np.abs(tile))) for tile in expected)
+    pairs = zip(found, expected, strict=True)
+    return (
+        max(float(np.max(np.abs(np.frombuffer(bits, np.float32) - tile))) for bits, tile in pairs) / largest
+    )
+
+
+def _cells_that_differ(found: list, expected: list) -> int:
+    """Count cells without a partner of their class within a pixel; both are [tile][class][cell]."""
+    from edgepatho.evaluate import match
+
+    count = 0
+    for ours, theirs in zip(found, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            counts = match.one_to_one(np.reshape(a, (-1, 2)), np.reshape(b, (-1, 2)), SAME_CELL_PX)
+            count += counts.fp + counts.fn
+    return count
+
+
+def host_levels() -> list[str]:
+    """Return the instruction-set levels that this machine can run, asked of the installed runtime."""
+    script = "from edgepatho_runtime.network import available_levels; print(*available_levels())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"the runtime is not installed in {sys.executable}: {done.stderr.strip()[-300:]}")
+    return done.stdout.split()
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path), default=results.RESULTS / "parity.json")
+def main(output: Path) -> None:
+    """Compare all of it on 20 tiles; the table goes to stdout, the rows to OUTPUT."""
+    try:
+        with reference(TILES) as folder, tempfile.TemporaryDirectory() as scratch:
+            site, system = wheel.unpack(wheel.find(), Path(scratch)), userland()
+            places: list[Emulated | Host] = [Host(level) for level in host_levels()]
+            places += [Emulated(board, system, site) for board in BOARDS.values()]
+            rows: list[Parity] = []
+            with progress("parity", len(places)) as bar:
+                for place in places:
+                    rows += compare(place, folder, THREADS)
+                    bar.advance()
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    results.save([asdict(row) for row in rows], output)
+    header = ["processor", "level", "threads", "tiles", "cells", "difference", "other cells", "same bits"]
+    lines = []
+    for row in rows:
+        what = [row.processor, row.level, str(row.threads), str(row.tiles), str(row.cells)]
+        how = [f"{row.largest_difference:.1e}", str(row.cells_that_differ)]
+        lines.append([*what, *how, str(row.same_bits_as_one_thread)])
+    click.echo(results.table(header, lines))
+    if not all(row.good for row in rows):
+        raise click.ClickException("the runtime does not agree with Keras everywhere; see the table.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the runtime is held to: a bundle of the shipped weights, tiles, Keras' heat maps, the host's cells.
+
+    python -m benchmarks.parity.reference FOLDER TILES
+
+The network is the shipped PathoNet with 256 shared weight values, in Keras as in the bundle. Tiles are
+synthetic, of patients held out for testing, resized from 1228 pixels as `edgepatho prepare` does.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+
+TILES_OF_A_PATIENT = 5
+PATIENTS_FOR_ONE_TEST_PATIENT = 4  # `generate` holds out a quarter of them
+
+
+def test_tiles(count: int) -> np.ndarray:
+    """Return `count` synthetic test tiles as uint8 [count, 256, 256, 3]."""
+    from edgepatho.data.prepare import arrays, prepare
+    from edgepatho.data.synth.dataset import generate
+
+    tiles = min(count, TILES_OF_A_PATIENT)
+    patients = PATIENTS_FOR_ONE_TEST_PATIENT * -(-count // tiles)
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder) / "tiles", patients=patients, tiles=tiles)
+        prepare(Path(folder) / "tiles", Path(folder) / "prepared")
+        return np.array(arrays(Path(folder) / "prepared", "test")[0][:count])
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("count", type=int)
+def main(folder: Path, count: int) -> None:
+    """Write bundle, COUNT tiles (.rgb), heat maps (.expected, float32) and cells.json into FOLDER."""
+    from edgepatho.evaluate import cells
+    from edgepatho.exporters import bundle
+    from edgepatho.model import graph as graphs
+    from edgepatho.model import weights
+    from edgepatho.quantize.quantizer import Quantizer, share
+    from edgepatho.quantize.shared import apply, other_variables
+
+    model = weights.load_shipped()
+    shared = share(graphs.from_keras(model), Quantizer())
+    shared.variables = other_variables(model)
+    apply(shared, model)
+    about = {"scoring": bundle.SCORING, "provenance": {"method": "cws"}, "accuracy": {}}
+    bundle.write(folder / "model.epb", shared, **about)
+    found = []
+    for number, tile in enumerate(test_tiles(count)):
+        heat_maps = np.asarray(model(tile[None] / np.float32(255), training=False))[0]
+        (folder / f"{number:02d}.rgb").write_bytes(tile.tobytes())
+        (folder / f"{number:02d}.expected").write_bytes(heat_maps.tobytes())
+        found.append([points.tolist() for points in cells.find(heat_maps, bundle.SCORING["thresholds"])])
+    (folder / "cells.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

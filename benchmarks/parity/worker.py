@@ -1,0 +1,43 @@
+"""The runtime on a list of tiles: heat maps as raw float32 files, cells as JSON on stdout.
+
+    python worker.py BUNDLE THREADS OUTPUT_FOLDER TILE.rgb...
+
+Runs by path in any Python that has the runtime alone, on the host and in the emulated arm64 one. Tiles are
+raw uint8 RGB, square.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from edgepatho_runtime import _vision, bundle
+from edgepatho_runtime.network import Network
+
+
+def main() -> None:
+    path, threads, folder, *tiles = sys.argv[1:]
+    loaded = bundle.read(path)
+    scoring = loaded.scoring
+    cells = []
+    level = ""
+    for tile in map(Path, tiles):
+        image = tile.read_bytes()
+        side = round((len(image) / 3) ** 0.5)
+        network = Network(loaded, side, side, threads=int(threads))
+        level = network.isa
+        heat_maps = network.run(memoryview(image).cast("B", (side, side, 3)))
+        (Path(folder) / f"{tile.stem}.f32").write_bytes(heat_maps)
+        limits = (scoring["thresholds"], scoring["min_distance_px"])
+        cells.append(
+            [
+                _vision.find_cells(heat_maps, side, side, 3, channel, threshold, limits[1])
+                for channel, threshold in enumerate(limits[0])
+            ]
+        )
+    print(json.dumps({"level": level, "cells": cells}))
+
+
+if __name__ == "__main__":
+    main()
