@@ -45,11 +45,11 @@ static size_t resident_elements(const ep_bound_step *step, ep_part part, const e
 static size_t scratch_bytes(const ep_bound_step *step, ep_part part, const ep_level *level) {
     const ep_form *form = &ep_forms[step->operation];
     const size_t element = level->facts.element_bytes, block = level->facts.block;
-    const size_t decoded = step->depth * form->taps * block * sizeof(float);
+    const size_t decoded = step->depth * form->taps * block * sizeof(float), sink = step->blocks * block * element;
     switch (part) {
     case EP_WEIGHTS: return decoded;
-    case EP_BLOCKS: return decoded + form->planes * (step->depth + BATCH) * block * element;
-    case EP_TILES: return (form->input_planes * step->depth + form->planes * block) * CHUNK * element;
+    case EP_BLOCKS: return sink + decoded + form->planes * (step->depth + BATCH) * block * element;
+    case EP_TILES: return sink + (form->input_planes * step->depth + form->planes * block) * CHUNK * element;
     default: return 0;
     }
 }
@@ -249,6 +249,7 @@ static const char *check_task(const ep_plan *plan, const ep_task *task, const ep
     if (!within(task->begin, 0, task->end - 1) || (uint64_t)task->end > part_items(&step, plan, part))
         return "task reaches beyond its step";
     if (part == EP_ROWS) return NULL;
+    if (part == EP_INPUTS && task->begin != 0) return "resident inputs are made from the first row on";
     const size_t resident = resident_elements(&step, part, level);
     if (raw->resident < 0 || raw->resident % EP_ALIGNMENT || resident > plan->arena_elements ||
         (uint64_t)raw->resident > plan->arena_elements - resident)

@@ -16,84 +16,139 @@ INLINE element *row_of(const ep_view *map, size_t y) {
     return (element *)map->data + at * map->width * map->channels;
 }
 
-/* First output pixel of tile `index`, counted along the rows of tiles from row `begin` on. For a dilated convolution
- * the tiles of all phases of a band follow each other, so that a band's pixels are read while they are in the cache. */
-static tile tile_at(const ep_bound_step *step, size_t begin, size_t index) {
-    const size_t row = begin + index / step->tiles_across, column = index % step->tiles_across, d = step->dilation;
+/* First output pixel, in one direction, of the n-th tile of a dilated convolution. The tiles of all phases of a band
+ * follow each other, so that a band's pixels are read while they are in the cache. */
+static ptrdiff_t origin(const ep_bound_step *step, size_t n) {
+    const size_t d = step->dilation;
     switch (step->operation) {
-    case EP_WINOGRAD:
-        return (tile){(ptrdiff_t)(row / d * 4 * d + row % d), (ptrdiff_t)(column / d * 4 * d + column % d)};
-    case EP_UPSAMPLED:
-        return (tile){(ptrdiff_t)(4 * row) - 1, (ptrdiff_t)(4 * column) - 1};
-    default:
-        return (tile){(ptrdiff_t)row, (ptrdiff_t)column};
+    case EP_WINOGRAD: return (ptrdiff_t)(d == 1 ? 4 * n : n + n / d * 3 * d);
+    case EP_UPSAMPLED: return (ptrdiff_t)(4 * n) - 1;
+    default: return (ptrdiff_t)n;
     }
 }
 
+/* Tiles `first` and following, counted along the rows of tiles from row `begin` on. */
 static void locate(const ep_bound_step *step, size_t begin, size_t first, size_t count, tile tiles[CHUNK]) {
-    for (size_t t = 0; t < count; t++) tiles[t] = tile_at(step, begin, first + t);
+    size_t row = begin + first / step->tiles_across, column = first % step->tiles_across;
+    ptrdiff_t y = origin(step, row);
+    for (size_t t = 0; t < count; t++) {
+        tiles[t] = (tile){y, origin(step, column)};
+        if (++column == step->tiles_across) {
+            column = 0;
+            y = origin(step, ++row);
+        }
+    }
 }
 
 /* ---- inputs ---- */
 
-/* Pixels points x points, `d` apart, from (y, x) on; those outside the map are 0. */
-INLINE void taps_of(const ep_view *in, ptrdiff_t y, ptrdiff_t x, size_t d, size_t points, const element *zeros,
-                    const element **taps) {
+/* Rows of `in` from y on, `d` apart; NULL for those outside. Returns whether all are inside. */
+INLINE bool find_rows(const ep_view *in, ptrdiff_t y, size_t d, size_t points, const element **rows) {
+    bool inside = true;
     for (size_t i = 0; i < points; i++, y += d) {
-        const bool row_inside = y >= 0 && y < (ptrdiff_t)in->height;
-        const element *row = row_inside ? row_of(in, y) : zeros;
-        for (size_t j = 0; j < points; j++) {
-            const ptrdiff_t column = x + (ptrdiff_t)(j * d);
-            const bool inside = row_inside && column >= 0 && column < (ptrdiff_t)in->width;
-            taps[i * points + j] = inside ? row + column * in->channels : zeros;
+        const bool there = y >= 0 && y < (ptrdiff_t)in->height;
+        rows[i] = there ? row_of(in, y) : NULL;
+        inside &= there;
+    }
+    return inside;
+}
+
+/* Pointers to the pixels of `rows` from x on, `d` apart; to zeros for those outside the map. */
+INLINE void find_taps(const ep_view *in, const element *const *rows, ptrdiff_t x, size_t d, size_t points,
+                      const element *zeros, const element **taps) {
+    for (size_t j = 0; j < points; j++, x += d) {
+        const bool inside = x >= 0 && x < (ptrdiff_t)in->width;
+        for (size_t i = 0; i < points; i++)
+            taps[i * points + j] = inside && rows[i] ? rows[i] + x * in->channels : zeros;
+    }
+}
+
+/* The planes of one source of a 3x3 convolution, see gather. */
+static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, size_t d, const element *zeros,
+                            element *v) {
+    const element *rows[6];
+    const size_t step = d * in->channels;
+    bool rows_inside = false;
+    for (size_t t = 0; t < count; t++, v += LANES) {
+        const ptrdiff_t x = tiles[t].x - (ptrdiff_t)d;
+        if (t == 0 || tiles[t].y != tiles[t - 1].y)
+            rows_inside = find_rows(in, tiles[t].y - (ptrdiff_t)d, d, 6, rows);
+        element *out = v;
+        if (rows_inside && x >= 0 && x + (ptrdiff_t)(5 * d) < (ptrdiff_t)in->width) {
+            size_t at[6];
+            for (size_t j = 0; j < 6; j++) at[j] = (size_t)x * in->channels + j * step;
+            for (size_t k = 0; k < in->channels; k += LANES, out += 36 * INPUT_PLANE) {
+                UNROLL for (size_t j = 0; j < 6; j++) at[j] = opaque(at[j]);
+#define PIXELS(x, column) UNROLL for (size_t i = 0; i < 6; i++) column[i] = load(rows[i] + at[x])
+                TRANSFORM_INPUTS(PIXELS, out);
+#undef PIXELS
+                UNROLL for (size_t j = 0; j < 6; j++) at[j] += LANES;
+            }
+        } else {
+            const element *taps[36];
+            find_taps(in, rows, x, d, 6, zeros, taps);
+            for (size_t k = 0; k < in->channels; k += LANES, out += 36 * INPUT_PLANE) {
+#define PIXELS(x, column) UNROLL for (size_t i = 0; i < 6; i++) column[i] = load(taps[6 * i + x] + k)
+                TRANSFORM_INPUTS(PIXELS, out);
+#undef PIXELS
+            }
         }
     }
 }
 
-/* Write the input planes [planes][depth / LANES][stride][LANES] of `count` tiles, the first at v. */
-static void gather(const ep_call *call, const tile *tiles, size_t count, element *v, size_t stride) {
+static void gather_upsampled(const ep_view *in, const tile *tiles, size_t count, const element *zeros, element *v) {
+    const element *rows[3], *taps[9];
+    for (size_t t = 0; t < count; t++, v += LANES) { /* the tile starts at 4n - 1, its source at 2n - 1 */
+        if (t == 0 || tiles[t].y != tiles[t - 1].y) find_rows(in, (tiles[t].y - 1) / 2, 1, 3, rows);
+        find_taps(in, rows, (tiles[t].x - 1) / 2, 1, 3, zeros, taps);
+        element *out = v;
+        for (size_t k = 0; k < in->channels; k += LANES, out += 9 * INPUT_PLANE) {
+            vec pixels[9];
+            UNROLL for (int i = 0; i < 9; i++) pixels[i] = load(taps[i] + k);
+            upsampled_inputs(pixels, out);
+        }
+    }
+}
+
+static void gather_pixels(const ep_view *in, const tile *tiles, size_t count, element *v) {
+    for (size_t t = 0; t < count; t++, v += LANES) {
+        const element *pixel = row_of(in, tiles[t].y) + tiles[t].x * in->channels;
+        element *out = v;
+        for (size_t k = 0; k < in->channels; k += LANES, out += INPUT_PLANE) store(out, load(pixel + k));
+    }
+}
+
+/* Write the input planes of a chunk of `count` tiles. */
+static void gather(const ep_call *call, const tile *tiles, size_t count, element *v) {
     const ep_bound_step *step = call->step;
     const element *zeros = call->network->zeros;
-    const size_t plane = step->depth * stride, d = step->dilation;
     for (size_t s = 0; s < step->source_count; s++) {
         const ep_view *in = &step->source[s];
-        for (size_t t = 0; t < count; t++) {
-            const element *taps[36];
-            vec pixels[36];
-            element *out = v + t * LANES;
-            if (step->operation == EP_WINOGRAD) {
-                taps_of(in, tiles[t].y - (ptrdiff_t)d, tiles[t].x - (ptrdiff_t)d, d, 6, zeros, taps);
-                for (size_t k = 0; k < in->channels; k += LANES, out += stride * LANES) {
-                    UNROLL for (int i = 0; i < 36; i++) pixels[i] = load(taps[i] + k);
-                    transform_inputs(pixels, out, plane, 6, winograd_inputs);
-                }
-            } else if (step->operation == EP_UPSAMPLED) { /* the tile starts at 4n - 1, its source at 2n - 1 */
-                taps_of(in, (tiles[t].y - 1) / 2, (tiles[t].x - 1) / 2, 1, 3, zeros, taps);
-                for (size_t k = 0; k < in->channels; k += LANES, out += stride * LANES) {
-                    UNROLL for (int i = 0; i < 9; i++) pixels[i] = load(taps[i] + k);
-                    transform_inputs(pixels, out, plane, 3, upsampled_inputs);
-                }
-            } else {
-                const element *pixel = row_of(in, tiles[t].y) + tiles[t].x * in->channels;
-                for (size_t k = 0; k < in->channels; k += LANES, out += stride * LANES) store(out, load(pixel + k));
-            }
+        switch (step->operation) {
+        case EP_WINOGRAD: gather_winograd(in, tiles, count, step->dilation, zeros, v); break;
+        case EP_UPSAMPLED: gather_upsampled(in, tiles, count, zeros, v); break;
+        default: gather_pixels(in, tiles, count, v);
         }
-        v += in->channels * stride;
+        v += in->channels * ep_forms[step->operation].input_planes * CHUNK;
     }
 }
 
 /* ---- products ---- */
 
-/* m: [planes][tiles][BLOCK] of `count` tiles from `first` on, of inputs v [input planes][depth/LANES][stride][LANES]. */
-static void multiply(const ep_bound_step *step, const element *v, size_t stride, size_t first, size_t count,
-                     const element *u, element *m, size_t tiles) {
+/* The products of `count` tiles in chunks that follow each other, with the weights u: [planes][depth][BLOCK]. */
+static void multiply(const ep_bound_step *step, const element *v, size_t count, const element *u, element *m) {
     const ep_form *form = &ep_forms[step->operation];
-    for (size_t p = 0; p < form->planes; p++) {
+    const size_t row = form->input_planes * INPUT_PLANE, chunk = step->depth / LANES * row;
+    for (size_t p = 0; p < form->planes; p++, u += step->depth * BLOCK, m += OUTPUT_PLANE) {
         const size_t input =
             step->operation == EP_UPSAMPLED ? 3u * upsampled_input_of[p / 5] + upsampled_input_of[p % 5] : p;
-        const element *inputs = v + input * step->depth * stride + first * LANES;
-        for (size_t t = 0; t < count; t += TILES)
-            product(inputs + t * LANES, u + p * step->depth * BLOCK, m + (p * tiles + t) * BLOCK, step->depth, stride);
+        const element *inputs = v + input * INPUT_PLANE;
+        element *products = m;
+        for (size_t left = count;; inputs += chunk, products += form->planes * OUTPUT_PLANE, left -= CHUNK) {
+            for (size_t t = 0; t < CHUNK && t < left; t += TILES)
+                product(inputs + t * LANES, u, products + t * BLOCK, step->depth, row);
+            if (left <= CHUNK) break;
+        }
     }
 }
 
@@ -127,73 +182,93 @@ INLINE vec finished(vec x, const finish *f, const element *add, bool post) {
     return x;
 }
 
-/* The map that is added may be at half the resolution, and may repeat its channels (a concatenation with itself). */
-INLINE const element *added_at(const ep_bound_step *step, size_t y, size_t x, size_t channel) {
+/* Where the 4x4 pixels of a tile (or the only one) go, and where those that are added lie, both at channel 0. Pixels
+ * outside the map go to the sink. */
+typedef struct spot {
+    element *out[16];
+    const element *add[16];
+} spot;
+
+/* The map that is added may be at half the resolution. */
+INLINE const element *added_at(const ep_bound_step *step, size_t y, size_t x) {
     const ep_view *add = &step->add;
-    return row_of(add, y >> step->add_enlarged) + (x >> step->add_enlarged) * add->channels + channel % add->channels;
+    return row_of(add, y >> step->add_enlarged) + (x >> step->add_enlarged) * add->channels;
 }
 
-INLINE void output_tiles(const ep_bound_step *step, const tile *tiles, size_t count, const element *m, size_t stride,
-                         size_t block, bool winograd, bool add, bool post) {
+/* It may also repeat its channels (a concatenation with itself). */
+INLINE size_t added_channel(const ep_bound_step *step, size_t channel) {
+    return step->add.data ? channel % step->add.channels : 0;
+}
+
+static void find_spots(const ep_call *call, const tile *tiles, size_t count, element *sink, spot *spots) {
+    const ep_bound_step *step = call->step;
     const ep_view *out = &step->output;
-    const size_t plane = stride * BLOCK, d = step->dilation;
-    for (size_t j = 0; j < BLOCK; j += LANES) {
-        const size_t channel = block * BLOCK + j;
-        if (channel >= out->channels) break;
-        const finish f = finish_of(step, channel);
-        for (size_t t = 0; t < count; t++) {
-            vec pixels[16];
-            if (winograd)
-                transform_outputs(m + t * BLOCK + j, plane, 6, WINOGRAD_CONSTANT, f.shift, winograd_outputs, pixels);
-            else
-                transform_outputs(m + t * BLOCK + j, plane, 5, UPSAMPLED_CONSTANT, f.shift, upsampled_outputs, pixels);
-            for (size_t i = 0; i < 4; i++) {
-                const ptrdiff_t y = tiles[t].y + (ptrdiff_t)(i * d);
-                if (y < 0 || y >= (ptrdiff_t)out->height) continue;
-                element *row = row_of(out, y) + channel;
-                UNROLL for (size_t i2 = 0; i2 < 4; i2++) {
-                    const ptrdiff_t x = tiles[t].x + (ptrdiff_t)(i2 * d);
-                    if (x < 0 || x >= (ptrdiff_t)out->width) continue;
-                    store(row + x * out->channels,
-                          finished(pixels[4 * i + i2], &f, add ? added_at(step, y, x, channel) : NULL, post));
-                }
+    const element *zeros = call->network->zeros;
+    const size_t points = step->operation == EP_POINTWISE ? 1 : 4, d = step->dilation;
+    const element *rows[4] = {NULL};
+    bool rows_inside = false;
+    for (size_t t = 0; t < count; t++) {
+        const ptrdiff_t y = tiles[t].y, x = tiles[t].x;
+        if (t == 0 || y != tiles[t - 1].y) rows_inside = find_rows(out, y, d, points, rows);
+        const bool inside = rows_inside && x >= 0 && x + (ptrdiff_t)((points - 1) * d) < (ptrdiff_t)out->width;
+        for (size_t i = 0; i < points; i++) {
+            for (size_t j = 0; j < points; j++) {
+                const ptrdiff_t column = x + (ptrdiff_t)(j * d);
+                const bool there = inside || (rows[i] && column >= 0 && column < (ptrdiff_t)out->width);
+                spots[t].out[4 * i + j] = there ? (element *)rows[i] + column * out->channels : sink;
+                if (step->add.data)
+                    spots[t].add[4 * i + j] = there ? added_at(step, y + (ptrdiff_t)(i * d), column) : zeros;
             }
         }
     }
 }
 
-INLINE void output_pixels(const ep_bound_step *step, const tile *tiles, size_t count, const element *m, size_t block,
-                          bool add, bool post) {
-    const ep_view *out = &step->output;
+INLINE void output_tiles(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block,
+                         bool winograd, bool add, bool post) {
     for (size_t j = 0; j < BLOCK; j += LANES) {
-        const size_t channel = block * BLOCK + j;
-        if (channel >= out->channels) break;
+        const size_t channel = block * BLOCK + j, added = added_channel(step, channel);
+        if (channel >= step->output.channels) break;
         const finish f = finish_of(step, channel);
         for (size_t t = 0; t < count; t++) {
-            const vec sum = load(m + t * BLOCK + j) + f.shift;
-            store(row_of(out, tiles[t].y) + tiles[t].x * out->channels + channel,
-                  finished(sum, &f, add ? added_at(step, tiles[t].y, tiles[t].x, channel) : NULL, post));
+            vec pixels[16];
+            if (winograd)
+                winograd_outputs(m + t * BLOCK + j, f.shift, pixels);
+            else
+                upsampled_outputs(m + t * BLOCK + j, f.shift, pixels);
+            UNROLL for (size_t i = 0; i < 16; i++)
+                store(spots[t].out[i] + channel, finished(pixels[i], &f, add ? spots[t].add[i] + added : NULL, post));
         }
     }
 }
 
-static void output(const ep_bound_step *step, const tile *tiles, size_t count, const element *m, size_t stride,
-                   size_t block) {
+INLINE void output_pixels(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block,
+                          bool add, bool post) {
+    for (size_t j = 0; j < BLOCK; j += LANES) {
+        const size_t channel = block * BLOCK + j, added = added_channel(step, channel);
+        if (channel >= step->output.channels) break;
+        const finish f = finish_of(step, channel);
+        for (size_t t = 0; t < count; t++)
+            store(spots[t].out[0] + channel,
+                  finished(load(m + t * BLOCK + j) + f.shift, &f, add ? spots[t].add[0] + added : NULL, post));
+    }
+}
+
+static void output(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block) {
     const int variant = (step->operation != EP_POINTWISE) * 4 + (step->operation == EP_WINOGRAD) * 4 +
                         (step->add.data != NULL) * 2 + (step->post_scale != NULL);
     switch (variant) {
-    case 0: output_pixels(step, tiles, count, m, block, false, false); break;
-    case 1: output_pixels(step, tiles, count, m, block, false, true); break;
-    case 2: output_pixels(step, tiles, count, m, block, true, false); break;
-    case 3: output_pixels(step, tiles, count, m, block, true, true); break;
-    case 4: output_tiles(step, tiles, count, m, stride, block, false, false, false); break;
-    case 5: output_tiles(step, tiles, count, m, stride, block, false, false, true); break;
-    case 6: output_tiles(step, tiles, count, m, stride, block, false, true, false); break;
-    case 7: output_tiles(step, tiles, count, m, stride, block, false, true, true); break;
-    case 8: output_tiles(step, tiles, count, m, stride, block, true, false, false); break;
-    case 9: output_tiles(step, tiles, count, m, stride, block, true, false, true); break;
-    case 10: output_tiles(step, tiles, count, m, stride, block, true, true, false); break;
-    case 11: output_tiles(step, tiles, count, m, stride, block, true, true, true); break;
+    case 0: output_pixels(step, spots, count, m, block, false, false); break;
+    case 1: output_pixels(step, spots, count, m, block, false, true); break;
+    case 2: output_pixels(step, spots, count, m, block, true, false); break;
+    case 3: output_pixels(step, spots, count, m, block, true, true); break;
+    case 4: output_tiles(step, spots, count, m, block, false, false, false); break;
+    case 5: output_tiles(step, spots, count, m, block, false, false, true); break;
+    case 6: output_tiles(step, spots, count, m, block, false, true, false); break;
+    case 7: output_tiles(step, spots, count, m, block, false, true, true); break;
+    case 8: output_tiles(step, spots, count, m, block, true, false, false); break;
+    case 9: output_tiles(step, spots, count, m, block, true, false, true); break;
+    case 10: output_tiles(step, spots, count, m, block, true, true, false); break;
+    case 11: output_tiles(step, spots, count, m, block, true, true, true); break;
     }
 }
 
@@ -202,6 +277,11 @@ static void output(const ep_bound_step *step, const tile *tiles, size_t count, c
 static size_t tiles_left(const ep_call *call, size_t first) {
     const size_t left = (call->end - call->begin) * call->step->tiles_across - first;
     return left < CHUNK ? left : CHUNK;
+}
+
+/* Scratch of a part begins with as many elements as the output has channels, for pixels that nobody wants. */
+static element *after_sink(const ep_bound_step *step, void *scratch) {
+    return (element *)scratch + step->blocks * BLOCK;
 }
 
 static void weights_part(const ep_call *call, size_t block, void *scratch) {
@@ -213,16 +293,18 @@ static void weights_part(const ep_call *call, size_t block, void *scratch) {
 
 static void inputs_part(const ep_call *call, size_t item, void *scratch) {
     (void)scratch;
+    const ep_bound_step *step = call->step;
     tile tiles[CHUNK];
     const size_t first = item * CHUNK, count = tiles_left(call, first);
-    locate(call->step, call->begin, first, count, tiles);
-    gather(call, tiles, count, (element *)call->step->resident + first * LANES, call->step->resident_tiles);
+    locate(step, call->begin, first, count, tiles);
+    gather(call, tiles, count,
+           (element *)step->resident + first * ep_forms[step->operation].input_planes * step->depth);
 }
 
 static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     const ep_bound_step *step = call->step;
     const ep_form *form = &ep_forms[step->operation];
-    float *g = scratch;
+    float *g = (float *)after_sink(step, scratch);
     element *u = (element *)(g + step->depth * form->taps * BLOCK);
     element *m = u + form->planes * step->depth * BLOCK;
     const size_t total = step->tile_rows * step->tiles_across;
@@ -231,12 +313,14 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     transform_weights(step, block, g, u);
     for (size_t first = 0; first < total; first += BATCH) {
         const size_t count = total - first < BATCH ? total - first : BATCH;
-        multiply(step, step->resident, step->resident_tiles, first, count, u, m, BATCH);
+        multiply(step, (const element *)step->resident + first * form->input_planes * step->depth, count, u, m);
         for (size_t t = 0; t < count; t += CHUNK) {
             tile tiles[CHUNK];
+            spot spots[CHUNK];
             const size_t some = count - t < CHUNK ? count - t : CHUNK;
             locate(step, 0, first + t, some, tiles);
-            output(step, tiles, some, m + t * BLOCK, BATCH, block);
+            find_spots(call, tiles, some, scratch, spots);
+            output(step, spots, some, m + t * form->planes * BLOCK, block);
         }
     }
 }
@@ -244,17 +328,18 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
 static void tiles_part(const ep_call *call, size_t item, void *scratch) {
     const ep_bound_step *step = call->step;
     const ep_form *form = &ep_forms[step->operation];
-    element *v = scratch;
+    element *v = after_sink(step, scratch);
     element *m = v + form->input_planes * step->depth * CHUNK;
     tile tiles[CHUNK];
+    spot spots[CHUNK];
     const size_t first = item * CHUNK, count = tiles_left(call, first);
 
     locate(step, call->begin, first, count, tiles);
-    gather(call, tiles, count, v, CHUNK);
+    find_spots(call, tiles, count, scratch, spots);
+    gather(call, tiles, count, v);
     for (size_t block = 0; block < step->blocks; block++) {
-        const element *u = (const element *)step->resident + block * form->planes * step->depth * BLOCK;
-        multiply(step, v, CHUNK, 0, count, u, m, CHUNK);
-        output(step, tiles, count, m, CHUNK, block);
+        multiply(step, v, count, (const element *)step->resident + block * form->planes * step->depth * BLOCK, m);
+        output(step, spots, count, m, block);
     }
 }
 
@@ -286,7 +371,7 @@ static void elementwise_row(const ep_call *call, size_t y) {
         for (size_t x = 0; x < out->width; x++) {
             const vec value = load(from + (x >> step->enlarged) * in->channels + c) * scale + f.shift;
             store(to + x * out->channels + c,
-                  finished(value, &f, step->add.data ? added_at(step, y, x, c) : NULL, post));
+                  finished(value, &f, step->add.data ? added_at(step, y, x) + added_channel(step, c) : NULL, post));
         }
     }
 }

@@ -1,6 +1,6 @@
 /* The micro-kernel: m[TILES][BLOCK] = sum over k of v[k][TILES] * u[k][BLOCK].
  *
- * v: [depth / LANES][stride][LANES], of which TILES neighbouring tiles are read
+ * v: [depth / LANES][row], each row beginning with [TILES][LANES]
  * u: [depth][BLOCK]
  * m: [TILES][BLOCK] */
 #ifndef EDGEPATHO_PRODUCT_H
@@ -8,10 +8,67 @@
 
 #include "vector.h"
 
+#ifdef __aarch64__
+/* All 32 registers are in use, which no compiler manages: 16 sums (v16 to v31, two a tile), the inputs of 8 tiles
+ * (v0 to v7), pairs of weights (v8 to v15). A step takes as many k as a vector has lanes. The first step multiplies
+ * instead of clearing the sums, the last one stores each sum as soon as it is done. */
+#ifdef EP_HALF
+#define VEC ".8h"
+#define LANE ".h"
+#else
+#define VEC ".4s"
+#define LANE ".s"
+#endif
+#define KEEP(tile, low, high)
+#define STORE(tile, low, high) "stp q" #low ", q" #high ", [%[m], #32 * " #tile "]\n"
+#define TILE(op, end, tile, low, high, u0, u1, lane) \
+    op " v" #low VEC ", v" #u0 VEC ", v" #tile LANE "[" #lane "]\n" \
+    op " v" #high VEC ", v" #u1 VEC ", v" #tile LANE "[" #lane "]\n" end(tile, low, high)
+#define TILES_OF(op, end, u0, u1, lane) \
+    TILE(op, end, 0, 16, 17, u0, u1, lane) TILE(op, end, 1, 18, 19, u0, u1, lane) \
+    TILE(op, end, 2, 20, 21, u0, u1, lane) TILE(op, end, 3, 22, 23, u0, u1, lane) \
+    TILE(op, end, 4, 24, 25, u0, u1, lane) TILE(op, end, 5, 26, 27, u0, u1, lane) \
+    TILE(op, end, 6, 28, 29, u0, u1, lane) TILE(op, end, 7, 30, 31, u0, u1, lane)
+#define INPUTS \
+    "ldp q0, q1, [%[v]]\n ldp q2, q3, [%[v], #32]\n ldp q4, q5, [%[v], #64]\n ldp q6, q7, [%[v], #96]\n" \
+    "add %[v], %[v], %[row]\n"
+#define WEIGHTS(low, high, k) "ldp q" #low ", q" #high ", [%[u], #32 * " #k "]\n"
+#ifdef EP_HALF
+#define STEP(first, end) \
+    INPUTS WEIGHTS(8, 9, 0) WEIGHTS(10, 11, 1) TILES_OF(first, KEEP, 8, 9, 0) \
+    WEIGHTS(12, 13, 2) TILES_OF("fmla", KEEP, 10, 11, 1) WEIGHTS(14, 15, 3) TILES_OF("fmla", KEEP, 12, 13, 2) \
+    WEIGHTS(8, 9, 4) TILES_OF("fmla", KEEP, 14, 15, 3) WEIGHTS(10, 11, 5) TILES_OF("fmla", KEEP, 8, 9, 4) \
+    WEIGHTS(12, 13, 6) TILES_OF("fmla", KEEP, 10, 11, 5) WEIGHTS(14, 15, 7) TILES_OF("fmla", KEEP, 12, 13, 6) \
+    "add %[u], %[u], #256\n" TILES_OF("fmla", end, 14, 15, 7)
+#else
+#define STEP(first, end) \
+    INPUTS WEIGHTS(8, 9, 0) WEIGHTS(10, 11, 1) TILES_OF(first, KEEP, 8, 9, 0) \
+    WEIGHTS(12, 13, 2) TILES_OF("fmla", KEEP, 10, 11, 1) WEIGHTS(14, 15, 3) TILES_OF("fmla", KEEP, 12, 13, 2) \
+    "add %[u], %[u], #128\n" TILES_OF("fmla", end, 14, 15, 3)
+#endif
+
 static inline void product(const element *restrict v, const element *restrict u, element *restrict m, size_t depth,
-                           size_t stride) {
+                           size_t row) {
+    row *= sizeof(element);
+    __asm__ volatile(
+        "subs %[k], %[k], %[step]\n b.eq 3f\n" STEP("fmul", KEEP)
+        "subs %[k], %[k], %[step]\n b.eq 2f\n"
+        "1:\n" STEP("fmla", KEEP)
+        "subs %[k], %[k], %[step]\n b.ne 1b\n"
+        "2:\n" STEP("fmla", STORE) "b 4f\n"
+        "3:\n" STEP("fmul", STORE)
+        "4:\n"
+        : [v] "+r"(v), [u] "+r"(u), [k] "+r"(depth)
+        : [m] "r"(m), [row] "r"(row), [step] "i"(LANES)
+        : "memory", "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
+          "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
+          "v30", "v31");
+}
+#else
+static inline void product(const element *restrict v, const element *restrict u, element *restrict m, size_t depth,
+                           size_t row) {
     vec sum[TILES][VECTORS] = {0};
-    for (size_t k = 0; k < depth; k += LANES, v += stride * LANES) {
+    for (size_t k = 0; k < depth; k += LANES, v += row) {
         for (size_t lane = 0; lane < LANES; lane++, u += BLOCK) {
             vec weight[VECTORS];
             UNROLL for (size_t j = 0; j < VECTORS; j++) weight[j] = load(u + j * LANES);
@@ -24,5 +81,6 @@ static inline void product(const element *restrict v, const element *restrict u,
     UNROLL for (size_t t = 0; t < TILES; t++)
         UNROLL for (size_t j = 0; j < VECTORS; j++) store(m + t * BLOCK + j * LANES, sum[t][j]);
 }
+#endif
 
 #endif
