@@ -53,6 +53,7 @@ def int8(network: Graph, tiles: np.ndarray) -> bytes:
     """
     import tensorflow as tf
 
+    tiles = np.asarray(tiles)
     if not 1 <= len(tiles) <= MOST_TILES or tiles.dtype != np.uint8 or tiles.ndim != 4:
         raise InputError(
             f"the representative set is {tiles.dtype} {list(tiles.shape)}; "

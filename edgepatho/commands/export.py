@@ -1,0 +1,47 @@
+"""`edgepatho export`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--tiles",
+    "prepared",
+    type=FOLDER,
+    help="Folder of `edgepatho prepare`; up to 16 of its validation tiles set the ranges of int8.tflite.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the files as one JSON object, nothing else.")
+def command(folder: Path, prepared: Path | None, as_json: bool) -> None:
+    """Make the exports of a compress FOLDER again.
+
+    Bundles and .tflite files are written from shared.npz, baseline.epb and compress.json, which is brought
+    up to date. Without --tiles, int8.tflite is left as it is.
+
+    \b
+    Example:
+      edgepatho export compressed --tiles prepared
+    """
+    from edgepatho.exporters import folder as exports
+
+    tiles = None
+    if prepared is not None:
+        from edgepatho.evaluate.tiles import load
+        from edgepatho.exporters.tflite import MOST_TILES
+
+        tiles = load(prepared, "validation", MOST_TILES).images
+    files = exports.rebuild(folder, tiles)["files"]
+    if as_json:
+        click.echo(json.dumps(files))
+        return
+    for name, facts in files.items():
+        click.echo(f"{name:18} {facts['bytes']:>12,} bytes {facts['deflated_bytes']:>12,} deflated")
+    if prepared is None:
+        click.echo("int8.tflite was left as it is; give --tiles to make it again.", err=True)

@@ -1,0 +1,121 @@
+"""The exports of a compress folder: two bundles, three .tflite files, and what each weighs."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgepatho.errors import InputError
+from edgepatho.exporters import bundle, tflite
+from edgepatho.files import sha256_of, write_aside
+
+if TYPE_CHECKING:
+    from edgepatho.model.graph import Graph
+    from edgepatho.quantize.shared import SharedModel
+
+RECORD = "compress.json"
+SHARED = "shared.npz"
+EXPORTS = ("model.epb", "baseline.epb", "compressed.tflite", "baseline.tflite", "int8.tflite")
+SETTINGS = ("method", "k", "bits", "codebook", "scale", "prune", "seed")  # of the quantizer, for provenance
+
+
+def write(
+    folder: Path,
+    shared: SharedModel,
+    original: Graph,
+    record: dict[str, Any],
+    tiles: np.ndarray | None,
+) -> None:
+    """Write the exports of a compression into `folder` and their sizes into its `record` (compress.json).
+
+    `tiles` uint8 [n <= 16, size, size, 3] are the representative set of int8.tflite, which stays as it is
+    without them. Sets `files` (bytes, SHA-256 and deflated bytes of each) and `space.measured_ratio`.
+    """
+    about = provenance(record)
+    sources = {"compressed": (shared, about), "original": (original, about | {"method": "none"})}
+    for name, row in (("model.epb", "compressed"), ("baseline.epb", "original")):
+        source, origin = sources[row]
+        bundle.write(
+            folder / name,
+            source,
+            scoring=record["scoring"],
+            provenance=origin,
+            accuracy=accuracy(record, row),
+            coded=row == "compressed",
+        )
+    _write(folder / "baseline.tflite", tflite.baseline(original))
+    _write(folder / "compressed.tflite", tflite.compressed(shared))
+    if tiles is not None:
+        _write(folder / "int8.tflite", tflite.int8(original, tiles))
+    record["files"] = {
+        name: measured(folder / name) for name in (*EXPORTS, SHARED) if (folder / name).exists()
+    }
+    sizes = [record["files"][name]["bytes"] for name in ("baseline.epb", "model.epb")]
+    record["space"] = record.get("space", {}) | {"measured_ratio": sizes[0] / sizes[1]}
+
+
+def rebuild(folder: Path, tiles: np.ndarray | None = None) -> dict[str, Any]:
+    """Make the exports of a compress folder again and return its record, renewed on disk as well.
+
+    The shared weights come from shared.npz, the original ones from baseline.epb, the rest from compress.json.
+    Raises InputError if one of the three is missing or damaged.
+    """
+    from edgepatho.quantize import shared as shared_models
+
+    record = read_record(folder)
+    shared = shared_models.load(folder / SHARED)
+    original = bundle.network_of(bundle.read(folder / "baseline.epb"))
+    write(folder, shared, original, record, tiles)
+    _write(folder / RECORD, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    return record
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The compress.json of a folder; InputError if it is not one that `edgepatho compress` wrote."""
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text())
+        needed = {"accuracy", "command", "original", "scoring", "versions"}
+        if record["format"] == "edgepatho-compress" and record["version"] == 1 and needed <= record.keys():
+            return record
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); give a folder that `edgepatho compress` wrote."
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise InputError(f"{path} is no record of `edgepatho compress` that this version knows; compress again.")
+
+
+def provenance(record: dict[str, Any]) -> dict[str, Any]:
+    """Where the weights of a compression come from, as its bundles say it."""
+    settings = record["command"]["quantizer"]
+    synthetic = record["accuracy"]["synthetic"]
+    return {key: settings[key] for key in SETTINGS if settings.get(key) is not None} | {
+        "original_sha256": record["original"]["sha256"],
+        "tool_version": record["versions"]["edgepatho"],
+        "trained_on": "synthetic tiles" if synthetic else "the user's own tiles",
+        "research_use_only": True,
+    }
+
+
+def accuracy(record: dict[str, Any], model: str) -> dict[str, Any]:
+    """What was measured of `model` ("compressed" or "original"), as its bundle says it."""
+    (row,) = (row for row in record["accuracy"]["rows"] if row["model"] == model)
+    figures = {key: round(row[key], 6) for key in ("average_f1", "agreement") if row.get(key) is not None}
+    return figures | {"synthetic": record["accuracy"]["synthetic"]}
+
+
+def measured(path: Path) -> dict[str, Any]:
+    """Bytes, SHA-256 and deflated bytes (zlib level 9) of a file."""
+    data = path.read_bytes()
+    return {"bytes": len(data), "sha256": sha256_of(path), "deflated_bytes": len(zlib.compress(data, 9))}
+
+
+def _write(path: Path, data: bytes) -> None:
+    with write_aside(path) as aside:
+        aside.write_bytes(data)
