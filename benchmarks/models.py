@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks import ncnn_model
 from benchmarks.contenders import SIDE
-from benchmarks.rewritten import rewrite
 from edgepatho.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ def build(graph: Graph, folder: Path) -> None:
     bundle.write(folder / "baseline.epb", network, **about)
 
     image = np.tile(golden.patch(), (SIDE // golden.SIDE_PX, SIDE // golden.SIDE_PX, 1))
-    symmetries = [np.rot90(view, turn) for view in (image, image[::-1]) for turn in range(4)]
-    (folder / "fp32.tflite").write_bytes(tflite.float32(network))
-    (folder / "rewritten.tflite").write_bytes(tflite.float32(rewrite(network)))
+    symmetries = np.stack([np.rot90(view, turn) for view in (image, image[::-1]) for turn in range(4)])
+    (folder / "fp32.tflite").write_bytes(tflite.baseline(network, SIDE))
+    (folder / "rewritten.tflite").write_bytes(tflite.rewritten_baseline(network, SIDE))
     (folder / "int8.tflite").write_bytes(tflite.int8(network, symmetries))
     ncnn_model.write(network, folder / "ncnn.param", folder / "ncnn.bin", SIDE, SIDE)
 

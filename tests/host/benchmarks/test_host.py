@@ -58,7 +58,7 @@ def test_an_engine_that_computes_something_else_is_not_timed(models: Path, tmp_p
     output.write_bytes(np.array([0, 100.001], np.float32).tobytes())
     assert difference(TWICE_AS_FAST, output, models) == pytest.approx(1e-5, rel=0.1)
     output.write_bytes(np.array([0, 101], np.float32).tobytes())
-    with pytest.raises(UserError, match="differs from TensorFlow by 1.00e-02"):
+    with pytest.raises(UserError, match=r"differs from TensorFlow by 1\.00e-02"):
         difference(TWICE_AS_FAST, output, models)
     assert difference(Contender("litert", "int8", "int8.tflite"), output, models) == pytest.approx(0.01)
     output.write_bytes(np.array([np.nan, 100], np.float32).tobytes())
