@@ -34,21 +34,11 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in (
-        "layer",
-        "kernel",
-        "channels",
-        "weights",
-        "levels",
-        "entropy",
-        "stored",
-        "largest",
-        "histogram",
-    ):
-        table.add_column(
-            heading, justify="left" if heading in ("layer", "histogram") else "right", no_wrap=True
-        )
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
+    table.add_column("layer", no_wrap=True)
+    for heading in ("kernel", "channels", "weights", "levels", "entropy", "stored"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("histogram", no_wrap=True)
     for layer in facts["layers"]:
         height, width = layer["kernel"]
         dilated = f" /{layer['dilation']}" if layer["dilation"] > 1 else ""
@@ -60,7 +50,6 @@ def _print(facts: dict[str, Any]) -> None:
             str(layer.get("levels_used", "plain")),
             f"{layer['entropy_bits']:.2f}" if "entropy_bits" in layer else "",
             f"{layer['stored_bytes']:,}",
-            f"{layer['largest']:.3g}",
             bars(layer["histogram"]),
         )
     console = Console(soft_wrap=True, highlight=False)
