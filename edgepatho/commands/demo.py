@@ -1,0 +1,44 @@
+"""`edgepatho demo`"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default="demo")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as one JSON object, nothing else.")
+def command(folder: Path, as_json: bool) -> None:
+    """The whole road once: synthetic tiles, compression of the shipped weights, exports, benchmark, report.
+
+    Writes FOLDER (demo, if not given): tiles, prepared, compressed, scores, bench.json, report.html. It takes
+    some minutes on two cores. Its figures come from few synthetic tiles and a short retraining.
+    """
+    from edgepatho.demo import run
+
+    found = run(folder, jobs=os.cpu_count() or 1, say=lambda text: click.echo(text, err=True))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    rows = {row["model"]: row for row in found["compress"]["accuracy"]["rows"]}
+    files = found["compress"]["files"]
+    click.echo(f"{'':24s}{'original':>12s}{'compressed':>12s}   synthetic tiles, research use only")
+    for name in ("immunopositive", "immunonegative", "til"):
+        scores = (rows[model][name]["f1"] for model in ("original", "compressed"))
+        click.echo(f"{'F1 ' + name:24s}" + "".join(f"{score:12.3f}" for score in scores))
+    sizes = (files[name]["bytes"] / 1e6 for name in ("baseline.epb", "model.epb"))
+    click.echo(f"{'bundle, MB':24s}" + "".join(f"{size:12.2f}" for size in sizes))
+    click.echo("")
+    click.echo(f"{'engine':32s}{'median ms':>10s}{'peak MB':>10s}{'file MB':>10s}   this machine")
+    for row in found["bench"]["rows"]:
+        if row["error"]:
+            click.echo(f"{row['name']:32s}{row['error']}")
+            continue
+        peak, size = row["peak_rss_over_python_bytes"] / 1e6, row["file_bytes"] / 1e6
+        click.echo(f"{row['name']:32s}{row['median_ms']:10.1f}{peak:10.1f}{size:10.2f}")
+    click.echo("")
+    click.echo(f"report: {found['report']}")
