@@ -1,6 +1,5 @@
 """A batch: pictures scored one after the other, results written as they come, bad files left behind."""
 
-import json
 import signal
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from edgepatho_runtime import annotations, files, image, overlay, png, score
+from edgepatho_runtime import cellfiles, files, image, overlay, png, score
 from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image import Image
@@ -110,8 +109,8 @@ class Batch:
     def _write(self, name: str, picture: Image, found: Field) -> None:
         assert self.results is not None
         classes = self.scorer.bundle.scoring["classes"]
-        files.write_text(self.results / f"{name}.cells.csv", annotations.table(found.cells))
-        files.write_text(self.results / f"{name}.geojson", annotations.geojson(found.cells, classes))
+        files.write_text(self.results / f"{name}.cells.csv", cellfiles.table(found.cells))
+        files.write_text(self.results / f"{name}.geojson", cellfiles.geojson(found.cells, classes))
         drawn = overlay.draw(picture, found.cells, classes, found.network_width)
         with files.written(self.results / f"{name}.overlay.png") as file:
             png.write(file, drawn.height, drawn.width, drawn.rgb)
@@ -137,4 +136,4 @@ def stoppable() -> Iterator[list[int]]:
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write scores.json into the results folder."""
-    files.write_text(folder / "scores.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    files.write_text(folder / "scores.json", files.json_text(record))

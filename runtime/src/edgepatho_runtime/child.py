@@ -43,7 +43,7 @@ def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         flags.append("-B")
     package = str(Path(__file__).absolute().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([package, *([inherited] if inherited else [])])
+    path = os.pathsep.join([*([inherited] if inherited else []), package])
     return subprocess.run(
         [sys.executable, *flags, "-c", code, *arguments],
         env={**os.environ, "PYTHONPATH": path},

@@ -82,12 +82,13 @@ def info(options: argparse.Namespace) -> int:
     loaded = bundle.read(options.bundle)
     facts = bundle_info.describe(loaded)
     if not options.plan:
-        print(json_text(facts) if options.json else tables.info_text(str(options.bundle), facts))
+        text = json_text(facts) if options.json else tables.info_text(str(options.bundle), facts) + "\n"
+        print(text, end="")
         return errors.DONE
     _check_precision(options.precision)
     totals, rows = bundle_info.plan_of(loaded, options.threads, options.precision)
     if options.json:
-        print(json_text({**facts, "plan": {**totals, "rows": rows}}))
+        print(json_text({**facts, "plan": {**totals, "rows": rows}}), end="")
     else:
         print(tables.info_text(str(options.bundle), facts) + "\n\n" + tables.plan_text(totals, rows))
     return errors.DONE

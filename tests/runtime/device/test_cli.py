@@ -1,0 +1,300 @@
+"""`edgepatho-run`: results, exit codes, and what is left behind when something goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bundle_recipe import floats, identity
+from field_drawing import CENTRES
+from PIL import Image
+
+import edgepatho_runtime
+from edgepatho_runtime import cli, files
+
+SavePicture = Callable[..., Path]
+RUN = [sys.executable, "-P", "-m", "edgepatho_runtime"]
+
+
+def parts(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*.part")]
+
+
+# -- score ---------------------------------------------------------------------------------------------
+
+
+def test_score_prints_counts_with_denominators(
+    bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file)]) == 0
+    out = capsys.readouterr().out
+    assert "field.png: 3 immunopositive, 1 immunonegative, 2 til   Ki-67 75.0 % (3/4) high" in out
+    assert "TIL 33.3 % (2/6) middle" in out
+    assert "trained on nothing. Research use only" in out
+
+
+def test_score_of_several_fields_gives_the_pooled_index_and_its_interval(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_picture("fields/a.png")
+    save_picture("fields/b.png", {0: CENTRES[0], 1: CENTRES[2]})
+    assert cli.main(["score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["complete"] is True
+    assert [entry["image"] for entry in record["images"]] == ["a.png", "b.png"]
+    assert record["pooled"]["counts"] == {"immunopositive": 6, "immunonegative": 3, "til": 2}
+    low, high = record["pooled"]["ki67_interval_95"]
+    assert low == 0.6 <= record["pooled"]["ki67_index"] <= high == 0.75
+
+
+def test_score_writes_whole_files_only(tmp_path: Path, bundle_file: Path, save_picture: SavePicture) -> None:
+    results = tmp_path / "deep" / "results"
+    assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(results)]) == 0
+    assert {path.name for path in results.iterdir()} == {
+        "field.png.cells.csv",
+        "field.png.geojson",
+        "field.png.overlay.png",
+        "scores.json",
+    }
+    with Image.open(results / "field.png.overlay.png") as drawn_over:
+        assert drawn_over.size == (128, 128)
+    assert len((results / "field.png.cells.csv").read_text().splitlines()) == 1 + 6
+    assert json.loads((results / "scores.json").read_text())["pooled"]["fields"] == 1
+
+
+def test_a_batch_goes_on_over_bad_files_and_ends_with_3(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "fields"
+    save_picture("fields/b.png")
+    (folder / "a.png").touch()
+    (folder / "c.jpg").write_text("just text")
+    assert cli.main(["score", str(folder), "nowhere.png", "--bundle", str(bundle_file)]) == 3
+    captured = capsys.readouterr()
+    assert "b.png: 3 immunopositive" in captured.out
+    errors = captured.err.splitlines()
+    assert len(errors) == 3
+    assert all(line.startswith("Error: ") and line.endswith(".") for line in errors)
+    assert [word in captured.err for word in ("a.png", "c.jpg", "nowhere.png")] == [True] * 3
+
+
+def test_a_name_that_is_no_text_ends_nothing(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    shutil.copy(save_picture(), folder / os.fsdecode(b"\xff\x1b[2Jred.png"))
+    command = ["score", str(folder), "--bundle", str(bundle_file), "-o", str(tmp_path / "r")]
+    assert cli.main(command) == 0
+    assert "??[2Jred.png: 3 immunopositive" in capsys.readouterr().out
+
+
+def test_an_image_of_1_pixel_and_a_white_one_are_scored(
+    tmp_path: Path, bundle_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
+    Image.new("RGB", (300, 40), "white").save(tmp_path / "white.png")
+    command = ["score", str(tmp_path / "one.png"), str(tmp_path / "white.png"), "--bundle", str(bundle_file)]
+    assert cli.main(command) == 0
+    out = capsys.readouterr().out
+    assert "one.png: 0 immunopositive, 0 immunonegative, 0 til   (1 x 1 px seen at 1 x 1" in out
+    assert "white.png: 1 immunopositive, 1 immunonegative, 1 til" in out
+
+
+def test_a_full_disk_leaves_no_half_file(
+    tmp_path: Path,
+    bundle_file: Path,
+    save_picture: SavePicture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    results = tmp_path / "results"
+    monkeypatch.setattr(files.os, "fsync", full)
+    assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(results)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert list(results.iterdir()) == []
+
+
+def test_an_interrupt_keeps_what_is_done(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture
+) -> None:
+    for number in range(60):
+        save_picture(f"fields/{number:02}.png", size=250)
+    results = tmp_path / "results"
+    command = [*RUN, "score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "-o", str(results)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("00.png")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted after" in err
+    record = json.loads((results / "scores.json").read_text())
+    assert record["complete"] is False
+    assert 1 <= len(record["images"]) < 60
+    assert len(list(results.glob("*.overlay.png"))) == len(record["images"])
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 2),
+        (["score"], 2),
+        (["score", "a.png"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--threads", "0"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--threads", "17"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--scale", "nan"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--max-pixels", "-1"], 2),
+        (["bench"], 2),
+        (["bench", "x", "--runs", "0"], 2),
+        (["unknown"], 2),
+        (["--version"], 0),
+        (["--help"], 0),
+        (["score", "--help"], 0),
+    ],
+)
+def test_usage(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == code
+    captured = capsys.readouterr()
+    assert (captured.err if code else captured.out).strip()
+
+
+@pytest.mark.parametrize("command", [["info"], ["selftest"], ["bench"], ["score", "a.png", "--bundle"]])
+@pytest.mark.parametrize("content", [None, b"", b"not a bundle at all"])
+def test_a_missing_or_foreign_bundle_is_one_sentence_and_3(
+    tmp_path: Path, command: list[str], content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.epb"
+    if content is not None:
+        path.write_bytes(content)
+    assert cli.main([*command, str(path)]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Error: ")
+    assert captured.err.count("\n") == 1
+
+
+# -- info, selftest ------------------------------------------------------------------------------------
+
+
+def test_info_tells_what_a_bundle_is(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["info", str(bundle_file), "--plan", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["weights"], facts["layers"], facts["codebooks"]) == (9, 1, {"codebook": 2})
+    assert facts["file_bytes"] == bundle_file.stat().st_size
+    assert sum(facts["stored_bytes"].values()) < facts["file_bytes"]
+    assert facts["plan"]["steps"] == len(facts["plan"]["rows"]) > 0
+    assert cli.main(["info", str(bundle_file), "--plan"]) == 0
+    assert "1 layers, 9 weights" in capsys.readouterr().out
+
+
+def test_selftest_passes_on_a_right_answer(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["selftest", str(bundle_file)]) == 0
+    assert capsys.readouterr().out.startswith("self-test passed: largest error ")
+    assert cli.main(["selftest", str(bundle_file), "--json", "--threads", "1"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["passed"] is True
+    assert result["max_error"] <= result["limit"] == pytest.approx(1e-4 * result["largest_magnitude"])
+
+
+@pytest.mark.parametrize("wrong", [1.0, -1e30])
+def test_selftest_fails_on_a_wrong_answer(
+    tmp_path: Path, wrong: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = identity()
+    recipe.tensors["tune.shift"] = ("F32", [3], floats(0, 0, wrong))
+    (tmp_path / "bent.epb").write_bytes(recipe.build())
+    assert cli.main(["selftest", str(tmp_path / "bent.epb")]) == 5
+    captured = capsys.readouterr()
+    assert captured.out.startswith("self-test FAILED")
+    assert "do not use its results" in captured.err
+
+
+def test_an_instruction_set_that_is_not_there_is_unfit(
+    bundle_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EDGEPATHO_ISA", "abacus")
+    assert cli.main(["selftest", str(bundle_file)]) == 5
+    assert "abacus" in capsys.readouterr().err
+
+
+# -- nothing but the wheel -----------------------------------------------------------------------------
+
+ISOLATED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+for name in ("numpy", "PIL", "scipy", "hashlib"):
+    sys.modules[name] = None
+from edgepatho_runtime.cli import main
+code = main(sys.argv[2:])
+loaded = {name.partition(".")[0] for name, module in sys.modules.items() if module is not None}
+foreign = loaded - sys.stdlib_module_names - {"__main__", "edgepatho_runtime"}
+sys.exit(code or sorted(name for name in foreign if "cython" not in name) or 0)
+"""
+
+
+def test_all_commands_run_in_a_python_that_has_nothing_but_our_wheel(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture
+) -> None:
+    lib = tmp_path / "lib"
+    shutil.copytree(Path(edgepatho_runtime.__file__).parent, lib / "edgepatho_runtime")
+    for arguments in (
+        ["selftest", str(bundle_file)],
+        ["info", str(bundle_file), "--plan"],
+        ["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(tmp_path / "results")],
+        ["bench", str(bundle_file), "--runs", "2", "--warmup", "1"],
+    ):
+        command = [sys.executable, "-I", "-S", "-c", ISOLATED, str(lib), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_help_loads_no_extension() -> None:
+    code = (
+        "import sys, edgepatho_runtime.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.endswith(('._core', '._vision', '.bundle', 'numpy'))])"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_leaves_early_ends_quietly(bundle_file: Path) -> None:
+    command = [*RUN, "info", str(bundle_file), "--plan", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_scores_do_not_depend_on_threads(
+    tmp_path: Path, bundle_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 210, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    results = []
+    for threads in ("1", "2", "4"):
+        command = ["score", str(tmp_path / "noise.png"), "--bundle", str(bundle_file), "--threads", threads]
+        assert cli.main([*command, "-o", str(tmp_path / threads)]) == 0
+        results.append((tmp_path / threads / "noise.png.cells.csv").read_bytes())
+    assert results[0] == results[1] == results[2]
+    assert results[0].count(b"\n") > 50
+    capsys.readouterr()

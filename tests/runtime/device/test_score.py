@@ -1,0 +1,254 @@
+"""Scores: cells in pixels of the picture, indices with their classes, the interval over fields."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bundle_recipe import SCORING, identity
+from field_drawing import CENTRES, drawn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgepatho.evaluate import cells as host_cells
+from edgepatho.evaluate import patients
+from edgepatho_runtime import batch, bundle, cellfiles, image, overlay, score
+from edgepatho_runtime.errors import ImageError
+
+CLASSES = SCORING["classes"]
+
+
+def picture_of(array: np.ndarray) -> image.Image:
+    return image.Image(array.shape[0], array.shape[1], array.tobytes())
+
+
+def scorer(**options: Any) -> score.Scorer:
+    return score.Scorer(bundle.parse(identity().build()), threads=1, **options)
+
+
+# -- cells ---------------------------------------------------------------------------------------------
+
+
+def test_cells_are_found_where_they_are_drawn() -> None:
+    found = scorer().score(picture_of(drawn(128, 128, CENTRES)))
+    assert found.counts == {"immunopositive": 3, "immunonegative": 1, "til": 2}
+    for channel, name in enumerate(CLASSES):
+        cells = [(cell.x_px, cell.y_px) for cell in found.cells if cell.name == name]
+        assert sorted(cells) == sorted(CENTRES.get(channel, []))
+
+
+def test_a_large_picture_is_reduced_as_training_tiles_were() -> None:
+    large = picture_of(np.kron(drawn(128, 128, CENTRES), np.ones((8, 8, 1), np.uint8)))
+    found = scorer(scale=1 / 8).score(large)
+    assert (found.network_height, found.network_width) == (128, 128)
+    assert sum(found.counts.values()) == 6
+    for cell in found.cells:
+        channel = CLASSES.index(cell.name)
+        apart = [max(abs(cell.x_px - 8 * x - 3.5), abs(cell.y_px - 8 * y - 3.5)) for x, y in CENTRES[channel]]
+        assert min(apart) < 4
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale", "expected"),
+    [
+        (1228, 1228, None, (256, 256)),
+        (256, 256, None, (256, 256)),
+        (100, 256, None, (100, 256)),
+        (257, 100, None, (54, 21)),
+        (3684, 4912, None, (768, 1024)),
+        (921, 1228, None, (192, 256)),
+        (2, 5000, None, (1, 1042)),
+        (100, 100, 0.5, (50, 50)),
+        (1228, 1228, 0.25, (307, 307)),
+    ],
+)
+def test_the_size_that_the_network_sees(
+    height: int, width: int, scale: float | None, expected: tuple[int, int]
+) -> None:
+    assert score.network_size(height, width, 256, scale) == expected
+
+
+def test_pictures_of_several_sizes_are_scored_in_turn() -> None:
+    work = scorer()
+    for size in (128, 90, 128, 37):
+        found = work.score(picture_of(drawn(size, size, {0: [(size // 3, size // 2)]})))
+        assert (found.network_width, found.counts["immunopositive"]) == (size, 1)
+
+
+def test_a_size_that_cannot_be_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImageError, match="cannot take"):
+        scorer(scale=10).score(picture_of(np.zeros((512, 512, 3), np.uint8)))
+    monkeypatch.setattr(score.device, "memory_bytes", lambda field: 1000)
+    with pytest.raises(ImageError, match=r"needs \d+ MiB and 0 MiB are free"):
+        scorer().score(picture_of(np.zeros((128, 128, 3), np.uint8)))
+
+
+def test_the_host_finds_the_same_cells() -> None:
+    """`edgepatho evaluate` and the device agree one for one, over more than 500 cells."""
+    generator, count = np.random.default_rng(11), 0
+    for _ in range(4):
+        points = {channel: [tuple(p) for p in generator.integers(0, 256, (90, 2))] for channel in range(3)}
+        heat = drawn(256, 256, points).astype(np.float32)  # type: ignore[arg-type]
+        host = host_cells.find(heat, SCORING["thresholds"])
+        device = score.cells_of(heat, 256, 256, SCORING)
+        for channel, name in enumerate(CLASSES):
+            assert [(x, y) for x, y, of in device if of == name] == [tuple(p) for p in host[channel]]
+        count += len(device)
+    assert count >= 500
+
+
+# -- indices -------------------------------------------------------------------------------------------
+
+
+@given(st.tuples(*[st.integers(0, 1000)] * 3))
+def test_indices_and_classes_equal_the_hosts(cells: tuple[int, int, int]) -> None:
+    found = score.summary(dict(zip(CLASSES, cells, strict=True)), SCORING)
+    host = patients.scores(cells)
+    words = ["low", "middle", "high"]
+    if cells[0] + cells[1]:
+        assert found["ki67_index"] == host.ki67
+        assert found["ki67_class"] == words[patients.ki67_class(host.ki67)]
+    else:
+        assert found["ki67_index"] is None
+    if sum(cells):
+        assert found["til_score"] == host.til
+        assert found["til_class"] == words[patients.til_class(host.til)]
+    else:
+        assert found["til_score"] is None
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"), [(0.159, "low"), (0.16, "middle"), (0.30, "middle"), (0.301, "high")]
+)
+def test_ki67_cut_offs_belong_to_the_middle(index: float, expected: str) -> None:
+    assert score.ki67_class(index, [0.16, 0.30]) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.10, "low"), (0.101, "middle"), (0.599, "middle"), (0.60, "high")]
+)
+def test_til_cut_offs_belong_to_the_ends(value: float, expected: str) -> None:
+    assert score.til_class(value, [0.10, 0.60]) == expected
+
+
+def test_other_classes_have_counts_and_no_indices() -> None:
+    assert score.summary({"mitosis": 3}, SCORING)["ki67_index"] is None
+
+
+def counts(*pairs: tuple[int, int]) -> list[score.Counts]:
+    return [{"immunopositive": a, "immunonegative": b, "til": 0} for a, b in pairs]
+
+
+def test_the_interval_holds_the_index_and_is_the_same_every_time() -> None:
+    fields = counts((10, 20), (30, 10), (5, 45), (22, 20))
+    low, high = score.interval(fields) or (0.0, 0.0)
+    assert low < 67 / 162 < high
+    assert score.interval(fields) == (low, high)
+
+
+def test_the_interval_agrees_with_resampling_by_numpy() -> None:
+    fields = counts((10, 20), (30, 10), (5, 45), (22, 20), (1, 9), (14, 30))
+    pairs = np.array([(f["immunopositive"], f["immunonegative"]) for f in fields])
+    drawn_again = pairs[np.random.default_rng(0).integers(0, len(pairs), (20_000, len(pairs)))].sum(axis=1)
+    expected = np.quantile(drawn_again[:, 0] / drawn_again.sum(axis=1), [0.025, 0.975])
+    assert np.allclose(score.interval(fields), expected, atol=0.02)
+
+
+def test_equal_fields_have_an_interval_of_no_width_and_one_field_has_none() -> None:
+    assert score.interval(counts((1, 3), (1, 3), (1, 3))) == (0.25, 0.25)
+    assert score.interval(counts((1, 3))) is None
+    assert score.interval(counts((0, 0), (0, 0))) is None
+
+
+def test_pooling_sums_cells_not_indices() -> None:
+    pooled = score.pooled(counts((1, 1), (0, 98)), SCORING)
+    assert pooled["ki67_index"] == 0.01
+    assert pooled["fields"] == 2
+
+
+# -- results -------------------------------------------------------------------------------------------
+
+CELLS = [
+    score.Cell(10.0, 20.0, "immunopositive", 2.0, 4.0),
+    score.Cell(30.5, 1.0, "immunopositive", 6.0, 0.0),
+    score.Cell(5.0, 5.0, "til", 1.0, 1.0),
+]
+
+
+def test_geojson_has_qupaths_names_and_corner_coordinates() -> None:
+    features = json.loads(cellfiles.geojson(CELLS, CLASSES))["features"]
+    assert [f["properties"]["classification"]["name"] for f in features] == ["Positive", "Immune cells"]
+    assert features[0]["geometry"] == {"type": "MultiPoint", "coordinates": [[10.5, 20.5], [31.0, 1.5]]}
+    assert all(f["properties"]["objectType"] == "annotation" for f in features)
+    assert json.loads(cellfiles.geojson([], CLASSES)) == {"type": "FeatureCollection", "features": []}
+
+
+def test_csv_has_a_row_per_cell() -> None:
+    rows = list(csv.DictReader(io.StringIO(cellfiles.table(CELLS))))
+    assert rows[1] == {
+        "x_px": "30.5",
+        "y_px": "1.0",
+        "class": "immunopositive",
+        "x_network_px": "6.0",
+        "y_network_px": "0.0",
+    }
+    assert len(rows) == len(CELLS)
+
+
+def test_the_overlay_rings_cells_and_leaves_the_rest() -> None:
+    ground = np.full((60, 80, 3), 200, np.uint8)
+    cells = [score.Cell(40.0, 30.0, "immunonegative", 40.0, 30.0), score.Cell(0.0, 59.0, "til", 0.0, 59.0)]
+    drawn_over = overlay.draw(picture_of(ground), cells, CLASSES, 80)
+    result = np.frombuffer(drawn_over.rgb, np.uint8).reshape(60, 80, 3)
+    radius = overlay.RADIUS_NETWORK_PX
+    assert tuple(result[30, 40 + radius]) == overlay.COLOURS[1]
+    assert tuple(result[59 - radius, 0]) == overlay.COLOURS[2]
+    assert tuple(result[30, 40 + radius + 1]) == overlay.EDGE
+    changed = np.any(result != ground, axis=2)
+    rows, columns = np.mgrid[:60, :80]
+    distances = [np.hypot(rows - cell.y_px, columns - cell.x_px) for cell in cells]
+    assert not changed[(distances[0] > radius + 2) & (distances[1] > radius + 2)].any()
+    assert not changed[30, 40]
+
+
+# -- batches -------------------------------------------------------------------------------------------
+
+
+def test_folders_are_expanded_in_order_and_an_empty_one_is_refused(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpg", "notes.txt", "c.tiff"):
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    assert [path.name for path in batch.expand([tmp_path])] == ["a.jpg", "b.PNG", "c.tiff"]
+    assert batch.expand([tmp_path / "none.png"]) == [tmp_path / "none.png"]
+    with pytest.raises(ImageError, match="holds no picture"):
+        batch.expand([tmp_path / "empty"])
+
+
+def test_results_of_equal_names_do_not_overwrite_each_other(tmp_path: Path, save_picture: Any) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    work = batch.Batch(scorer(), results, anonymize=False, max_pixels=100_000)
+    for folder in ("one", "two"):
+        assert work.score(save_picture(f"{folder}/field.png"))["error"] is None
+    assert {path.name for path in results.iterdir()} == {
+        f"{name}.{kind}"
+        for name in ("field.png", "field.png-2")
+        for kind in ("cells.csv", "geojson", "overlay.png")
+    }
+
+
+def test_anonymous_results_do_not_name_the_file(tmp_path: Path, save_picture: Any) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    work = batch.Batch(scorer(), results, anonymize=True, max_pixels=100_000)
+    work.score(save_picture("patient-x.png"))
+    (tmp_path / "patient-y.png").write_bytes(b"damaged")
+    work.score(tmp_path / "patient-y.png")
+    text = json.dumps(work.record(complete=True)) + "".join(path.name for path in results.iterdir())
+    assert "patient" not in text
+    assert work.images[1]["error"].startswith("image-0002 cannot be read")
