@@ -1,0 +1,183 @@
+"""`edgepatho compress`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edgepatho.quantize.compress import Options
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("prepared", type=FOLDER)
+@click.option("-o", "--output", type=FOLDER, required=True, help="The folder to write.")
+@click.option(
+    "--weights",
+    "weights_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors); the shipped ones if not given.",
+)
+@click.option("--method", type=click.Choice(["cws", "pws", "uq", "ecsq"]), default="cws", show_default=True)
+@click.option("-k", "k", default=256, show_default=True, help="Levels of a codebook, 2 to 65536.")
+@click.option("--bits", type=float, help="Entropy of the indices in bits per weight (ecsq alone).")
+@click.option(
+    "--prune", default=0.0, show_default=True, help="Per cent of weights to set to zero first, 0 to 99."
+)
+@click.option(
+    "--prune-scope",
+    type=click.Choice(["layer", "global"]),
+    default="layer",
+    show_default=True,
+    help="Whether every layer loses that share, or all weights together do.",
+)
+@click.option("--codebook", type=click.Choice(["shared", "per-layer"]), default="shared", show_default=True)
+@click.option(
+    "--scale",
+    type=click.Choice(["none", "layer", "channel"]),
+    default="none",
+    show_default=True,
+    help="What the codebook's values are multiplied by; costs nothing at run time.",
+)
+@click.option(
+    "--layer", "layers", multiple=True, metavar="NAME=K|skip", help="Another k for one layer, or none at all."
+)
+@click.option(
+    "--solver",
+    type=click.Choice(["exact", "minibatch"]),
+    default="exact",
+    show_default=True,
+    help="For cws: our own k-means, or scikit-learn's as the published work ran it.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["paper-k256"]),
+    help="The published settings of --method; other settings are then ignored but --test-tiles.",
+)
+@click.option("--steps", default=60, show_default=True, help="Retraining steps; 0 for none.")
+@click.option("--validate-every", default=20, show_default=True, help="Steps between validations.")
+@click.option(
+    "--patience", default=5, show_default=True, help="Validations without improvement before stopping."
+)
+@click.option("--codebook-rate", default=1e-3, show_default=True, help="Learning rate of the codebook.")
+@click.option(
+    "--rate", default=1e-3, show_default=True, help="Learning rate of biases and batch normalization."
+)
+@click.option("--batch", default=8, show_default=True, help="Crops a step.")
+@click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
+@click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
+@click.option("--control/--no-control", default=True, show_default=True, help="Measure the control row too.")
+@click.option("--seed", default=0, show_default=True, help="Seed of pws and of the batches.")
+@click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
+@click.option("--json", "as_json", is_flag=True, help="Print compress.json on stdout, nothing else.")
+def command(
+    prepared: Path,
+    output: Path,
+    weights_file: Path | None,
+    deterministic: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Share PathoNet's weights, retrain the codebook on the folder PREPARED, evaluate and export.
+
+    Writes model.epb, baseline.epb, TFLite files (float32, shared, int8), compress.json and report.html. The
+    control row is the original after the same steps of ordinary training. An interrupted retraining goes on
+    from OUTPUT.retraining.npz when the command is given again.
+
+    \b
+    Examples:
+      edgepatho compress prepared -o compressed
+      edgepatho compress prepared -o small --method ecsq --bits 0.8 --steps 100
+      edgepatho compress prepared -o published --method uq --preset paper-k256
+    """
+    from edgepatho.model.reproducible import seed_everything
+    from edgepatho.progress import progress
+    from edgepatho.quantize.compress import run
+
+    options = _options(prepared, settings)
+    seed_everything(options.steps.seed, deterministic)
+    with progress("compressing", options.schedule.steps * (1 + options.control)) as bar:
+        record = run(
+            prepared,
+            output,
+            options,
+            weights_file=weights_file,
+            progress=bar,
+            tell=lambda note: click.echo(note, err=True),
+        )
+    click.echo(json.dumps(record) if as_json else _summary(output, record))
+
+
+def _options(prepared: Path, given: dict[str, Any]) -> Options:
+    from dataclasses import replace
+
+    from edgepatho.data.prepare import check_prepared
+    from edgepatho.errors import UsageError
+    from edgepatho.quantize.compress import Options
+    from edgepatho.quantize.experiment import Measuring, Steps
+    from edgepatho.quantize.presets import paper_k256
+    from edgepatho.quantize.quantizer import Quantizer
+    from edgepatho.quantize.retrain import Schedule
+
+    if given["preset"]:
+        train_tiles = check_prepared(prepared)["tiles"]["train"]
+        options = paper_k256(given["method"], train_tiles)
+        return replace(options, measuring=replace(options.measuring, test_tiles=given["test_tiles"]))
+    for name in ("steps", "validate_every", "patience", "batch", "test_tiles"):
+        least = 0 if name == "steps" else 1
+        if given[name] is not None and given[name] < least:
+            raise UsageError(f"--{name.replace('_', '-')} is {given[name]}; expected at least {least}.")
+    if given["crop_px"] % 16 or not 16 <= given["crop_px"] <= 256:
+        raise UsageError(f"--crop-px is {given['crop_px']}; PathoNet needs a multiple of 16 up to 256.")
+    return Options(
+        quantizer=Quantizer(
+            method=given["method"],
+            k=given["k"],
+            bits=given["bits"],
+            prune=given["prune"],
+            prune_scope=given["prune_scope"],
+            codebook=given["codebook"],
+            scale=given["scale"],
+            solver=given["solver"],
+            seed=given["seed"],
+            layers=dict(_override(text) for text in given["layers"]),
+        ),
+        schedule=Schedule(given["steps"], given["validate_every"], given["patience"]),
+        steps=Steps(
+            given["codebook_rate"], given["rate"], given["batch"], given["crop_px"], seed=given["seed"]
+        ),
+        measuring=Measuring(test_tiles=given["test_tiles"]),
+        control=given["control"],
+    )
+
+
+def _override(text: str) -> tuple[str, int | None]:
+    from edgepatho.errors import UsageError
+
+    layer, _, k = text.partition("=")
+    if k != "skip" and not k.isdecimal():
+        raise UsageError(f"--layer {text} is not NAME=K or NAME=skip, as in --layer conv10=skip.")
+    return layer, None if k == "skip" else int(k)
+
+
+def _summary(output: Path, record: dict[str, Any]) -> str:
+    """The table of accuracy and the sizes, for people."""
+    accuracy, files = record["accuracy"], record["files"]
+    kind = "synthetic tiles" if accuracy["synthetic"] else "tiles"
+    lines = [
+        f"{output}: {accuracy['tiles']} {kind} of {accuracy['patients']} patients",
+        f"{'model':12s}{'F1 +':>8s}{'F1 -':>8s}{'F1 TIL':>8s}{'agree':>8s}{'MSE':>9s}{'Ki-67 error':>13s}",
+    ]
+    for row in accuracy["rows"]:
+        agreement, mse = row.get("agreement", 1), row.get("mse_to_original", 0)
+        lines.append(
+            f"{row['model']:12s}{row['immunopositive']['f1']:8.4f}{row['immunonegative']['f1']:8.4f}"
+            f"{row['til']['f1']:8.4f}{agreement:8.4f}{mse:9.3f}{row['ki67_mae_points']:7.2f} points"
+        )
+    sizes = "  ".join(f"{name} {entry['bytes']:,}" for name, entry in files.items() if name != "shared.npz")
+    return "\n".join([*lines, f"bytes: {sizes}", f"original {record['original']['sha256']}"])

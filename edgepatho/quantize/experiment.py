@@ -1,0 +1,166 @@
+"""One original network on one set of tiles, against which any number of compressions are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.evaluate import accuracy, calibrate
+from edgepatho.evaluate.tiles import Tiles, load
+from edgepatho.model import graph as graphs
+from edgepatho.progress import Progress
+from edgepatho.quantize import retrain
+from edgepatho.quantize.quantizer import Quantizer, share
+from edgepatho.quantize.retrain import Run, Schedule
+from edgepatho.quantize.shared import SharedModel, other_variables, variables_of
+from edgepatho.quantize.training import SharedTraining, Training, ordinary
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How many tiles: of the test split for every figure, of validation for thresholds and for stopping."""
+
+    test_tiles: int | None = None
+    calibration_tiles: int = 48
+    validation_tiles: int = 16
+    thresholds: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a retraining step is made of: learning rates of Adam and batches.
+
+    `rate` is that of biases and batch normalization, and of all weights in the control. A batch holds
+    random crops of `crop_px`, or whole tiles, each in a random one of the first `symmetries`.
+    """
+
+    codebook_rate: float = 1e-3
+    rate: float = 1e-3
+    batch: int = 8
+    crop_px: int | None = 128
+    symmetries: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Compression:
+    """A shared model before and after retraining, each with its row of figures, and the run between."""
+
+    before: SharedModel
+    after: SharedModel
+    row_before: dict[str, Any]
+    row_after: dict[str, Any]
+    run: Run
+    heat: NDArray[np.float32]
+
+
+class Experiment:
+    """The original's weights, thresholds, heat maps and cells; `row` is its row of figures.
+
+    `model` is any Keras model of supported layers that maps prepared tiles to their heat maps. It is used
+    up: its variables hold whatever was trained last.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        prepared: Path,
+        measuring: Measuring,
+        steps: Steps,
+        progress: Progress | None = None,
+    ) -> None:
+        progress = progress or Progress()
+        self.graph = graphs.from_keras(model)
+        self.tiles: Tiles = load(prepared, "test", measuring.test_tiles)
+        self.prepared, self.steps = prepared, steps
+        self._model = model
+        self._original = {name: np.array(variable) for name, variable in variables_of(model).items()}
+        self._others = other_variables(model)
+        self._ordinary: Training = ordinary(model, steps.rate)
+        self._shared: SharedTraining | None = None
+        self.validation = load(prepared, "validation", measuring.validation_tiles)
+        thresholds = measuring.thresholds
+        if thresholds is None:
+            progress.note("thresholds")
+            tiles = load(prepared, "validation", measuring.calibration_tiles)
+            thresholds = calibrate.thresholds(self._ordinary.heat(tiles.images), tiles.labelled)
+        self.settings = accuracy.Settings(thresholds)
+        progress.note("original")
+        self.heat = self._ordinary.heat(self.tiles.images)
+        self.found = accuracy.find(self.heat, thresholds)
+        self.row = accuracy.row(self.heat, self.tiles, self.settings)
+
+    def row_of(self, heat: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the figures of another network's heat maps of the test tiles."""
+        return accuracy.row(heat, self.tiles, self.settings, (self.heat, self.found))
+
+    def share(self, quantizer: Quantizer) -> SharedModel:
+        """Return the original with its weights shared, biases and batch normalization as they are."""
+        shared = share(self.graph, quantizer)
+        shared.variables = dict(self._others)
+        return shared
+
+    def compress(
+        self,
+        shared: SharedModel,
+        schedule: Schedule,
+        *,
+        measure_before: bool = True,
+        state: Path | None = None,
+        key: str = "",
+        progress: Progress | None = None,
+    ) -> Compression:
+        """Return `shared` retrained, with figures before (empty unless `measure_before`) and after."""
+        training = self._training(shared)
+        before = self.row_of(training.heat(self.tiles.images)) if measure_before else {}
+        run = self._retrain(training, schedule, state=state, key=key, progress=progress)
+        heat = training.heat(self.tiles.images)
+        return Compression(shared, training.trained(), before, self.row_of(heat), run, heat)
+
+    def control(self, schedule: Schedule, progress: Progress | None = None) -> tuple[dict[str, Any], Run]:
+        """Return the row of the original after the same steps of ordinary training of all its weights."""
+        self._restore(self._original)
+        self._ordinary.restart()
+        run = self._retrain(self._ordinary, schedule, progress=progress)
+        row = self.row_of(self._ordinary.heat(self.tiles.images))
+        self._restore(self._original)
+        return row, run
+
+    def _training(self, shared: SharedModel) -> SharedTraining:
+        if self._shared is not None and self._shared.fits(shared):
+            self._shared.load(shared)
+        else:
+            self._shared = SharedTraining(self._model, shared, self.steps.codebook_rate, self.steps.rate)
+        return self._shared
+
+    def _retrain(self, training: Training, schedule: Schedule, **options: Any) -> Run:
+        from edgepatho.data.prepare import batches
+
+        def feed(start: int) -> Iterator[retrain.Batch]:
+            steps = self.steps
+            return batches(
+                self.prepared,
+                "train",
+                steps.batch,
+                seed=steps.seed,
+                crop=steps.crop_px,
+                symmetries=steps.symmetries,
+                start=start,
+            )
+
+        def validate() -> float:
+            return training.mse(self.validation.images, self.validation.maps)
+
+        return retrain.retrain(training, feed, validate, schedule, **options)
+
+    def _restore(self, values: Mapping[str, NDArray[Any]]) -> None:
+        for name, variable in variables_of(self._model).items():
+            variable.assign(values[name])
