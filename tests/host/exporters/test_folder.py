@@ -1,0 +1,138 @@
+"""A compress folder's exports can be made again, and its record says what they weigh."""
+
+import hashlib
+import json
+import zlib
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers
+
+from edgepatho.cli import main
+from edgepatho.errors import InputError
+from edgepatho.exporters import bundle, folder
+from edgepatho.model import graph as graphs
+from edgepatho.quantize import shared as shared_models
+from edgepatho.quantize.shared import SharedModel
+
+RECORD = {
+    "format": "edgepatho-compress",
+    "version": 1,
+    "command": {"quantizer": {"method": "uq", "k": 16, "bits": None, "codebook": "shared", "seed": 0}},
+    "versions": {"edgepatho": "0.1.0"},
+    "original": {"name": "small", "sha256": "0" * 64, "parameters": 10},
+    "accuracy": {
+        "synthetic": True,
+        "rows": [
+            {"model": "original", "average_f1": 0.9},
+            {"model": "compressed", "average_f1": 0.8912345678, "agreement": 0.97},
+        ],
+    },
+    "scoring": bundle.SCORING,
+    "space": {"seed_ratio": 3.9},
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A compress folder of a small network, as `edgepatho compress` leaves it."""
+    place = tmp_path_factory.mktemp("compressed")
+    first = layers.Conv2D(24, 3, padding="same", activation="relu", name="first")
+    heat = layers.Conv2D(3, 3, padding="same", activation="relu", name="heat")
+    original = graphs.from_keras(keras.Sequential([layers.Input((None, None, 3)), first, heat]))
+    book = np.linspace(-0.4, 0.4, 16, dtype=np.float32)
+    indices = {
+        name: np.abs(kernel[..., None] - book).argmin(axis=-1).astype(np.uint16)
+        for name, kernel in original.kernels.items()
+    }
+    ones = dict.fromkeys(indices, np.float32(1))
+    shared = SharedModel(
+        replace(original, kernels={}), {"codebook": book}, indices, dict.fromkeys(indices, "codebook"), ones
+    )
+    shared_models.save(shared, place / "shared.npz")
+    record = json.loads(json.dumps(RECORD))
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    folder.write(place, shared, original, record, tiles)
+    (place / "compress.json").write_text(json.dumps(record))
+    return place
+
+
+def digests(place):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.iterdir()}
+
+
+def test_the_record_tells_what_is_there(made):
+    record = json.loads((made / "compress.json").read_text())
+    assert set(record["files"]) == {*folder.EXPORTS, "shared.npz"}
+    for name, facts in record["files"].items():
+        data = (made / name).read_bytes()
+        deflated = len(zlib.compress(data, 9))
+        assert facts == {
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "deflated_bytes": deflated,
+        }
+    sizes = record["files"]
+    assert record["space"]["seed_ratio"] == 3.9
+    assert record["space"]["measured_ratio"] == sizes["baseline.epb"]["bytes"] / sizes["model.epb"]["bytes"]
+
+
+def test_bundles_say_where_they_come_from(made):
+    model, baseline = bundle.read(made / "model.epb"), bundle.read(made / "baseline.epb")
+    assert model.provenance == {
+        "method": "uq",
+        "k": 16,
+        "codebook": "shared",
+        "seed": 0,
+        "original_sha256": "0" * 64,
+        "tool_version": "0.1.0",
+        "trained_on": "synthetic tiles",
+        "research_use_only": True,
+    }
+    assert baseline.provenance == model.provenance | {"method": "none"}
+    assert model.accuracy == {"average_f1": 0.891235, "agreement": 0.97, "synthetic": True}
+    assert baseline.accuracy == {"average_f1": 0.9, "synthetic": True}
+
+
+def test_export_makes_the_same_bytes_again(made):
+    before = digests(made)
+    for name in ("model.epb", "compressed.tflite", "baseline.tflite"):
+        (made / name).unlink()
+    result = CliRunner().invoke(main, ["export", str(made), "--json"])
+    assert result.exit_code == 0, result.output
+    after = digests(made)
+    assert {name: after[name] for name in before if name != "compress.json"} == {
+        name: digest for name, digest in before.items() if name != "compress.json"
+    }
+    assert json.loads(result.stdout) == json.loads((made / "compress.json").read_text())["files"]
+
+
+def test_export_without_tiles_says_that_int8_stays(made):
+    result = CliRunner().invoke(main, ["export", str(made)])
+    assert result.exit_code == 0
+    assert "int8.tflite was left as it is" in result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [*folder.EXPORTS, "shared.npz"]
+
+
+@pytest.mark.parametrize("missing", ["compress.json", "shared.npz", "baseline.epb"])
+def test_a_folder_without_its_sources_is_refused(made, missing, tmp_path):
+    for path in made.iterdir():
+        if path.name != missing:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    before = digests(tmp_path)
+    with pytest.raises(InputError, match=missing.replace(".", r"\.")):
+        folder.rebuild(tmp_path)
+    assert digests(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format":"edgepatho-bench","version":1}', '{"format":"edgepatho-compress"}']
+)
+def test_a_foreign_record_is_refused(text, tmp_path):
+    (tmp_path / "compress.json").write_text(text)
+    result = CliRunner().invoke(main, ["export", str(tmp_path)])
+    assert result.exit_code == 3
+    assert "compress.json" in result.stderr
