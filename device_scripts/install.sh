@@ -32,7 +32,7 @@ main() {
     done
     matches "$aside" "$id" || fail 10 "the uploaded parts do not make up release $id"
     trusted "$aside" || fail 16 "release $id carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
-    chmod 755 "$aside/bin/edgepatho-run"
+    chmod 755 "$aside/bin/"*
     # The launcher never writes byte code, so that a release stays as it was verified.
     python3 -I -m compileall -q --invalidation-mode unchecked-hash "$aside/lib" >/dev/null ||
         fail 11 "cannot compile the Python files of release $id"

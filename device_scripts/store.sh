@@ -3,7 +3,7 @@
 # of the others, and so can a person: cat store.sh list.sh | ssh pi sh -s --
 # Layout and promise: docs/release-layout.md. Needs GNU coreutils, findutils, flock and Python 3.11.
 #
-# Exit codes: 0 done, 10 the release is absent or damaged, 11 the device cannot store it, 12 an upload
+# Exit codes: 0 done, 10 the release is absent, damaged or unsigned, 11 the device cannot store it, 12 an upload
 # arrived damaged, 13 the self-test failed (nothing switched), 14 the health check failed (switched
 # back), 15 another deploy holds the lock, 16 refused.
 
@@ -22,7 +22,7 @@ fail() {
 open_store() {
     mkdir -p "$EDGEPATHO_ROOT/parts" "$EDGEPATHO_ROOT/releases" ||
         fail 11 "cannot make folders in $EDGEPATHO_ROOT"
-    exec 9>"$EDGEPATHO_ROOT/lock"
+    exec 9>>"$EDGEPATHO_ROOT/lock"
     flock -n 9 && return
     echo "another deploy is at work on this device; waiting for up to a minute" >&2
     flock -w 60 9 || fail 15 "another deploy is still at work on this device; try again when it is done"
@@ -88,7 +88,7 @@ healthy() {
 switch_to() {
     release=$EDGEPATHO_ROOT/releases/$1
     matches "$release" "$1" || fail 10 "release $1 is absent or damaged on this device"
-    trusted "$release" || fail 16 "release $1 carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
+    trusted "$release" || fail 10 "release $1 carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
     current=$(release_at current)
     previous=$(release_at previous)
     if [ "$current" = "$1" ]; then

@@ -23,6 +23,7 @@ LIB = "lib"  # the place of a wheel: it is unpacked there
 BUNDLE = "model.epb"
 BASELINE = "baseline.epb"
 TFLITE_FILES = ("baseline.tflite", "int8.tflite")
+PROGRAMS = ("edgepatho-run", "edgepatho-watch")
 SIGNATURE_NAMESPACE = "edgepatho"
 
 
@@ -69,10 +70,10 @@ def build(files: list[Path], wheels: list[Path], *, signing_key: Path | None = N
 
     Raises InputError for a wheel that is damaged or would write outside its folder.
     """
-    launcher = (resources.files("edgepatho.device_scripts") / "edgepatho-run").read_bytes()
     parts = [_part(file.name, file.name, file) for file in files]
     parts += [_part(wheel.name, LIB, wheel) for wheel in wheels]
-    parts += [_part("edgepatho-run", "bin/edgepatho-run", launcher)]
+    scripts = resources.files("edgepatho.device_scripts")
+    parts += [_part(name, f"bin/{name}", (scripts / name).read_bytes()) for name in PROGRAMS]
     contents: dict[str, object] = {
         "format": "edgepatho-release",
         "version": 1,

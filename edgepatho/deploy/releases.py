@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 
+from edgepatho.deploy.release import PROGRAMS
 from edgepatho.deploy.ssh import Remote, ScriptFailed
 from edgepatho.deploy.steps import explained
 
@@ -56,8 +57,6 @@ def rollback(remote: Remote) -> tuple[str, str]:
 def _names(text: str) -> tuple[str, ...]:
     """Return the names of the parts in a release.json; the device may send anything."""
     try:
-        return tuple(
-            str(part["name"]) for part in json.loads(text)["parts"] if part["name"] != "edgepatho-run"
-        )
+        return tuple(str(part["name"]) for part in json.loads(text)["parts"] if part["name"] not in PROGRAMS)
     except (ValueError, TypeError, KeyError):
         return ()

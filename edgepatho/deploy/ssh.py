@@ -74,13 +74,14 @@ class Remote:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def run(self, script: str, *arguments: str) -> str:
+    def run(self, script: str, *arguments: str, show_progress: bool = False) -> str:
         """Run a device script, sent over standard input, and return its standard output.
 
-        Raises ScriptFailed if it fails and DeviceUnreachable if the connection does.
+        With `show_progress` its standard error goes to ours while it runs. Raises ScriptFailed if it fails and DeviceUnreachable if the connection does.
         """
         command = shlex.join(["sh", "-s", "--", *arguments])
-        return self._ssh(command, script, input=device_script(script).encode())
+        text = device_script(script).encode()
+        return self._ssh(command, script, show_progress=show_progress, input=text)
 
     def put(self, source: Path | bytes, script: str, *arguments: str) -> str:
         """Send a file or bytes to the standard input of a device script; otherwise as `run`."""
@@ -100,14 +101,14 @@ class Remote:
             subprocess.run(["ssh", *self._options, "-O", "exit", "--", self.destination], capture_output=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _ssh(self, command: str, script: str, **standard_input: Any) -> str:
+    def _ssh(self, command: str, script: str, *, show_progress: bool = False, **standard_input: Any) -> str:
         # A file, not a pipe: the process that keeps the connection open would keep the pipe open too.
         with tempfile.TemporaryFile(dir=self._folder) as errors:
             try:
                 done = subprocess.run(
                     ["ssh", *self._options, "--", self.destination, command],
                     stdout=subprocess.PIPE,
-                    stderr=errors,
+                    stderr=None if show_progress else errors,
                     **standard_input,
                 )
             except FileNotFoundError:

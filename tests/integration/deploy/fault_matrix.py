@@ -56,10 +56,10 @@ class WatchedRemote(Remote):
         self._upload = arguments[0]
         return super().put(source, script, *arguments)
 
-    def _ssh(self, command: str, script: str, **standard_input: Any) -> str:
+    def _ssh(self, command: str, script: str, **options: Any) -> str:
         self.names.append(script if script != "receive" else self._upload)
         self._before(len(self.names))
-        return super()._ssh(command, script, **standard_input)
+        return super()._ssh(command, script, **options)
 
 
 @dataclass(frozen=True)

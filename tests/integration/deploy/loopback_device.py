@@ -40,9 +40,9 @@ class LoopbackDevice:
     def __enter__(self) -> LoopbackDevice:
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # a root server insists on it
-        log = (self.folder / "sshd.log").open("wb")
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
-        self._server = subprocess.Popen([sshd, "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log)
+        with (self.folder / "sshd.log").open("wb") as log:
+            self._server = subprocess.Popen([sshd, "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log)
         for _ in range(200):
             try:
                 socket.create_connection((self.address, self.port), timeout=1).close()

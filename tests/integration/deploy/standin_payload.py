@@ -26,10 +26,14 @@ print(f"{command}: ok, {text.split()[0]}")
 def wheel(folder: Path, version: str = "0.1", tag: str = "py3-none-any") -> Path:
     """Write a wheel of a runtime that needs no compiled code and return its path."""
     path = folder / f"edgepatho_runtime-{version}-{tag}.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("edgepatho_runtime/__init__.py", f"__version__ = {version!r}\n")
-        archive.writestr("edgepatho_runtime/__main__.py", MAIN)
-        archive.writestr(f"edgepatho_runtime-{version}.dist-info/METADATA", f"Version: {version}\n")
+    files = {
+        "edgepatho_runtime/__init__.py": f"__version__ = {version!r}\n",
+        "edgepatho_runtime/__main__.py": MAIN,
+        f"edgepatho_runtime-{version}.dist-info/METADATA": f"Version: {version}\n",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text)  # of 1980: equal content, equal wheel
     return path
 
 

@@ -1,0 +1,66 @@
+"""`edgepatho bench`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("host")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "-o", "--output", type=FILE, default="bench.json", show_default=True, help="The record to write."
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 64), help="Threads of every engine; all cores up to 4 if not given."
+)
+@click.option("--runs", type=click.IntRange(1), help="Measured runs of every engine.")
+@click.option("--warmup", type=click.IntRange(0), help="Runs before those.")
+@click.option("--with-tflite", is_flag=True, help="Deploy the TFLite interpreter and its models too.")
+@click.option("--wheel", type=FILE, help="Runtime wheel, instead of the one that comes with this package.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON object, nothing else.")
+def command(
+    host: str,
+    folder: Path | None,
+    output: Path,
+    threads: int | None,
+    runs: int | None,
+    warmup: int | None,
+    with_tflite: bool,
+    wheel: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure latency and memory on HOST; write the record and a report beside it.
+
+    Measures what HOST's current release holds: the bundle, the uncompressed baseline and, where they
+    were deployed, the TFLite models. With FOLDER, that compress folder is deployed first.
+
+    \b
+    Examples:
+      edgepatho bench pi@pi5.local
+      edgepatho bench pi@pi5.local compressed --with-tflite -o pi5.json
+    """
+    from edgepatho.deploy import bench
+    from edgepatho.deploy.job import Job, run
+    from edgepatho.errors import UsageError
+
+    if folder is None and (with_tflite or wheel):
+        raise UsageError("--with-tflite and --wheel say what to deploy; give the compress FOLDER too.")
+    interactive = sys.stdin.isatty()
+    if folder is not None:
+        deployed = run(host, Job(folder, wheel, tflite=with_tflite), interactive=interactive, dry_run=False)
+        click.echo(deployed, err=True)
+    settings = {"threads": threads, "runs": runs, "warmup": warmup}
+    given = {name: value for name, value in settings.items() if value is not None}
+    record = bench.measure(host, output, given, interactive)
+    if as_json:
+        click.echo(output.read_text(encoding="utf-8"), nl=False)
+        return
+    page = output.with_suffix(".html")
+    bench.render(output, page, folder)
+    click.echo("\n".join([*bench.lines(record), str(output), str(page)]))

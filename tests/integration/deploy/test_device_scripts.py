@@ -1,0 +1,63 @@
+"""The device scripts as files: correct sh, and harmless when a connection breaks while they are sent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from edgepatho.deploy.ssh import device_script
+
+NAMES = ("activate", "bench", "install", "list", "probe", "prune", "receive", "remove", "rollback")
+
+
+def test_every_script_is_tested():
+    found = {
+        path.name
+        for path in resources.files("edgepatho.device_scripts").iterdir()
+        if path.name.endswith(".sh")
+    }
+    assert found == {f"{name}.sh" for name in (*NAMES, "store")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shellcheck_finds_nothing(name: str):
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    command = ["shellcheck", "--shell=sh", "-"]
+    done = subprocess.run(command, input=device_script(name), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_that_arrives_in_part_does_nothing(name: str, tmp_path: Path):
+    """sh runs what it reads as it reads it, so nothing may happen before the last line."""
+    script = device_script(name)
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    last_line = len(script.rstrip().rpartition("\n")[0])
+    for end in [*range(0, last_line, 97), last_line]:
+        command = ["sh", "-s", "--", "0123456789ab", "model.epb=00"]
+        subprocess.run(command, input=script[:end].encode(), env=environment, capture_output=True)
+        assert not any(tmp_path.iterdir()), f"{name}.sh did something after {end} characters"
+
+
+def test_the_launcher_works_through_links_and_ignores_the_folder_it_is_called_in(tmp_path: Path):
+    release = tmp_path / "a release"
+    (release / "bin").mkdir(parents=True)
+    (release / "lib" / "edgepatho_runtime").mkdir(parents=True)
+    (release / "lib" / "edgepatho_runtime" / "__main__.py").write_text(
+        "import sys, json; print(sys.argv[1:])"
+    )
+    launcher = release / "bin" / "edgepatho-run"
+    launcher.write_bytes((resources.files("edgepatho.device_scripts") / "edgepatho-run").read_bytes())
+    launcher.chmod(0o755)
+    (tmp_path / "run").symlink_to(launcher)
+    hostile = tmp_path / "images"
+    hostile.mkdir()
+    (hostile / "json.py").write_text("raise SystemExit('shadowed')")
+    done = subprocess.run([tmp_path / "run", "a b", "*"], cwd=hostile, capture_output=True, text=True)
+    assert done.stdout == "['a b', '*']\n", done.stderr
+    assert not list(release.rglob("__pycache__"))
