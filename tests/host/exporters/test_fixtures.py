@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,18 @@ def test_frozen_content_is_read_as_it_was_written(name):
     for tensor, values in content.tensors.items():
         assert list(values.shape) == about["tensors"][tensor]["shape"]
         assert hashlib.sha256(values.tobytes()).hexdigest() == about["tensors"][tensor]["sha256"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reader_in_the_document_reads_the_same(name):
+    document = (FIXTURES.parents[1] / "docs" / "bundle-format.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    scope = {}
+    exec(program, scope)
+    kernels = bundle.network_of(bundle.read(FROZEN / f"{name}.epb")).kernels
+    found = scope["kernels"](FROZEN / f"{name}.epb")
+    assert set(found) == set(kernels)
+    assert all(np.array_equal(found[layer], kernel) for layer, kernel in kernels.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
