@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 # Two sets of pins: Python 3.11 goes with tflite-runtime and numpy 1, later ones with numpy 2.
 PINS   := constraints/$(shell $(PYTHON) -c 'import sys; print("python3.11" if sys.version_info < (3, 12) else "python3.12")').txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
+TOOLS  := PATH="$(abspath $(BIN)):$$PATH"
 # Without a C compiler, PyPI's ziglang compiles the runtime.
 HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/host-zig.cmake)
 
@@ -24,7 +25,7 @@ $(VENV)/.host: pyproject.toml $(PINS)
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.host $(shell find runtime cmake -type f -not -path '*/build/*' 2>/dev/null)
-	CMAKE_TOOLCHAIN_FILE=$(HOST_TOOLCHAIN) $(PIP) install -q --no-build-isolation --no-deps --force-reinstall ./runtime
+	$(TOOLS) CMAKE_TOOLCHAIN_FILE=$(HOST_TOOLCHAIN) $(PIP) install -q --no-build-isolation --no-deps --force-reinstall ./runtime
 	touch $@
 
 demo: install  ## the whole road once: tiles, compression, exports, benchmark, demo/report.html
@@ -34,7 +35,7 @@ test: install wheel-arm  ## the test suite
 	$(BIN)/python -m pytest
 
 wheel-arm: install  ## the aarch64 wheel of the runtime, also where `edgepatho deploy` finds it
-	$(BIN)/python runtime/build_wheel.py dist
+	$(TOOLS) $(BIN)/python runtime/build_wheel.py dist
 	cp dist/edgepatho_runtime-*_aarch64.whl edgepatho/wheels/
 
 core-test: install  ## the C core's own tests, with the address and undefined-behaviour sanitizers
