@@ -72,8 +72,11 @@ def is_emulated() -> bool:
     """Return whether QEMU plays this ARM userland or board: its times say nothing about a device."""
     if (_text("proc/self/comm") or "").startswith("qemu-"):
         return True
-    if platform.machine() not in ("aarch64", "arm64"):
+    machine, kernels = platform.machine(), _text("proc/sys/kernel/arch")  # the kernel's is not translated
+    if machine not in ("aarch64", "arm64"):
         return False
+    if kernels not in (None, machine):
+        return True
     virtual = "dummy-virt" in (_text("proc/device-tree/compatible") or "")  # whatever its model says
     foreign = "vendor_id" in (_text("proc/cpuinfo") or "")  # an x86 field: the emulator's host shines through
     return virtual or foreign or (_text("sys/class/dmi/id/sys_vendor") or "") == "QEMU"

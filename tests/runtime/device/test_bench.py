@@ -382,6 +382,8 @@ def test_a_bare_system_tells_nothing_and_that_is_no_error(system: Any) -> None:
         ("aarch64", {"proc__self__comm": "qemu-aarch64-st\n", "proc__cpuinfo": PI_CPU}, True),
         ("aarch64", {"proc__device-tree__compatible": "linux,dummy-virt\0", "proc__cpuinfo": PI_CPU}, True),
         ("aarch64", {"sys__class__dmi__id__sys_vendor": "QEMU\n", "proc__cpuinfo": PI_CPU}, True),
+        ("aarch64", {"proc__sys__kernel__arch": "x86_64\n", "proc__cpuinfo": PI_CPU}, True),
+        ("aarch64", {"proc__sys__kernel__arch": "aarch64\n", "proc__cpuinfo": PI_CPU}, False),
         ("aarch64", {"proc__cpuinfo": PI_CPU}, False),
         ("x86_64", {"proc__cpuinfo": X86_CPU, "sys__class__dmi__id__sys_vendor": "QEMU\n"}, False),
     ],
