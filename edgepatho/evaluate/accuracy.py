@@ -78,8 +78,8 @@ def _figures(counts: list[list[Counts]], names: Sequence[str], settings: Setting
     totals = _totals(counts)
     figures: dict[str, Any] = {name: totals[at].as_json() for at, name in enumerate(CLASSES)}
     figures["average_f1"] = (totals[0].f1 + totals[1].f1) / 2
-    found = _per_patient(names, [[each.found for each in tile] for tile in counts])
-    truth = _per_patient(names, [[each.labelled for each in tile] for tile in counts])
+    found = per_patient(names, [[each.found for each in tile] for tile in counts])
+    truth = per_patient(names, [[each.labelled for each in tile] for tile in counts])
     return figures | patients.compare(found, truth, settings.ki67_cutoffs, settings.til_cutoffs)
 
 
@@ -103,8 +103,8 @@ def _against(
     """The figures of a model against another's, whose cells stand for the truth."""
     counts = count(found, found_of, AGREEMENT_PX)
     pooled = sum((each for tile in counts for each in tile), Counts())
-    ours = _per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
-    theirs = _per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
+    ours = per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
+    theirs = per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
     change = patients.compare(ours, theirs, settings.ki67_cutoffs, settings.til_cutoffs)
     return {
         "agreement": pooled.f1,
@@ -120,5 +120,6 @@ def _totals(counts: list[list[Counts]]) -> list[Counts]:
     return [sum((tile[at] for tile in counts), Counts()) for at in range(len(CLASSES))]
 
 
-def _per_patient(names: Sequence[str], numbers: list[list[int]]) -> dict[str, patients.Cells]:
+def per_patient(names: Sequence[str], numbers: list[list[int]]) -> dict[str, patients.Cells]:
+    """Return the numbers of cells of each patient, from those of each tile."""
     return patients.pooled(names, [(each[0], each[1], each[2]) for each in numbers])

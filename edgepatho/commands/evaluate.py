@@ -1,0 +1,129 @@
+"""`edgepatho evaluate`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+PROTOCOLS = {"ours": "one to one, 6 px of 256", "seed": "published protocol"}
+
+
+@click.command()
+@click.argument("prepared", type=FOLDER)
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True
+)
+@click.option("--tiles", type=int, help="Evaluate on this many tiles instead of all.")
+@click.option("--calibrate", is_flag=True, help="Choose thresholds anew, on the validation split.")
+@click.option("--thresholds", metavar="P,N,T", help="Thresholds of the three classes, 0 to 255.")
+@click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; 0.16,0.30 if not given.")
+@click.option("--til-cutoffs", metavar="A,B", help="Cut-offs of the TIL score; 0.10,0.60 if not given.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["both", *PROTOCOLS]),
+    default="both",
+    show_default=True,
+    help="What to print; the record always holds both. Only the published one uses 60/55/40.",
+)
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Counts of every tile."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON object, nothing else.")
+def command(
+    prepared: Path,
+    model: Path | None,
+    protocol: str,
+    thresholds: str | None,
+    ki67_cutoffs: str | None,
+    til_cutoffs: str | None,
+    csv_file: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Evaluate MODEL on the folder PREPARED that `edgepatho prepare` made, by two protocols.
+
+    MODEL is a weights file, a bundle, a compress folder (then original and compressed), or the shipped
+    weights if it is not given. Thresholds are the model's own; a weights file has none, so they are chosen
+    on the validation split.
+
+    \b
+    Examples:
+      edgepatho evaluate prepared compressed
+      edgepatho evaluate prepared weights.h5 --protocol seed --csv tiles.csv
+    """
+    from edgepatho.evaluate.evaluation import Request, evaluate, write_csv
+    from edgepatho.model.reproducible import seed_everything
+    from edgepatho.progress import progress
+
+    request = Request(
+        prepared,
+        thresholds=_numbers("--thresholds", thresholds, 3, 255),
+        ki67_cutoffs=_pair("--ki67-cutoffs", ki67_cutoffs),
+        til_cutoffs=_pair("--til-cutoffs", til_cutoffs),
+        **settings,
+    )
+    seed_everything(0, deterministic=False)
+    with progress("evaluating") as bar:
+        record = evaluate(model, request, bar)
+    if csv_file is not None:
+        write_csv(record, csv_file)
+    if as_json:
+        click.echo(json.dumps(record, allow_nan=False))
+        return
+    kind = "synthetic tiles" if record["synthetic"] else "tiles"
+    click.echo(f"{record['tiles']} {kind} of the {record['split']} split, {record['sha256']}")
+    for name in PROTOCOLS if protocol == "both" else (protocol,):
+        click.echo(_table(name, record))
+
+
+def _table(protocol: str, record: dict[str, Any]) -> str:
+    lines = [f"\n{PROTOCOLS[protocol]}", f"{'':12s}{'':16s}precision  recall      F1"]
+    for row in record["rows"]:
+        figures = row if protocol == "ours" else row["seed_protocol"]
+        for name in ("immunopositive", "immunonegative", "til"):
+            if name in figures:
+                each = figures[name]
+                lines.append(
+                    f"{row['model']:12s}{name:16s}{each['precision']:9.4f}{each['recall']:8.4f}{each['f1']:8.4f}"
+                )
+        if "ki67_rmse" in figures:
+            lines.append(
+                f"{'':12s}RMSE per patient: Ki-67 {figures['ki67_rmse']:.4f}, TIL {figures['til_rmse']:.4f}; "
+                f"right class: Ki-67 {figures['ki67_cutoff_accuracy']:.3f}, "
+                f"TIL {figures['til_cutoff_accuracy']:.3f}"
+            )
+        if protocol == "ours" and "agreement" in row:
+            lines.append(
+                f"{'':12s}agreement with the original {row['agreement']:.4f} "
+                f"over {row['agreement_cells']} cells, MSE {row['mse_to_original']:.3f}"
+            )
+        if protocol == "seed":
+            lines.append(f"{'':12s}tiles left out for want of any cell: {figures['tiles_left_out']}")
+    if protocol == "seed":
+        lines += [f"  - {defect}" for defect in record["protocol"]["seed_protocol_defects"]]
+    return "\n".join(lines)
+
+
+def _pair(option: str, text: str | None) -> tuple[float, float] | None:
+    found = _numbers(option, text, 2, 1)
+    return None if found is None else (found[0], found[1])
+
+
+def _numbers(option: str, text: str | None, count: int, most: float) -> tuple[float, ...] | None:
+    """The numbers of an option like 60,55,40, each above 0 and at most `most`."""
+    from edgepatho.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != count or not all(0 < number <= most for number in found):
+        raise UsageError(f"{option} {text} is not {count} numbers above 0 and up to {most:g}, as in a,b.")
+    return found

@@ -1,0 +1,137 @@
+"""`edgepatho evaluate`: every figure of one or two networks on a split of prepared tiles."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgepatho.evaluate import accuracy, calibrate, networks, patients, seed_protocol
+from edgepatho.evaluate.accuracy import CLASSES, Settings
+from edgepatho.evaluate.match import Counts
+from edgepatho.evaluate.tiles import Tiles, load
+from edgepatho.files import write_aside
+from edgepatho.progress import Progress
+
+FIELDS = ("model", "protocol", "tile", "patient", "class", "labelled", "found", "tp", "fp", "fn")
+CALIBRATION_TILES = 48
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate on; `thresholds` None takes the model's own, or calibrates where it has none."""
+
+    prepared: Path
+    split: str = "test"
+    tiles: int | None = None
+    thresholds: tuple[float, ...] | None = None
+    calibrate: bool = False
+    ki67_cutoffs: tuple[float, float] | None = None
+    til_cutoffs: tuple[float, float] | None = None
+
+
+def evaluate(model: Path | None, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+    """Return the figures of the networks in `model` by both protocols, per class, tile and patient.
+
+    `model` is a weights file, a bundle, a compress folder (original and compressed) or None for the shipped
+    weights. Thresholds are calibrated on the validation split, by the first network.
+    """
+    from edgepatho.data.prepare import check_prepared
+
+    progress = progress or Progress()
+    about = check_prepared(request.prepared)
+    found = networks.load(model)
+    tiles = load(request.prepared, request.split, request.tiles)
+    settings = _settings(found, request)
+    rows, per_tile, per_patient = [], [], {}
+    first = None
+    for name, graph in found.graphs.items():
+        heat = networks.heat(graph, tiles.images)
+        row = accuracy.row(heat, tiles, settings, first)
+        cells = accuracy.find(heat, settings.thresholds)
+        first = first or (heat, cells)
+        counts = accuracy.count(cells, tiles.labelled)
+        rows.append({"model": name} | row)
+        per_patient[name] = _patients(tiles, counts)
+        per_tile += _tile_rows(name, "one-to-one", tiles, counts)
+        published = [
+            seed_protocol.tile(seed_protocol.find(each), labelled)
+            for each, labelled in zip(heat, tiles.labelled, strict=True)
+        ]
+        per_tile += _tile_rows(name, "seed", tiles, published)
+        progress.advance()
+    return {
+        "format": "edgepatho-evaluation",
+        "version": 1,
+        "sha256": found.sha256,
+        "split": request.split,
+        "tiles": len(tiles.names),
+        "synthetic": about["synthetic"],
+        "protocol": settings.as_json(),
+        "rows": rows,
+        "patients": per_patient,
+        "per_tile": per_tile,
+    }
+
+
+def write_csv(record: dict[str, Any], path: Path) -> None:
+    """Write the counts of every tile, class, model and protocol to a CSV file."""
+    with write_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(record["per_tile"])
+
+
+def _settings(found: networks.Networks, request: Request) -> Settings:
+    own = found.scoring or {}
+    settings = Settings(
+        tuple(own.get("thresholds", ())),
+        request.ki67_cutoffs or tuple(own.get("ki67_cutoffs", patients.KI67_CUTOFFS)),
+        request.til_cutoffs or tuple(own.get("til_cutoffs", patients.TIL_CUTOFFS)),
+    )
+    if request.thresholds is not None:
+        return replace(settings, thresholds=request.thresholds)
+    if settings.thresholds and not request.calibrate:
+        return settings
+    validation = load(request.prepared, "validation", CALIBRATION_TILES)
+    heat = networks.heat(next(iter(found.graphs.values())), validation.images)
+    return replace(settings, thresholds=calibrate.thresholds(heat, validation.labelled))
+
+
+def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, float]]:
+    """Scores of every patient, found and labelled."""
+    found = accuracy.per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
+    truth = accuracy.per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
+    return {
+        patient: {
+            "ki67": patients.scores(cells).ki67,
+            "ki67_labelled": patients.scores(truth[patient]).ki67,
+            "til": patients.scores(cells).til,
+            "til_labelled": patients.scores(truth[patient]).til,
+        }
+        for patient, cells in found.items()
+    }
+
+
+def _tile_rows(
+    model: str, protocol: str, tiles: Tiles, counts: list[list[Counts]] | list[list[Counts] | None]
+) -> list[dict[str, Any]]:
+    """One row a tile and class; none for a tile that the protocol leaves out."""
+    return [
+        {
+            "model": model,
+            "protocol": protocol,
+            "tile": name,
+            "patient": patient,
+            "class": kind,
+            "labelled": each.labelled,
+            "found": each.found,
+            "tp": each.tp,
+            "fp": each.fp,
+            "fn": each.fn,
+        }
+        for name, patient, tile in zip(tiles.names, tiles.patients, counts, strict=True)
+        if tile is not None
+        for kind, each in zip(CLASSES, tile, strict=True)
+    ]

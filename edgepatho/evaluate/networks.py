@@ -1,0 +1,61 @@
+"""Whatever the user calls a model, as graphs with their thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.errors import InputError
+from edgepatho.files import sha256_of
+
+if TYPE_CHECKING:
+    from edgepatho.model.graph import Graph
+
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Networks by name, the scoring that travels with them if any, and what identifies their file."""
+
+    graphs: dict[str, Graph]
+    scoring: dict[str, Any] | None
+    sha256: str
+
+
+def load(path: Path | None) -> Networks:
+    """Return the networks of a weights file, a bundle, or a compress folder (original and compressed).
+
+    None stands for the shipped weights. Raises InputError for anything else.
+    """
+    from edgepatho.exporters import bundle
+    from edgepatho.model import graph as graphs
+    from edgepatho.model import weights
+
+    if path is not None and path.is_dir():
+        if not (path / "compress.json").is_file():
+            raise InputError(f"{path} holds no compress.json; give a folder that `edgepatho compress` wrote.")
+        original, compressed = (bundle.read(path / name) for name in ("baseline.epb", "model.epb"))
+        found = {"original": bundle.network_of(original), "compressed": bundle.network_of(compressed)}
+        return Networks(found, compressed.scoring, compressed.file_sha256)
+    if path is not None and path.suffix == ".epb":
+        single = bundle.read(path)
+        return Networks({path.stem: bundle.network_of(single)}, single.scoring, single.file_sha256)
+    model = weights.load_shipped(None) if path is None else weights.load(path, None)
+    source = weights.SHIPPED if path is None else path
+    return Networks({"original": graphs.from_keras(model)}, None, sha256_of(source))
+
+
+def heat(network: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the output of `network` for `images` uint8 [n, height, width, 3]."""
+    import tensorflow as tf
+
+    from edgepatho.model import graph as graphs
+
+    infer = tf.function(lambda batch: graphs.evaluate(network, batch), autograph=False, reduce_retracing=True)
+    parts = [images[at : at + BATCH] for at in range(0, len(images), BATCH)]
+    return np.concatenate([np.asarray(infer(part.astype(np.float32) / 255)) for part in parts])
