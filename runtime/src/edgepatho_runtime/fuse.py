@@ -1,79 +1,27 @@
-"""From a rewritten graph to fused steps: each convolution takes along what follows it, concatenations vanish.
+"""From a rewritten graph to fused steps: a convolution takes along what follows it, concatenations vanish.
 
-A step computes `max(x, slope * x)` of its sum, adds a map, applies an affine and another `max(x, slope * x)`, in
-this order, each part only where the network has it.
+A step computes `max(x, slope * x)` of its sum, adds a map, applies an affine and another `max(x, slope * x)`,
+in this order, each part only where the network has it.
 """
 
-from dataclasses import dataclass, field
-
 from edgepatho_runtime.rewrite import UPSAMPLE, Node
+from edgepatho_runtime.steps import Map, Step
 
 MAX_SOURCES = 4  # EP_SOURCES in core.h
-CONVOLUTIONS = ("pointwise", "winograd", "upsampled")
 
 
-@dataclass(eq=False)
-class Map:
-    """A feature map; `stored` channels are those in memory, a multiple of the vector."""
-
-    name: str
-    height: int
-    width: int
-    channels: int
-    stored: int
-    rows: int = 0  # kept in memory at once; set by the planner
-    offset: int = 0  # in elements; set by the planner
-
-
-@dataclass(eq=False)
-class Step:
-    """One operation of the core (EP_... in core.h, lower case) with the nodes that it computes."""
-
-    operation: str
-    output: Map
-    sources: list[Map] = field(default_factory=list)
-    nodes: list[str] = field(default_factory=list)
-    weights: str | None = None  # names the tensors <weights>.index or .weight, .scale, .shift
-    codebook: str | None = None
-    affine: str | None = None  # elementwise: names the tensors .scale, .shift that come first
-    dilation: int = 1
-    enlarged: bool = False
-    output_start: int = 0
-    slope: float | None = None
-    add: Map | None = None
-    add_enlarged: bool = False
-    post: str | None = None  # names the tensors .scale, .shift of the affine after the sum
-    post_slope: float | None = None
-
-    @property
-    def reads(self) -> list[Map]:
-        return [*self.sources, *([self.add] if self.add else [])]
-
-    def takes_slope(self) -> bool:
-        return self.slope is None and self.add is None and self.post is None and self.post_slope is None
-
-    def takes_post_slope(self) -> bool:
-        return (self.add is not None or self.post is not None) and self.post_slope is None
-
-    def takes_add(self) -> bool:
-        return self.add is None and self.post is None and self.post_slope is None
-
-    def takes_post(self) -> bool:
-        return self.post is None and self.post_slope is None
-
-
-@dataclass(eq=False)
 class Enlarged:
     """A map as if nearest-x2 enlarged; most readers can do that while they read."""
 
-    small: Map
+    def __init__(self, small: Map) -> None:
+        self.small = small
 
 
-@dataclass(eq=False)
 class Joined:
     """Maps as if concatenated channel by channel; convolutions read them one after the other."""
 
-    parts: list[Map]
+    def __init__(self, parts: list[Map]) -> None:
+        self.parts = parts
 
 
 Value = Map | Enlarged | Joined
@@ -85,7 +33,7 @@ class Fuser:
     def __init__(self, nodes: list[Node], image: Map, lanes: int, output: str) -> None:
         self.lanes = lanes
         self.values: dict[str, Value] = {"image": image}
-        self.steps: list[Step] = [Step("image", image, nodes=["image"])]
+        self.steps: list[Step] = [Step("image", image, ["image"])]
         self.maker: dict[str, Step] = {}  # node -> the step whose end it is, so far
         self.uses: dict[str, int] = {output: 1}
         for node in nodes:
@@ -100,7 +48,7 @@ class Fuser:
     def new_map(self, name: str, height: int, width: int, channels: int) -> Map:
         if height < 1 or width < 1:
             raise ValueError(f"The image is too small: nothing is left of it at {name}.")
-        return Map(name, height, width, channels, -(-channels // self.lanes) * self.lanes)
+        return Map(name, height, width, channels, self.lanes)
 
     def map_of(self, name: str) -> Map:
         """The value of a node as a map in memory; an enlargement or concatenation is carried out once."""
@@ -108,12 +56,14 @@ class Fuser:
         if isinstance(value, Enlarged):
             small = value.small
             value = self.new_map(name, 2 * small.height, 2 * small.width, small.channels)
-            self.steps.append(Step("elementwise", value, [small], [name], enlarged=True))
+            self.steps.append(Step("elementwise", value, [name], [small], enlarged=True))
         elif isinstance(value, Joined):
             first, start = value.parts[0], 0
             joined = self.new_map(name, first.height, first.width, sum(part.channels for part in value.parts))
             for part in value.parts:
-                self.steps.append(Step("copy", joined, [part], [name], output_start=start))
+                step = Step("copy", joined, [name], [part])
+                step.output_start = start
+                self.steps.append(step)
                 start += part.channels
             value = joined
         self.values[name] = value
@@ -125,11 +75,11 @@ class Fuser:
 
     # ---- steps ----
 
-    def start(self, node: Node, step: Step) -> None:
-        step.nodes.append(node["name"])
+    def start(self, node: Node, step: Step) -> Step:
         self.steps.append(step)
         self.maker[node["name"]] = step
         self.values[node["name"]] = step.output
+        return step
 
     def ending_in(self, name: str) -> Step | None:
         """The step that ends in node `name`, if nothing but the node at hand reads it."""
@@ -147,26 +97,26 @@ class Fuser:
         source = value.small if isinstance(value, Enlarged) else self.map_of(name)
         factor = 2 if isinstance(value, Enlarged) else 1
         output = self.new_map(node["name"], factor * source.height, factor * source.width, source.channels)
-        step = Step("elementwise", output, [source], enlarged=factor == 2)
-        self.start(node, step)
-        return step
+        return self.start(node, Step("elementwise", output, [node["name"]], [source], enlarged=factor == 2))
 
     def _conv2d(self, node: Node) -> None:
         parts = self.parts_of(node["inputs"][0])
         if len(parts) > MAX_SOURCES:
             parts = [self.map_of(node["inputs"][0])]
         if sum(part.channels for part in parts) != node["in_channels"]:
-            raise ValueError(f"{node['name']} expects {node['in_channels']} input channels; build it for another size.")
+            raise ValueError(
+                f"{node['name']} expects {node['in_channels']} input channels; build it for another size."
+            )
         enlarged = bool(node.get("enlarged"))
         factor = 2 if enlarged else 1
         output = self.new_map(
             node["name"], factor * parts[0].height, factor * parts[0].width, node["out_channels"]
         )
         kind = "upsampled" if enlarged else "pointwise" if node["kernel"] == [1, 1] else "winograd"
-        step = Step(kind, output, parts, dilation=node["dilation"])
+        step = self.start(node, Step(kind, output, [node["name"]], parts))
+        step.dilation = node["dilation"]
         step.weights = node.get("weights", node["name"])
         step.codebook = node.get("codebook")
-        self.start(node, step)
 
     def _dense(self, node: Node) -> None:
         self._conv2d(dict(node, kernel=[1, 1], dilation=1))
@@ -230,37 +180,37 @@ class Fuser:
 
     def _maxpool2(self, node: Node) -> None:
         source = self.map_of(node["inputs"][0])
-        self.start(node, Step("maxpool", self.new_map(node["name"], source.height // 2, source.width // 2,
-                                                      source.channels), [source]))
+        output = self.new_map(node["name"], source.height // 2, source.width // 2, source.channels)
+        self.start(node, Step("maxpool", output, [node["name"]], [source]))
 
     def _flatten(self, node: Node) -> None:
         source = self.map_of(node["inputs"][0])
-        count = source.height * source.width * source.channels
-        self.start(node, Step("copy", self.new_map(node["name"], 1, 1, count), [source]))
+        output = self.new_map(node["name"], 1, 1, source.height * source.width * source.channels)
+        self.start(node, Step("copy", output, [node["name"]], [source]))
 
 
 assert UPSAMPLE == "upsample2_nearest"  # the method above is found by this name
 
 
 def ordered(steps: list[Step], result: Map) -> list[Step]:
-    """The steps that `result` needs, each as late as possible: right before the first step that reads its map.
+    """The steps that `result` needs, each as late as possible: right before the first that reads its map.
 
     Of what a step reads, the added map comes first, so that a branch is finished before the next one begins.
     """
-    makers: dict[int, list[Step]] = {}
+    makers: dict[Map, list[Step]] = {}
     for step in steps:
-        makers.setdefault(id(step.output), []).append(step)
+        makers.setdefault(step.output, []).append(step)
     done: list[Step] = []
-    seen: set[int] = set()
-    stack: list[tuple[Step, bool]] = [(step, False) for step in reversed(makers[id(result)])]
+    seen: set[Step] = set()
+    stack: list[tuple[Step, bool]] = [(step, False) for step in reversed(makers[result])]
     while stack:
         step, complete = stack.pop()
         if complete:
             done.append(step)
-        elif id(step) not in seen:
-            seen.add(id(step))
+        elif step not in seen:
+            seen.add(step)
             stack.append((step, True))
             before = [step.add, *step.sources] if step.add else step.sources
             for needed in reversed(before):
-                stack.extend((maker, False) for maker in reversed(makers[id(needed)]))
+                stack.extend((maker, False) for maker in reversed(makers[needed]))
     return done

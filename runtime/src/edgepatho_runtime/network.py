@@ -7,6 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from edgepatho_runtime import _core, plan
+from edgepatho_runtime.geometry import Level
 
 if TYPE_CHECKING:
     from edgepatho_runtime.bundle import Bundle
@@ -18,8 +19,8 @@ MAX_THREADS = 16
 class Network:
     """A bundle, planned for images of height x width.
 
-    `plan` is what it does, `isa` the instruction-set level that does it (EDGEPATHO_ISA forces one), `arena_bytes`
-    what it holds in memory: maps, transformed weights, scratch of every thread.
+    `plan` is what it does, `isa` the instruction-set level that does it (EDGEPATHO_ISA forces one),
+    `arena_bytes` what it holds in memory: maps, transformed weights, scratch of every thread.
     """
 
     def __init__(
@@ -33,31 +34,34 @@ class Network:
         self.isa = self.plan.level.name
         self.arena_bytes: int = self._core.bytes_held
 
-    def run(self, image: Any, out: Any = None) -> memoryview:
-        """The network's answer to one image, float32 [height, width, channels] or [1, 1, channels] if it is flat.
+    def run(self, image: Any, out: Any = None) -> memoryview[Any]:
+        """The network's answer to one image: float32 [height, width, channels], or [1, 1, channels].
 
-        `image` is any buffer of uint8 [height, width, 3], rows without gaps. `out`, if given, is a writable buffer
-        of the result's size, and the result is a view of it. ValueError if a size does not fit.
+        `image` is any buffer of uint8 [height, width, 3], rows without gaps. `out`, if given, is a writable
+        buffer of the result's size, and the result is a view of it. ValueError if a size does not fit.
         """
         shape = self.plan.result_shape
         if out is None:
             out = array("f", bytes(4 * shape[0] * shape[1] * shape[2]))
         self._core.run(image, out)
-        return memoryview(out).cast("B").cast("f", shape)
+        answer: memoryview[Any] = memoryview(out)
+        return answer.cast("B").cast("f", shape)
 
 
-def level(precision: str) -> plan.Level:
-    """The instruction-set level for a precision: the best of this processor or the one that EDGEPATHO_ISA names."""
+def level(precision: str) -> Level:
+    """The instruction-set level for a precision: the processor's best, or the one EDGEPATHO_ISA names."""
     if precision not in ELEMENT_BYTES:
         raise ValueError(f"Precision is {precision!r}, expected fp32 or fp16.")
     forced = os.environ.get("EDGEPATHO_ISA") or None
     facts = _core.level_facts(forced, ELEMENT_BYTES[precision])
     if facts is None and forced:
         known = ", ".join(_core.level_names())
-        raise ValueError(f"EDGEPATHO_ISA is {forced!r}, which this processor lacks or nobody knows (compiled: {known}).")
+        raise ValueError(
+            f"EDGEPATHO_ISA is {forced!r}, which this processor lacks or nobody knows (compiled: {known})."
+        )
     if facts is None or facts[3] != ELEMENT_BYTES[precision]:
         raise ValueError(f"This processor cannot compute in {precision}.")
-    return plan.Level(*facts)
+    return Level(*facts)
 
 
 def available_levels() -> list[str]:

@@ -1,12 +1,13 @@
-"""Exact rewrites of a network's graph that leave less to compute. Each pass maps a list of nodes to a list of nodes.
+"""Exact rewrites of a network's graph that leave less to compute; each pass maps nodes to nodes.
 
-Nearest x2 enlargement makes four equal pixels of one. Whatever treats pixels alone commutes with it, and so does a
-3x3 convolution of even dilation d: its taps lie d apart in the enlarged map, d/2 apart in the map itself, and zeros
-outside stay zeros outside. (For odd d above 1 the taps of one pixel's four copies fall on different pixels: no such
-luck.) A 3x3 convolution of dilation 1 reads at most two different pixels a row, which the core has a form for.
+Nearest x2 enlargement makes four equal pixels of one. Whatever treats pixels alone commutes with it, and so
+does a 3x3 convolution of even dilation d: its taps lie d apart in the enlarged map, d/2 apart in the map
+itself, and zeros outside stay zeros outside. (For odd d above 1 the taps of one pixel's four copies fall on
+different pixels: no such luck.) A 3x3 convolution of dilation 1 reads at most two different pixels a row,
+which the core has a form for.
 
-Nodes are those of docs/bundle-format.md with two additions: `weights` names the tensors of a node that was renamed,
-`enlarged` marks a convolution that reads its input as if it were enlarged.
+Nodes are those of docs/bundle-format.md with two additions: `weights` names the tensors of a node that was
+renamed, `enlarged` marks a convolution that reads its input as if it were enlarged.
 """
 
 from typing import Any
@@ -49,7 +50,9 @@ def postpone_upsampling(nodes: list[Node]) -> list[Node]:
     for node in nodes:
         small = [source_of.get(name) for name in node["inputs"]]
         if node["op"] != UPSAMPLE and None not in small and _commutes(node):
-            before = dict(node, name=f"{node['name']}.small", inputs=small, weights=node.get("weights", node["name"]))
+            before = dict(
+                node, name=f"{node['name']}.small", inputs=small, weights=node.get("weights", node["name"])
+            )
             if node["op"] == "conv2d" and node["kernel"] != [1, 1]:
                 before["dilation"] = node["dilation"] // 2
             moved.append(before)

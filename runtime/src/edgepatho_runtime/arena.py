@@ -1,0 +1,49 @@
+"""Where everything lies: one arena, whose places maps and transformed weights share at different times."""
+
+from __future__ import annotations
+
+from edgepatho_runtime.geometry import Level, ceil_div, elements_of, is_convolution, resident_elements
+from edgepatho_runtime.schedule import Task
+from edgepatho_runtime.steps import Map, Step
+
+ALIGNMENT = 32  # elements, EP_ALIGNMENT in core.h
+
+
+def lay_out(
+    steps: list[Step], maps: list[Map], tasks: list[Task], level: Level
+) -> tuple[dict[Step, tuple[int, int]], int]:
+    """Set every map's offset; return (offset, elements) of each convolution's transformed weights or inputs,
+    and the size of the arena.
+
+    The largest go first, each to the lowest place that is free while it lives (Pisarchyk and Lee, "Efficient
+    Memory Management for Deep Neural Net Inference", 2020, greedy by size).
+    """
+    life: dict[Map | Step, tuple[int, int]] = {}  # first and last task; a step stands for what it transformed
+    for time, task in enumerate(tasks):
+        step = steps[task.step]
+        used = [*step.reads, step.output] if task.part != "weights" else []
+        for thing in (step, *used):
+            life[thing] = (life.get(thing, (time, time))[0], time)
+    convolutions = [step for step in steps if is_convolution(step)]
+    size: dict[Map | Step, int] = {m: elements_of(m) for m in maps}
+    size |= {step: resident_elements(step, level) for step in convolutions}
+
+    place: dict[Map | Step, int] = {}
+    for thing in sorted(size, key=lambda thing: (-size[thing], life[thing])):
+        begin, end = life[thing]
+        busy = sorted(
+            (place[other], place[other] + size[other])
+            for other in place
+            if life[other][0] <= end and begin <= life[other][1]
+        )
+        at = 0
+        for low, high in busy:
+            if low - at >= size[thing]:
+                break
+            at = max(at, ceil_div(high, ALIGNMENT) * ALIGNMENT)
+        place[thing] = at
+    for m in maps:
+        m.offset = place[m]
+    return {step: (place[step], size[step]) for step in convolutions}, max(
+        place[thing] + size[thing] for thing in place
+    )

@@ -1,0 +1,148 @@
+"""Sizes of steps: tiles, products, and which rows a step writes and reads. The core has its own in bind.c."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edgepatho_runtime.steps import CONVOLUTIONS, Map, Step
+
+CHUNK = 16  # tiles, as in core/src/network.h
+
+
+class Level(NamedTuple):
+    """What the planner needs to know of an instruction-set level."""
+
+    name: str
+    lanes: int
+    block: int
+    element_bytes: int
+
+
+class Form(NamedTuple):
+    """How a convolution becomes matrix products: stored taps, planes of inputs, of weights and products."""
+
+    taps: int
+    input_planes: int
+    planes: int
+
+
+FORMS = {"pointwise": Form(1, 1, 1), "winograd": Form(9, 36, 36), "upsampled": Form(9, 9, 25)}
+
+
+def ceil_div(value: int, unit: int) -> int:
+    return -(-value // unit)
+
+
+def is_convolution(step: Step) -> bool:
+    return step.operation in CONVOLUTIONS
+
+
+def tiles_along(extent: int, dilation: int) -> int:
+    """Tiles of 4 outputs, `dilation` apart, that cover `extent` outputs in all phases."""
+    rest = extent % (4 * dilation)
+    return extent // (4 * dilation) * dilation + min(rest, dilation)
+
+
+def tile_grid(step: Step) -> tuple[int, int]:
+    """Rows of tiles, tiles in a row; pixels for all but 3x3 convolutions."""
+    out = step.output
+    if step.operation == "winograd":
+        return tiles_along(out.height, step.dilation), tiles_along(out.width, step.dilation)
+    if step.operation == "upsampled":
+        return (out.height + 4) // 4, (out.width + 4) // 4
+    if step.operation == "copy":
+        return step.sources[0].height, step.sources[0].width
+    return out.height, out.width
+
+
+def depth_of(step: Step) -> int:
+    """Length of the products: stored channels of all sources."""
+    return sum(source.stored for source in step.sources)
+
+
+def blocks_of(step: Step, level: Level) -> int:
+    return ceil_div(step.output.channels, level.block)
+
+
+def keeps_inputs(step: Step) -> bool:
+    """Whether all transformed inputs are held while the weights pass by, or the other way round."""
+    rows, columns = tile_grid(step)
+    return is_convolution(step) and rows * columns <= step.output.channels
+
+
+def resident_elements(step: Step, level: Level) -> int:
+    """Elements of the transformed weights or inputs that are held."""
+    form, (rows, columns) = FORMS[step.operation], tile_grid(step)
+    if keeps_inputs(step):
+        return form.input_planes * depth_of(step) * ceil_div(rows * columns, CHUNK) * CHUNK
+    return form.planes * depth_of(step) * blocks_of(step, level) * level.block
+
+
+def multiplications(step: Step, level: Level) -> int:
+    """Of the matrix products, padding included."""
+    if not is_convolution(step):
+        return 0
+    rows, columns = tile_grid(step)
+    return (
+        rows * columns * FORMS[step.operation].planes * depth_of(step) * blocks_of(step, level) * level.block
+    )
+
+
+def elements_of(m: Map) -> int:
+    return m.rows * m.width * m.stored
+
+
+# ---- which rows a step writes and reads, as functions of the tile rows that it has done ----
+
+
+def rows_done(step: Step, tile_rows: int) -> int:
+    """Output rows that are complete after that many tile rows."""
+    height = step.output.height
+    if step.operation == "winograd":
+        return min(height, 4 * step.dilation * ceil_div(tile_rows, step.dilation))
+    if step.operation == "upsampled":
+        return min(height, max(0, 4 * tile_rows - 1))
+    return tile_rows
+
+
+def tile_rows_for(step: Step, rows: int) -> int:
+    """Fewest tile rows that complete so many output rows; of a dilated convolution all phases of a band."""
+    if step.operation == "winograd":
+        return min(tile_grid(step)[0], ceil_div(rows, 4 * step.dilation) * step.dilation)
+    if step.operation == "upsampled":
+        return min(tile_grid(step)[0], ceil_div(rows + 1, 4))
+    return rows
+
+
+def rows_read(step: Step, read: Map, tile_rows: int) -> int:
+    """Rows of a map it reads that must be there before that many tile rows are done."""
+    needed = 0
+    if read in step.sources:
+        if step.operation == "winograd":
+            needed = 4 * step.dilation * ceil_div(tile_rows, step.dilation) + step.dilation
+        elif step.operation in ("upsampled", "maxpool"):
+            needed = 2 * tile_rows
+        else:
+            needed = ceil_div(tile_rows, 2) if step.enlarged else tile_rows
+    if read is step.add:
+        rows = rows_done(step, tile_rows)
+        needed = max(needed, ceil_div(rows, 2) if step.add_enlarged else rows)
+    return min(needed, read.height)
+
+
+def first_row_read(step: Step, read: Map, tile_rows: int) -> int:
+    """First row of a map it reads that the tile rows from that one on will touch."""
+    first = read.height
+    if read in step.sources:
+        if step.operation == "winograd":
+            first = 4 * step.dilation * (tile_rows // step.dilation) - step.dilation
+        elif step.operation == "upsampled":
+            first = 2 * tile_rows - 1
+        elif step.operation == "maxpool":
+            first = 2 * tile_rows
+        else:
+            first = tile_rows // 2 if step.enlarged else tile_rows
+    if read is step.add:
+        rows = rows_done(step, tile_rows)
+        first = min(first, rows // 2 if step.add_enlarged else rows)
+    return max(0, first)

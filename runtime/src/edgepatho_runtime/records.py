@@ -1,0 +1,92 @@
+"""Steps as the core reads them: ep_step of core/include/edgepatho/core.h, field by field."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from edgepatho_runtime.geometry import Level, ceil_div
+from edgepatho_runtime.steps import Map, Step
+
+NONE = -1  # EP_NONE
+OPERATIONS = ("image", "pointwise", "winograd", "upsampled", "elementwise", "maxpool", "copy", "result")
+WEIGHT_KINDS = ("float32", "index4", "index8", "index16")
+
+
+class Pool:
+    """Parameters and weights that steps refer to by number."""
+
+    def __init__(self, tensors: dict[str, Any], level: Level) -> None:
+        self.tensors, self.level = tensors, level
+        self.parameters = array("f")
+        self.weights: list[memoryview] = []
+        self._places: dict[tuple[str, int], int] = {}
+
+    def number(self, value: float | None) -> int:
+        if value is None:
+            return NONE
+        self.parameters.append(value)
+        return len(self.parameters) - 1
+
+    def tensor(self, name: str, channels: int = 0) -> int:
+        """Place of a float tensor, followed by zeros up to whole blocks of `channels`."""
+        padded = ceil_div(channels, self.level.block) * self.level.block
+        if (name, padded) not in self._places:
+            values = array("f")
+            values.frombytes(self.tensors[name].data)
+            self._places[name, padded] = len(self.parameters)
+            self.parameters.extend(values)
+            self.parameters.extend([0.0] * (padded - len(values)))
+        return self._places[name, padded]
+
+    def constant(self, value: float, channels: int) -> int:
+        """Place of one value, repeated for every channel."""
+        padded = ceil_div(channels, self.level.block) * self.level.block
+        self.parameters.extend([value] * padded)
+        return len(self.parameters) - padded
+
+    def weight(self, step: Step) -> tuple[int, int, int, int]:
+        """Fields weights, weight_kind, codebook, codebook_size."""
+        if step.weights is None:
+            return NONE, 0, NONE, 0
+        kind, codebook, values = "float32", NONE, 0
+        if step.codebook is not None:
+            values = self.tensors[step.codebook].shape[0]
+            kind = "index16" if values > 256 else "index8" if values > 16 else "index4"
+            codebook = self.tensor(step.codebook)
+        self.weights.append(self.tensors[f"{step.weights}.{'weight' if values == 0 else 'index'}"].data)
+        return len(self.weights) - 1, WEIGHT_KINDS.index(kind), codebook, values
+
+
+def step_record(step: Step, maps: list[Map], pool: Pool, resident: int) -> list[int]:
+    """The fields of ep_step, in order."""
+    at = {m: i for i, m in enumerate(maps)}
+    sources = [at[source] for source in step.sources] + [NONE] * (4 - len(step.sources))
+    channels = [source.channels for source in step.sources] + [0] * (4 - len(step.sources))
+    stored = step.output.stored
+    first = step.weights or step.affine
+    post_scale = post_shift = NONE
+    if step.post is not None:
+        post_scale, post_shift = (pool.tensor(f"{step.post}.{part}", stored) for part in ("scale", "shift"))
+    elif step.post_slope is not None:
+        post_scale, post_shift = pool.constant(1, stored), pool.constant(0, stored)
+    return [
+        OPERATIONS.index(step.operation),
+        *sources,
+        *channels,
+        int(step.enlarged),
+        NONE if step.operation == "result" else at[step.output],
+        step.output.channels,
+        step.output_start,
+        step.dilation,
+        *pool.weight(step),
+        pool.tensor(f"{first}.scale", stored) if first else NONE,
+        pool.tensor(f"{first}.shift", stored) if first else NONE,
+        pool.number(step.slope),
+        at[step.add] if step.add else NONE,
+        int(step.add_enlarged),
+        post_scale,
+        post_shift,
+        pool.number(step.post_slope),
+        resident,
+    ]

@@ -1,0 +1,167 @@
+"""The order of work: which steps run whole, one after the other, and which pass on bands of rows.
+
+Full-resolution maps are large and read once or twice. Steps of a streamed group take turns: each computes
+just the rows that the next ones need for their next band, and a map between them keeps only those rows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edgepatho_runtime.geometry import (
+    Level,
+    blocks_of,
+    elements_of,
+    first_row_read,
+    is_convolution,
+    keeps_inputs,
+    resident_elements,
+    rows_done,
+    rows_read,
+    tile_grid,
+    tile_rows_for,
+)
+from edgepatho_runtime.steps import Map, Step
+
+BAND = 16  # rows that the last step of a group does at a time
+
+
+class Task(NamedTuple):
+    """A part of a step (EP_... in core.h, lower case) from item `begin` to `end`."""
+
+    step: int
+    part: str
+    begin: int
+    end: int
+
+
+def schedule(steps: list[Step], result_height: int, level: Level) -> list[Task]:
+    """Tasks in order; sets `rows` of every map."""
+    for step in steps:
+        step.output.rows = step.output.height
+    tasks: list[Task] = []
+    for group in groups(steps):
+        streamed = Stream(steps, group, result_height, level) if len(group) > 1 else None
+        if streamed and streamed.elements < whole_elements(steps, group, level):
+            for m, rows in streamed.rings.items():
+                m.rows = rows
+            tasks += streamed.tasks
+        else:
+            for i in group:
+                tasks += whole(i, steps[i], result_height, level)
+    return tasks
+
+
+def groups(steps: list[Step]) -> list[list[int]]:
+    """Runs of steps that could pass rows on. A run ends where that does not pay: where the resolution
+    changes, before the long reach of a dilated convolution, around a step that holds all its inputs.
+    """
+    runs: list[list[int]] = []
+    for i, step in enumerate(steps):
+        before = steps[i - 1] if i else step
+        cut = (
+            keeps_inputs(step) or keeps_inputs(before)
+            or before.operation == "maxpool" or step.operation == "upsampled"
+            or (step.dilation > 1 and before.dilation == 1)
+            or step.operation == "copy" or before.operation == "copy"
+        )  # fmt: skip
+        if cut or not runs:
+            runs.append([])
+        runs[-1].append(i)
+    return runs
+
+
+def whole(i: int, step: Step, result_height: int, level: Level) -> list[Task]:
+    """The tasks of a step that runs by itself."""
+    rows = tile_grid(step)[0]
+    if not is_convolution(step):
+        return [Task(i, "rows", 0, result_height if step.operation == "result" else rows)]
+    if keeps_inputs(step):
+        return [Task(i, "inputs", 0, rows), Task(i, "blocks", 0, blocks_of(step, level))]
+    return [Task(i, "weights", 0, blocks_of(step, level)), Task(i, "tiles", 0, rows)]
+
+
+def local_maps(steps: list[Step], group: list[int]) -> list[Map]:
+    """Maps that one step of the group writes and none outside it reads."""
+    writers = [step for step in steps if step.operation != "result"]
+    outside = [step for i, step in enumerate(steps) if i not in group]
+    return [
+        steps[i].output
+        for i in group
+        if steps[i] in writers
+        and sum(step.output is steps[i].output for step in writers) == 1
+        and not any(steps[i].output in step.reads for step in outside)
+    ]
+
+
+def whole_elements(steps: list[Step], group: list[int], level: Level) -> int:
+    """What the group takes at most if its steps run by themselves: local maps alive, transformed weights."""
+    local = local_maps(steps, group)
+    most = 0
+    for at, i in enumerate(group):
+        alive = [
+            m
+            for m in local
+            if (
+                any(steps[j].output is m for j in group[: at + 1])
+                and any(m in steps[j].reads for j in group[at:])
+            )
+            or steps[i].output is m
+        ]
+        resident = resident_elements(steps[i], level) if is_convolution(steps[i]) else 0
+        most = max(most, resident + sum(elements_of(m) for m in alive))
+    return most
+
+
+class Stream:
+    """A group of steps that take turns: `tasks`, rows that local maps keep, elements that it all takes."""
+
+    def __init__(self, steps: list[Step], group: list[int], result_height: int, level: Level) -> None:
+        self.steps, self.group = steps, group
+        self.done = dict.fromkeys(group, 0)  # tile rows
+        self.end = {
+            i: result_height if steps[i].operation == "result" else tile_grid(steps[i])[0] for i in group
+        }
+        self.rings = dict.fromkeys(local_maps(steps, group), 0)
+        self.tasks = [
+            Task(i, "weights", 0, blocks_of(steps[i], level)) for i in group if is_convolution(steps[i])
+        ]
+
+        last, outside = group[-1], [i for i in group if steps[i].output not in self.rings]
+        band = BAND // 2 if steps[last].operation == "maxpool" else BAND
+        while self.done[last] < self.end[last]:
+            rows = rows_done(steps[last], self.done[last]) + band
+            self.advance({last: min(self.end[last], tile_rows_for(steps[last], rows))})
+        self.advance({i: self.end[i] for i in outside})
+
+        self.elements = sum(rows * m.width * m.stored for m, rows in self.rings.items())
+        self.elements += sum(resident_elements(steps[i], level) for i in group if is_convolution(steps[i]))
+
+    def advance(self, wanted: dict[int, int]) -> None:
+        """Let every step do the tile rows that those in `wanted` need."""
+        for at in reversed(range(len(self.group))):
+            i = self.group[at]
+            for read in self.steps[i].reads if wanted.get(i, 0) > self.done[i] else []:
+                writer = self.writer_before(at, read)
+                if writer is not None:
+                    rows = rows_read(self.steps[i], read, wanted[i])
+                    wanted[writer] = max(wanted.get(writer, 0), tile_rows_for(self.steps[writer], rows))
+        for i in self.group:
+            if wanted.get(i, 0) > self.done[i]:
+                part = "tiles" if is_convolution(self.steps[i]) else "rows"
+                self.tasks.append(Task(i, part, self.done[i], wanted[i]))
+                self.done[i] = wanted[i]
+                self.keep(i)
+
+    def writer_before(self, at: int, m: Map) -> int | None:
+        """The step of the group that last wrote a map before its at-th step reads it."""
+        return next((i for i in reversed(self.group[:at]) if self.steps[i].output is m), None)
+
+    def keep(self, writer: int) -> None:
+        """Widen the ring that a step has just written to, to hold all that its readers still need."""
+        m = self.steps[writer].output
+        if m in self.rings and self.steps[writer].operation != "result":
+            readers = [i for i in self.group if m in self.steps[i].reads]
+            first = min(first_row_read(self.steps[i], m, self.done[i]) for i in readers)
+            rows = rows_done(self.steps[writer], self.done[writer]) - first
+            self.rings[m] = min(m.height, max(self.rings[m], rows))
