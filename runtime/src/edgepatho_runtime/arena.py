@@ -22,7 +22,8 @@ def lay_out(
     for time, task in enumerate(tasks):
         step = steps[task.step]
         used = [*step.reads, step.output] if task.part != "weights" else []
-        for thing in (step, *used):
+        things: list[Map | Step] = [step, *used]
+        for thing in things:
             life[thing] = (life.get(thing, (time, time))[0], time)
     convolutions = [step for step in steps if is_convolution(step)]
     size: dict[Map | Step, int] = {m: elements_of(m) for m in maps}

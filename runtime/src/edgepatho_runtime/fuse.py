@@ -32,6 +32,7 @@ class Fuser:
 
     def __init__(self, nodes: list[Node], image: Map, lanes: int, output: str) -> None:
         self.lanes = lanes
+        self.image = image
         self.values: dict[str, Value] = {"image": image}
         self.steps: list[Step] = [Step("image", image, ["image"])]
         self.maker: dict[str, Step] = {}  # node -> the step whose end it is, so far
@@ -98,6 +99,10 @@ class Fuser:
         factor = 2 if isinstance(value, Enlarged) else 1
         output = self.new_map(node["name"], factor * source.height, factor * source.width, source.channels)
         return self.start(node, Step("elementwise", output, [node["name"]], [source], enlarged=factor == 2))
+
+    def _image(self, node: Node) -> None:
+        size = (self.image.height, self.image.width, self.image.channels)
+        self.start(node, Step("image", self.new_map(node["name"], *size), [node["name"]]))
 
     def _conv2d(self, node: Node) -> None:
         parts = self.parts_of(node["inputs"][0])
@@ -195,11 +200,14 @@ assert UPSAMPLE == "upsample2_nearest"  # the method above is found by this name
 def ordered(steps: list[Step], result: Map) -> list[Step]:
     """The steps that `result` needs, each as late as possible: right before the first that reads its map.
 
-    Of what a step reads, the added map comes first, so that a branch is finished before the next one begins.
+    Of what a step reads, the added map comes first and then what takes the most steps, so that a branch is
+    finished before the next one begins and little waits meanwhile.
     """
     makers: dict[Map, list[Step]] = {}
+    behind: dict[Map, int] = {}  # length of the longest chain of steps that ends in a map
     for step in steps:
         makers.setdefault(step.output, []).append(step)
+        behind[step.output] = 1 + max((behind.get(source, 0) for source in step.reads), default=0)
     done: list[Step] = []
     seen: set[Step] = set()
     stack: list[tuple[Step, bool]] = [(step, False) for step in reversed(makers[result])]
@@ -210,7 +218,7 @@ def ordered(steps: list[Step], result: Map) -> list[Step]:
         elif step not in seen:
             seen.add(step)
             stack.append((step, True))
-            before = [step.add, *step.sources] if step.add else step.sources
-            for needed in reversed(before):
+            before = sorted(step.sources, key=lambda source: -behind[source])
+            for needed in reversed([step.add, *before] if step.add else before):
                 stack.extend((maker, False) for maker in reversed(makers[needed]))
     return done

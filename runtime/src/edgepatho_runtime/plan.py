@@ -104,7 +104,8 @@ def size_unit(nodes: list[Node]) -> int:
         return 1
     depth = {"image": 0}
     for node in nodes:
-        depth[node["name"]] = max(depth[name] for name in node["inputs"]) + (node["op"] == "maxpool2")
+        before = [depth[name] for name in node["inputs"]]
+        depth[node["name"]] = max(before, default=0) + (node["op"] == "maxpool2")
     return int(2 ** max(depth.values()))
 
 

@@ -20,8 +20,8 @@ UPSAMPLE = "upsample2_nearest"
 
 def rewritten(nodes: list[Node], output: str) -> list[Node]:
     """All passes in order; nodes that the output does not need are dropped."""
-    nodes = postpone_upsampling(pair_sums(nodes))
-    return reachable(absorb_upsampling(nodes), output)
+    nodes = absorb_upsampling(postpone_upsampling(pair_sums(nodes)))
+    return reachable(repeat_head(nodes), output)
 
 
 def pair_sums(nodes: list[Node]) -> list[Node]:
@@ -80,6 +80,37 @@ def absorb_upsampling(nodes: list[Node]) -> list[Node]:
                 node = dict(node, inputs=[source], enlarged=True)
         absorbed.append(node)
     return absorbed
+
+
+def repeat_head(nodes: list[Node]) -> list[Node]:
+    """What the first maxpool reads is computed again for late readers, if at most two convolutions make it.
+
+    It is the largest map of all and would lie in memory from the first step to the last, which costs more
+    than the arithmetic (docs/kernels.md). Repeated nodes are called `<name>.again`.
+    """
+    pool = next((node for node in nodes if node["op"] == "maxpool2"), None)
+    if pool is None:
+        return nodes
+    kept = pool["inputs"][0]
+    head = reachable(nodes[: nodes.index(pool)], kept)
+    late = [node for node in nodes if node is not pool and kept in node["inputs"]]
+    if not head or not late or sum(node["op"] == "conv2d" for node in head) > 2:
+        return nodes
+    again = {"image": "image.again"} | {node["name"]: f"{node['name']}.again" for node in head}
+    copies: list[Node] = [{"name": "image.again", "op": "image", "inputs": []}]
+    for node in head:
+        inputs = [again[name] for name in node["inputs"]]
+        copies.append(
+            dict(node, name=again[node["name"]], inputs=inputs, weights=node.get("weights", node["name"]))
+        )
+    repeated = []
+    for node in nodes:
+        if node in late:
+            repeated += copies
+            copies = []
+            node = dict(node, inputs=[again[kept] if name == kept else name for name in node["inputs"]])
+        repeated.append(node)
+    return repeated
 
 
 def reachable(nodes: list[Node], output: str) -> list[Node]:
