@@ -75,10 +75,10 @@ def read_labels(tile: Tile, width: int, height: int) -> np.ndarray:
         raise InputError(f"{tile.labels} holds no list; expected [{{x, y, label_id}}, ...].")
     rows = []
     for number, entry in enumerate(entries):
-        values = [entry.get(key) for key in ("x", "y", "label_id")] if isinstance(entry, dict) else [None]
-        if not all(type(value) is int for value in values):
+        fields = entry if isinstance(entry, dict) else {}
+        x, y, label = (fields.get(key) for key in ("x", "y", "label_id"))
+        if type(x) is not int or type(y) is not int or type(label) is not int:  # True is an int, too
             raise InputError(f"{tile.labels}: entry {number} is not {{x, y, label_id}} of integers.")
-        x, y, label = values
         if label not in LABELS.values():
             raise InputError(f"{tile.labels}: entry {number} has label_id {label}; expected 1, 2 or 3.")
         if not (0 <= x < width and 0 <= y < height):

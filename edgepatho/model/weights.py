@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,13 @@ def read(path: Path) -> Arrays:
         raise InputError(
             f"{path} has {path.stat().st_size} bytes; PathoNet's weights never exceed {MAX_FILE_BYTES}."
         )
-    readers = {".keras": _keras, ".h5": _hdf5, ".hdf5": _hdf5, ".npz": _npz, ".safetensors": _safetensors}
+    readers: dict[str, Callable[[Path], Arrays]] = {
+        ".keras": _keras,
+        ".h5": _hdf5,
+        ".hdf5": _hdf5,
+        ".npz": _npz,
+        ".safetensors": _safetensors,
+    }
     if path.suffix not in readers:
         raise InputError(f"{path} ends in {path.suffix or 'nothing'}; expected one of {', '.join(readers)}.")
     try:

@@ -26,7 +26,7 @@ def fractal(
 ) -> Field:
     """Return a weighted sum of smooth fields, scaled to about unit variance."""
     total = sum(w * smooth(rng, n, feature) for feature, w in zip(features_px, weights, strict=True))
-    return total / np.float32(np.sqrt(np.sum(np.square(weights))))
+    return np.asarray(total) / np.float32(np.sqrt(np.sum(np.square(weights))))
 
 
 def grain(rng: np.random.Generator, n: int, sigma_px: float) -> Field:
