@@ -57,6 +57,12 @@ def rollback(remote: Remote) -> tuple[str, str]:
 def _names(text: str) -> tuple[str, ...]:
     """Return the names of the parts in a release.json; the device may send anything."""
     try:
-        return tuple(str(part["name"]) for part in json.loads(text)["parts"] if part["name"] not in PROGRAMS)
+        names = [str(part["name"]) for part in json.loads(text)["parts"]]
     except (ValueError, TypeError, KeyError):
         return ()
+    # of a wheel, its name and version say enough
+    return tuple(
+        " ".join(name.split("-")[:2]) if name.endswith(".whl") else name
+        for name in names
+        if name not in PROGRAMS
+    )

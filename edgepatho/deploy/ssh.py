@@ -77,7 +77,8 @@ class Remote:
     def run(self, script: str, *arguments: str, show_progress: bool = False) -> str:
         """Run a device script, sent over standard input, and return its standard output.
 
-        With `show_progress` its standard error goes to ours while it runs. Raises ScriptFailed if it fails and DeviceUnreachable if the connection does.
+        With `show_progress` its standard error goes to ours while it runs. Raises ScriptFailed if it
+        fails and DeviceUnreachable if the connection does.
         """
         command = shlex.join(["sh", "-s", "--", *arguments])
         text = device_script(script).encode()

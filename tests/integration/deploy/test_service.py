@@ -1,0 +1,84 @@
+"""The folder-watching service: it scores what appears, and its unit leaves it few rights."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+MOST_EXPOSURE = 2.0  # of 10, by systemd-analyze
+SCORE = """#!/bin/sh
+# score PICTURE --bundle BUNDLE -o FOLDER
+grep -q picture "$2" || exit 3
+mkdir -p "$6"
+echo counts > "$6/result.csv"
+"""
+
+
+def device_file(name: str) -> str:
+    return (resources.files("edgepatho.device_scripts") / name).read_text()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "nothing happened for 30 s"
+        time.sleep(0.05)
+
+
+def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
+    programs = tmp_path / "release" / "bin"
+    programs.mkdir(parents=True)
+    for name, text in {"edgepatho-run": SCORE, "edgepatho-watch": device_file("edgepatho-watch")}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    inbox, results = tmp_path / "in box", tmp_path / "results"
+    inbox.mkdir()
+    (inbox / "a tile.png").write_text("picture")
+    (inbox / "bad.png").write_text("text")
+    (inbox / ".hidden.png").write_text("picture")
+    for file in inbox.iterdir():
+        os.utime(file, (0, 0))
+    growing = inbox / "growing.png"
+    watch = subprocess.Popen([programs / "edgepatho-watch", inbox, results])
+    try:
+        wait_for((results / "failed" / "bad.png").exists)
+        wait_for((results / "a tile.png" / "a tile.png").exists)
+        assert (results / "a tile.png" / "result.csv").exists()
+        growing.write_text("picture")
+        wait_for((results / "growing.png" / "growing.png").exists)
+        assert [file.name for file in inbox.iterdir()] == [".hidden.png"]
+        assert watch.poll() is None
+    finally:
+        watch.terminate()
+        watch.wait()
+
+
+def test_systemd_finds_the_unit_sound_and_little_exposed(tmp_path: Path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "edgepatho-watch@.service"
+    unit.write_text(device_file("edgepatho-watch@.service"))
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]
+    done = subprocess.run(command, capture_output=True, text=True)
+    exposure = float(done.stdout.partition("Overall exposure level for ")[2].split(": ")[1].split()[0])
+    assert exposure < MOST_EXPOSURE
+
+
+def test_the_ansible_role_runs_deploy_and_nothing_of_its_own():
+    yaml = pytest.importorskip("yaml")
+    tasks = yaml.safe_load(
+        (resources.files("edgepatho.device_scripts") / "ansible/tasks/main.yml").read_text()
+    )
+    defaults = yaml.safe_load(
+        (resources.files("edgepatho.device_scripts") / "ansible/defaults/main.yml").read_text()
+    )
+    assert "'edgepatho', 'deploy', '--json'" in tasks[0]["ansible.builtin.command"]["argv"]
+    text = str(tasks)
+    assert all(name in text for name in defaults)
