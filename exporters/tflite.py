@@ -89,7 +89,7 @@ def _converted(
     for position, name in enumerate(names):
         signature.append(tf.TensorSpec(network.affines[name][0].shape, tf.float32, name=f"scale_{position}"))
     module = tf.Module()
-    module.function = tf.function(function, input_signature=signature)
+    module.function = tf.function(function, input_signature=signature, autograph=False)
     traced = module.function.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
     if adjust:
