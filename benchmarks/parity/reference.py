@@ -36,7 +36,9 @@ def test_tiles(count: int) -> np.ndarray:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("count", type=int)
 def main(folder: Path, count: int) -> None:
-    """Write bundle, COUNT tiles (.rgb), heat maps (.expected, float32) and cells.json into FOLDER."""
+    """Write bundle, COUNT tiles (.rgb, .png), heat maps (.expected, float32) and cells.json into FOLDER."""
+    from PIL import Image
+
     from edgepatho.evaluate import cells
     from edgepatho.exporters import bundle
     from edgepatho.model import graph as graphs
@@ -54,6 +56,7 @@ def main(folder: Path, count: int) -> None:
     for number, tile in enumerate(test_tiles(count)):
         heat_maps = np.asarray(model(tile[None] / np.float32(255), training=False))[0]
         (folder / f"{number:02d}.rgb").write_bytes(tile.tobytes())
+        Image.fromarray(tile).save(folder / f"{number:02d}.png")
         (folder / f"{number:02d}.expected").write_bytes(heat_maps.tobytes())
         found.append([points.tolist() for points in cells.find(heat_maps, bundle.SCORING["thresholds"])])
     (folder / "cells.json").write_text(json.dumps(found))

@@ -1,0 +1,46 @@
+"""The wheel against Keras on whole tiles: same heat maps, same cells, same bits for any number of threads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.parity import matrix
+
+pytestmark = pytest.mark.arm
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[Path]:
+    """Two synthetic test tiles with Keras' answers; `make test-arm-full` takes 20."""
+    with matrix.reference(2) as folder:
+        yield folder
+
+
+def test_heat_maps_cells_and_bits(userland, runtime_site, board, reference):
+    rows = matrix.compare(matrix.Emulated(board, userland, runtime_site), reference, (1, 4))
+    for row in rows:
+        assert row.cells >= 50
+        assert row.largest_difference <= matrix.TOLERANCE
+        assert row.cells_that_differ == 0
+        assert row.same_bits_as_one_thread
+    assert [row.threads for row in rows] == [1, 4]
+
+
+def test_score_of_a_png_finds_the_cells_of_keras_and_scikit_image(
+    userland, runtime_site, board, reference, tmp_path
+):
+    arguments = ["score", reference / "00.png", "--bundle", reference / "model.epb", "--threads", "2"]
+    done = userland.run(
+        board,
+        ["python", "-m", "edgepatho_runtime", *map(str, arguments), "--json", "-o", str(tmp_path)],
+        python_path=(runtime_site,),
+    )
+    assert done.returncode == 0, done.stderr
+    expected = json.loads((reference / "cells.json").read_text())[0]
+    found = json.loads(done.stdout)["images"][0]["counts"]
+    assert list(found.values()) == [len(points) for points in expected]
+    assert {path.suffix for path in tmp_path.iterdir()} >= {".png", ".geojson", ".csv"}
