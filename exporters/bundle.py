@@ -87,6 +87,8 @@ def write(
 def read(path: Path) -> Bundle:
     """The content of a bundle, every promise of its format checked. Raises InputError for any defect."""
     try:
+        if path.stat().st_size > container.MOST_FILE_BYTES:
+            raise InputError(f"{path} is larger than any bundle ({container.MOST_FILE_BYTES} bytes at most).")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(
@@ -116,16 +118,17 @@ def parse(data: bytes) -> Bundle:
 
 def network_of(bundle: Bundle) -> Graph:
     """The network of a bundle as a graph with plain kernels, for evaluation on the host."""
-    kernels, affines = {}, {}
+    kernels, affines, nodes = {}, {}, []
     for node in bundle.graph["nodes"]:
         name = node["name"]
+        nodes.append({field: value for field, value in node.items() if field != "codebook"})
         if f"{name}.scale" in bundle.tensors:
             affines[name] = (bundle.tensors[f"{name}.scale"], bundle.tensors[f"{name}.shift"])
         if node["op"] in graphs.WEIGHTED:
             height, width = node.get("kernel", (1, 1))
             values = blocked_values(bundle, node)
             kernels[name] = blocks.unblocked(values, (height, width), node["out_channels"])
-    return Graph(bundle.graph["input"], bundle.graph["nodes"], kernels, affines, bundle.graph["output"])
+    return Graph(bundle.graph["input"], nodes, kernels, affines, bundle.graph["output"])
 
 
 def blocked_values(bundle: Bundle, node: dict[str, Any]) -> np.ndarray:

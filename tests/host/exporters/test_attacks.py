@@ -73,6 +73,14 @@ def test_every_flipped_bit_is_refused(tiny):
             bundle.parse(bytes(data))
 
 
+def test_a_file_beyond_the_limit_is_not_read(tmp_path):
+    path = tmp_path / "huge.epb"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # sparse
+    with pytest.raises(InputError, match="larger than any bundle"):
+        bundle.read(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.epb cannot be read"):
         bundle.read(tmp_path / "nowhere.epb")
