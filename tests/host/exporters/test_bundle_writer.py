@@ -88,6 +88,7 @@ def test_a_shared_model_comes_back_bit_for_bit(network, levels, per_channel, tmp
     shared = shared_with(network, levels, per_channel)
     content = write(tmp_path / "model.epb", shared)
     back = bundle.network_of(content)
+    assert back.as_json() == network.as_json()
     for name, indices in shared.indices.items():
         assert np.array_equal(back.kernels[name], shared.codebooks["codebook"][indices])
         scale, shift = network.affines[name]
