@@ -156,7 +156,7 @@ def test_the_interval_agrees_with_resampling_by_numpy() -> None:
     pairs = np.array([(f["immunopositive"], f["immunonegative"]) for f in fields])
     drawn_again = pairs[np.random.default_rng(0).integers(0, len(pairs), (20_000, len(pairs)))].sum(axis=1)
     expected = np.quantile(drawn_again[:, 0] / drawn_again.sum(axis=1), [0.025, 0.975])
-    assert np.allclose(score.interval(fields), expected, atol=0.02)
+    assert np.allclose(score.interval(fields) or (0, 0), expected, atol=0.02)
 
 
 def test_equal_fields_have_an_interval_of_no_width_and_one_field_has_none() -> None:
