@@ -41,6 +41,7 @@ CONTENDERS = (
     Contender("litert", "fp32", "fp32.tflite"),
     Contender("litert-rewritten", "fp32", "rewritten.tflite"),
     Contender("litert", "int8", "int8.tflite"),
+    Contender("litert-rewritten", "int8", "rewritten-int8.tflite"),
     Contender("ncnn", "fp32", "ncnn.param"),
 )
 HALF_PRECISION = (

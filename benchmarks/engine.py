@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    Loaded = tuple[Callable[[], Any], Callable[[], bytes]]
-    """One inference, and the heat maps it left as float32 bytes."""
+    Loaded = tuple[Callable[[], Any], Callable[[], bytes], int | None]
+    """One inference; the heat maps it left as float32 bytes; the size of its arena, where it tells."""
 
 PACKAGES = {
     "edgepatho": "edgepatho-runtime",
@@ -54,7 +54,7 @@ def _edgepatho(model: str, image: bytes, side: int, threads: int, precision: str
     network = Network(bundle.read(model), side, side, threads=threads, precision=precision)
     pixels = memoryview(image).cast("B", (side, side, 3))
     heat_maps = memoryview(bytearray(side * side * 3 * 4)).cast("f", (side, side, 3))
-    return lambda: network.run(pixels, heat_maps), heat_maps.tobytes
+    return lambda: network.run(pixels, heat_maps), heat_maps.tobytes, network.arena_bytes
 
 
 def _tflite(interpreter: Any, image: bytes, side: int) -> Loaded:
@@ -75,7 +75,7 @@ def _tflite(interpreter: Any, image: bytes, side: int) -> Loaded:
             output = (output - zero) * np.float32(scale)
         return output.tobytes()
 
-    return interpreter.invoke, heat_maps
+    return interpreter.invoke, heat_maps, None
 
 
 def _ncnn(model: str, image: bytes, side: int, threads: int, precision: str) -> Loaded:
@@ -98,7 +98,7 @@ def _ncnn(model: str, image: bytes, side: int, threads: int, precision: str) -> 
         extractor.input(network.input_names()[0], source)
         _, results[0] = extractor.extract(network.output_names()[0])
 
-    return infer, lambda: np.array(results[0]).transpose(1, 2, 0).astype(np.float32).tobytes()
+    return infer, lambda: np.array(results[0]).transpose(1, 2, 0).astype(np.float32).tobytes(), None
 
 
 def peak_rss_bytes() -> int:
@@ -119,7 +119,7 @@ def main() -> None:
         image = file.read()
     side = round((len(image) / 3) ** 0.5)
     started = perf_counter()
-    infer, heat_maps = load(PACKAGES[engine], model, image, side, int(threads), precision)
+    infer, heat_maps, arena_bytes = load(PACKAGES[engine], model, image, side, int(threads), precision)
     loaded = perf_counter()
     infer()
     first = perf_counter()
@@ -146,6 +146,7 @@ def main() -> None:
         "first_ms": (first - loaded) * 1e3,
         "runs_ms": times,
         "peak_rss_bytes": peak,
+        "arena_bytes": arena_bytes,
     }
     print(json.dumps(record))
 

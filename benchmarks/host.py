@@ -120,6 +120,7 @@ def _row(one: Series, series: list[Series], folder: Path, empty_bytes: float) ->
         "ratio_to_tflite_runtime_fp32": [ratio and round(ratio, 4) for ratio in ratios],
         "load_to_first_ms": round(one.median_of("load_ms", "first_ms"), 2),
         "peak_rss_over_python_bytes": round(one.median_of("peak_rss_bytes") - empty_bytes),
+        "arena_bytes": one.records[0][0]["arena_bytes"],
         "file_bytes": one.contender.file_bytes(folder),
         "model_sha256": one.contender.sha256(folder),
         "difference_from_tensorflow": one.difference,

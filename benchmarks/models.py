@@ -39,7 +39,7 @@ def built() -> Iterator[Path]:
 
 def build(graph: Graph, folder: Path) -> None:
     """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's answer."""
-    from edgepatho.exporters import bundle, golden, tflite
+    from edgepatho.exporters import bundle, golden, rewrite, tflite
     from edgepatho.model import graph as graphs
     from edgepatho.quantize.quantizer import Quantizer, share
 
@@ -54,6 +54,8 @@ def build(graph: Graph, folder: Path) -> None:
     (folder / "fp32.tflite").write_bytes(tflite.baseline(network, SIDE))
     (folder / "rewritten.tflite").write_bytes(tflite.rewritten_baseline(network, SIDE))
     (folder / "int8.tflite").write_bytes(tflite.int8(network, symmetries))
+    late = rewrite.upsample_late(network)
+    (folder / "rewritten-int8.tflite").write_bytes(tflite.int8(late, symmetries))
     ncnn_model.write(network, folder / "ncnn.param", folder / "ncnn.bin", SIDE, SIDE)
 
     (folder / IMAGE).write_bytes(image.tobytes())

@@ -21,7 +21,7 @@ import click
 from benchmarks import models, results
 from benchmarks.arm import wheel
 from benchmarks.arm.boards import BOARDS, Board
-from benchmarks.arm.counts import CACHE_LINE_BYTES, count
+from benchmarks.arm.counts import count
 from benchmarks.arm.cycles import estimate
 from benchmarks.arm.sysroot import Userland, peers, userland
 from benchmarks.contenders import CONTENDERS, HALF_PRECISION, Contender, difference
@@ -30,7 +30,7 @@ from edgepatho.errors import UserError
 from edgepatho.progress import progress
 
 
-def measure(folder: Path, caches: bool) -> list[dict[str, Any]]:
+def measure(folder: Path) -> list[dict[str, Any]]:
     """Count every contender on every board, on the files of `benchmarks.models`; return rows for arm.json."""
     system, site = userland(), peers()
     tasks = [(who, board) for board in BOARDS.values() for who in _running_on(board)]
@@ -38,7 +38,7 @@ def measure(folder: Path, caches: bool) -> list[dict[str, Any]]:
         path = (wheel.unpack(wheel.find(), Path(scratch) / "runtime"), site)
 
         def run(task: tuple[Contender, Board]) -> dict[str, Any]:
-            row = _row(*task, system, path, folder, Path(scratch), caches)
+            row = _row(*task, system, path, folder, Path(scratch))
             bar.advance()
             return row
 
@@ -59,26 +59,26 @@ def _row(
     python_path: tuple[Path, ...],
     folder: Path,
     scratch: Path,
-    caches: bool,
 ) -> dict[str, Any]:
     output = scratch / f"{who.engine}-{who.precision}-{board.cpu}.f32"
     arguments = ["python", str(ENGINE), who.engine, str(folder / who.model)]
     arguments += [str(folder / models.IMAGE), "1", who.precision, "1", "1", str(output)]
-    counts = count(system, board, arguments, python_path=python_path, caches=caches)
+    counts = count(system, board, arguments, python_path=python_path, caches=True)
     cycles = estimate(counts, board.mca_cpu).cycles if board.mca_cpu else None
-    misses = counts.l2_misses
+    record = json.loads(counts.output.splitlines()[-1])
     return {
         "engine": who.engine,
         "cpu": board.cpu,
         "precision": who.precision,
         "mcycles": cycles and round(cycles / 1e6, 2),
         "instructions": counts.instructions,
-        "l2_fill_bytes": misses and misses * CACHE_LINE_BYTES,
+        "beyond_l2_bytes": counts.beyond_l2_bytes,
+        "arena_bytes": record["arena_bytes"],
         "threads": 1,
         "file_bytes": who.file_bytes(folder),
         "model_sha256": who.sha256(folder),
         "difference_from_tensorflow": difference(who, output, folder),
-        "version": json.loads(counts.output.splitlines()[-1])["version"],
+        "version": record["version"],
         "board": board.model,
         "scheduling_model": board.mca_cpu,
     }
@@ -87,24 +87,24 @@ def _row(
 def as_table(rows: list[dict[str, Any]]) -> str:
     """Return the table for people: Mcycles, ratio to tflite-runtime fp32 on the same processor."""
     reference = {row["cpu"]: row["mcycles"] for row in rows if row["engine"] == "tflite-runtime"}
-    header = ["engine", "precision", "cpu", "Mcycles", "ratio", "Minstructions", "difference"]
+    header = ["engine", "precision", "cpu", "Mcycles", "ratio", "Minstructions", "MB beyond L2", "difference"]
     lines = []
     for row in rows:
         mcycles, peer = row["mcycles"], reference[row["cpu"]]
         cycles = [f"{mcycles:.0f}", f"{mcycles / peer:.3f}"] if mcycles else ["-", "-"]
-        counted = [f"{row['instructions'] / 1e6:.0f}", f"{row['difference_from_tensorflow']:.1e}"]
-        lines.append([row["engine"], row["precision"], row["cpu"], *cycles, *counted])
+        counted = [f"{row[key] / 1e6:.0f}" for key in ("instructions", "beyond_l2_bytes")]
+        error = f"{row['difference_from_tensorflow']:.1e}"
+        lines.append([row["engine"], row["precision"], row["cpu"], *cycles, *counted, error])
     return results.table(header, lines)
 
 
 @click.command()
-@click.option("--caches", is_flag=True, help="Simulate the data caches too: bytes fetched into L2 (slow).")
 @click.option("--output", type=click.Path(path_type=Path), default=results.RESULTS / "arm.json")
-def main(caches: bool, output: Path) -> None:
+def main(output: Path) -> None:
     """Estimate all engines on a Cortex-A72 and A76, count them on an A53; write the rows to OUTPUT."""
     try:
         with models.built() as folder:
-            rows = measure(folder, caches)
+            rows = measure(folder)
     except UserError as error:
         raise click.ClickException(str(error)) from error
     results.save(rows, output)

@@ -4,12 +4,13 @@
  *
  * region=on   count only between the guest's close(-1001) and close(-1002); the kernel answers EBADF.
  * atomic=on   exact counts for a guest with threads; slower.
- * l1=, l2=    simulate data caches with 64-byte lines and least-recently-used replacement; slower still.
+ * l1=, l2=    simulate write-back data caches with 64-byte lines, least-recently-used replacement and no
+ *             prefetcher; slower.
  *
  * FILE.<pid> receives one record a line:
  *     B address instructions count code      a block; address and code in hexadecimal
  *     M ...                                  a line of /proc/self/maps
- *     C loads stores l1_misses l2_misses     if caches were simulated
+ *     C fills writebacks                     lines that L2 fetched and wrote back, if caches were simulated
  *
  * The functions of QEMU's plugin interface, version 1, are declared here, so that no QEMU header is
  * needed (docs/devel/tcg-plugins in QEMU's own documentation). Only the dynamically linked qemu-user
@@ -69,11 +70,10 @@ static bool atomic_counts, region_only, inside_region;
 
 struct cache {
     unsigned sets, ways;
-    uint64_t *tags; /* line + 1, most recently used first; 0 is empty */
-    uint64_t misses;
+    uint64_t *lines; /* most recently used first: (line + 1) * 2 + dirty; 0 is empty */
+    uint64_t fills, writebacks;
 };
 static struct cache level1, level2;
-static uint64_t loads, stores;
 
 static bool cache_init(struct cache *cache, unsigned kib, unsigned ways)
 {
@@ -81,39 +81,38 @@ static bool cache_init(struct cache *cache, unsigned kib, unsigned ways)
         return false;
     cache->ways = ways;
     cache->sets = kib * LINES_PER_KIB / ways;
-    cache->tags = calloc((size_t)cache->sets * ways, sizeof *cache->tags);
-    return cache->tags != NULL;
+    cache->lines = calloc((size_t)cache->sets * ways, sizeof *cache->lines);
+    return cache->lines != NULL;
 }
 
-static bool cache_access(struct cache *cache, uint64_t line)
+static void cache_access(struct cache *cache, struct cache *next, uint64_t line, bool write)
 {
-    uint64_t *set = cache->tags + (line % cache->sets) * cache->ways;
+    uint64_t *set = cache->lines + (line % cache->sets) * cache->ways, entry = (line + 1) * 2;
     unsigned way = 0;
-    while (way < cache->ways && set[way] != line + 1)
+    while (way < cache->ways && set[way] / 2 != line + 1)
         way++;
-    bool hit = way < cache->ways;
-    if (!hit) {
-        cache->misses++;
-        way = cache->ways - 1;
+    if (way < cache->ways) {
+        entry = set[way];
+    } else {
+        uint64_t victim = set[--way];
+        cache->fills++;
+        cache->writebacks += victim % 2;
+        if (next) {
+            if (victim % 2)
+                cache_access(next, NULL, victim / 2 - 1, true);
+            cache_access(next, NULL, line, false);
+        }
     }
     memmove(set + 1, set, way * sizeof *set);
-    set[0] = line + 1;
-    return hit;
+    set[0] = entry | write;
 }
 
 static void on_memory(unsigned cpu, uint32_t info, uint64_t address, void *data)
 {
     (void)cpu;
     (void)data;
-    if (region_only && !inside_region)
-        return;
-    if (qemu_plugin_mem_is_store(info))
-        stores++;
-    else
-        loads++;
-    uint64_t line = address >> LINE_SHIFT;
-    if (!cache_access(&level1, line) && level2.sets)
-        cache_access(&level2, line);
+    if (inside_region || !region_only)
+        cache_access(&level1, &level2, address >> LINE_SHIFT, qemu_plugin_mem_is_store(info));
 }
 
 /* --- blocks: a hash table that only grows; the same code translated again finds its counter --- */
@@ -238,8 +237,7 @@ static void write_record(plugin_id id, void *data)
             fputc('\n', record);
         }
     if (level1.sets)
-        fprintf(record, "C %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", loads, stores, level1.misses,
-                level2.misses);
+        fprintf(record, "C %" PRIu64 " %" PRIu64 "\n", level2.fills, level2.writebacks);
     FILE *maps = fopen("/proc/self/maps", "r");
     while (maps && fgets(line, sizeof line, maps))
         fprintf(record, "M %s", line);
@@ -270,6 +268,10 @@ int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int count,
             fprintf(stderr, "block_counts: cannot use the option %s\n", options[i]);
             return -1;
         }
+    }
+    if (!level1.sets != !level2.sets) {
+        fprintf(stderr, "block_counts: l1 and l2 go together\n");
+        return -1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
     if (region_only)

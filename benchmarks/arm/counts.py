@@ -46,13 +46,12 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Counts:
-    """What ran: blocks, where files lay, what the program printed, and cache misses if simulated."""
+    """What ran: blocks, where files lay, what the program printed; bytes that crossed the simulated L2."""
 
     blocks: list[Block]
     mappings: list[Mapping]
     output: str
-    l1_misses: int | None = None
-    l2_misses: int | None = None
+    beyond_l2_bytes: int | None = None
 
     @property
     def instructions(self) -> int:
@@ -72,7 +71,7 @@ def count(
     """Run an arm64 program on the processor of `board` and count its blocks.
 
     `region`: only between the guest's close(-1001) and close(-1002). `threads`: exact with several
-    threads. `caches`: also simulate the board's data caches (several times slower). Raises UserError if
+    threads. `caches`: also simulate the board's data caches (slower). Raises UserError if
     the program fails.
     """
     with tempfile.TemporaryDirectory(prefix="block_counts.") as folder:
@@ -109,15 +108,15 @@ def _ending(code: int) -> str:
 
 def _parse(text: str, output: str) -> Counts:
     blocks, mappings = [], []
-    misses: tuple[int | None, int | None] = (None, None)
+    beyond_l2 = None
     for line in text.splitlines():
         kind, fields = line[0], line[2:].split()
         if kind == "B":
             address, instructions, times, code = fields
             blocks.append(Block(int(address, 16), int(instructions), int(times), bytes.fromhex(code)))
         elif kind == "C":
-            misses = int(fields[2]), int(fields[3])
+            beyond_l2 = sum(map(int, fields)) * CACHE_LINE_BYTES
         elif found := re.match(r"M ([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ +(/.*)", line):
             start, end, offset = (int(value, 16) for value in found.groups()[:3])
             mappings.append(Mapping(start, end, offset, found[4]))
-    return Counts(blocks, sorted(mappings, key=lambda mapping: mapping.start), output, *misses)
+    return Counts(blocks, sorted(mappings, key=lambda mapping: mapping.start), output, beyond_l2)

@@ -24,7 +24,7 @@ from edgepatho.errors import UserError
     "--whole", is_flag=True, help="Count all of the program, not only close(-1001) to close(-1002)."
 )
 @click.option("--threads", is_flag=True, help="Count exactly although the program has threads (slower).")
-@click.option("--caches", is_flag=True, help="Simulate the board's data caches too (much slower).")
+@click.option("--caches", is_flag=True, help="Simulate the board's data caches too (slower).")
 @click.option("--top", default=12, show_default=True, help="Functions to list.")
 @click.option("--code", default=0, help="Costliest blocks to list with their code.")
 @click.option("--python-path", multiple=True, type=click.Path(path_type=Path), help="Guest's PYTHONPATH.")
@@ -53,8 +53,8 @@ def main(
         )
         click.echo(counts.output, nl=False)
         click.echo(f"instructions  {counts.instructions:15,d}")
-        if counts.l2_misses is not None:
-            click.echo(f"L1, L2 misses {counts.l1_misses:15,d} {counts.l2_misses:15,d}")
+        if counts.beyond_l2_bytes is not None:
+            click.echo(f"beyond L2     {counts.beyond_l2_bytes:15,d}  bytes fetched and written back")
         if board.mca_cpu is None:
             return
         result = estimate(counts, board.mca_cpu)

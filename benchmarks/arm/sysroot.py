@@ -10,7 +10,6 @@ result is kept in the cache folder under a hash of what went into it.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from pathlib import Path
 
 import click
 
+from benchmarks.arm import debian
 from benchmarks.arm.boards import BOARDS, Board
-from benchmarks.arm.tools import cache, find
+from benchmarks.arm.tools import cache, find, run_or_fail
 from edgepatho.errors import UserError
 from edgepatho.files import folder_aside
 
 LAYOUT = "2"  # raise it when an old cache folder can no longer be used
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
 DEBIAN_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1")
 # numpy 1: the ABI of tflite-runtime 2.14. Named in full with their few dependencies, because ncnn
@@ -91,8 +90,7 @@ def userland(suite: str = "bookworm") -> Userland:
     folder = cache() / f"arm64-{suite}-{_key(suite, *wanted)}"
     if not folder.exists():
         with folder_aside(folder, "packages.txt") as aside:
-            _unpack(_download(wanted, suite, aside / "apt"), aside / "root")
-            shutil.rmtree(aside / "apt")
+            debian.unpack(wanted, suite, aside / "root")
             for board in BOARDS.values():
                 _add_board(aside, board, version)
             (aside / "packages.txt").write_text("\n".join(wanted) + "\n")
@@ -108,68 +106,13 @@ def peers() -> Path:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
             target = ["--python-version=3.11", "--implementation=cp", f"--target={aside / 'site'}"]
             platforms = [f"--platform={tag}_aarch64" for tag in tags]
-            _run([*pip, *target, *platforms, *PEER_WHEELS], "pip could not install the arm64 peers")
+            run_or_fail([*pip, *target, *platforms, *PEER_WHEELS], "pip could not install the arm64 peers")
             (aside / "wheels.txt").write_text("\n".join(PEER_WHEELS) + "\n")
     return folder / "site"
 
 
 def _key(*parts: str) -> str:
     return hashlib.sha256("\n".join((LAYOUT, *parts)).encode()).hexdigest()[:12]
-
-
-def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
-    """Fetch arm64 packages and all they depend on with an apt state of our own; return the .deb files."""
-    if not KEYRING.exists():
-        raise UserError(
-            f"{KEYRING} is missing: the arm64 userland is unpacked from Debian packages, so this part "
-            "needs a Debian machine (or `apt-get install -y debian-archive-keyring`)."
-        )
-    for folder in ("lists/partial", "archives/partial"):
-        (state / folder).mkdir(parents=True)
-    (state / "status").touch()
-    (state / "sources.list").write_text("".join(_sources(suite)))
-    options = {
-        "APT::Architecture": "arm64",
-        "APT::Architectures": "arm64",
-        "APT::Install-Recommends": "false",
-        "APT::Sandbox::User": "",  # the download user need not be able to enter our cache
-        "Acquire::Languages": "none",
-        "Debug::NoLocking": "true",
-        "Dir::Cache": str(state),
-        "Dir::Etc::preferencesparts": "/dev/null",
-        "Dir::Etc::sourcelist": str(state / "sources.list"),
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::State": str(state),
-        "Dir::State::status": str(state / "status"),
-    }
-    apt = [find("apt-get"), "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    # A mirror that is being synchronised may fail for one archive; what was had may still be enough.
-    subprocess.run([*apt, "update"], check=False)
-    _run([*apt, "-y", "--download-only", "install", *packages], "apt could not download the arm64 packages")
-    return sorted((state / "archives").glob("*.deb"))
-
-
-def _sources(suite: str) -> list[str]:
-    """Return apt source lines for the archives that this machine itself uses."""
-    command = [find("apt-get"), "indextargets", "--format", "$(REPO_URI)"]
-    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [
-        f"deb [arch=arm64 signed-by={KEYRING}] {uri} {suite}{'-security' if 'security' in uri else ''} main\n"
-        for uri in sorted(set(listing.split()))
-    ]
-
-
-def _unpack(archives: list[Path], root: Path) -> None:
-    for name in ("bin", "lib", "sbin"):
-        (root / "usr" / name).mkdir(parents=True)
-        (root / name).symlink_to(f"usr/{name}")
-    for archive in archives:
-        content = subprocess.run(
-            [find("dpkg-deb"), "--fsys-tarfile", str(archive)], capture_output=True, check=True
-        ).stdout
-        # dpkg-deb -x would replace the merged /usr links by folders
-        extract = ["tar", "--extract", "--keep-directory-symlink", "--no-same-owner", f"--directory={root}"]
-        subprocess.run(extract, input=content, check=True)
 
 
 def _add_board(folder: Path, board: Board, python_version: str) -> None:
@@ -186,12 +129,6 @@ def _add_board(folder: Path, board: Board, python_version: str) -> None:
         f'exec qemu-aarch64 -0 "$0" "$QEMU_LD_PREFIX/usr/bin/python{python_version}" "$@"\n'
     )
     (own / "python").chmod(0o755)
-
-
-def _run(command: list[str], failure: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise UserError(f"{failure}: {done.stderr.strip()[-600:]}")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from edgepatho.errors import UserError
@@ -37,6 +38,13 @@ def cache() -> Path:
     """Return the folder for things that are slow to make: $EDGEPATHO_CACHE, else ~/.cache/edgepatho."""
     chosen = os.environ.get("EDGEPATHO_CACHE")
     return Path(chosen).resolve() if chosen else Path.home() / ".cache" / "edgepatho"
+
+
+def run_or_fail(command: list[str], failure: str) -> None:
+    """Run a program of the host; if it fails, raise UserError with `failure` and what it said last."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{failure}: {done.stderr.strip()[-600:]}")
 
 
 def _sentence(program: str) -> str:

@@ -35,7 +35,7 @@ def test_ratios_survive_a_machine_that_slows_down(models: Path, monkeypatch):
         started.append(series.contender)
         latency = slowness * (0.5 if series.contender == TWICE_AS_FAST else 1)
         times = {"load_ms": 20.0, "first_ms": 30.0, "runs_ms": [latency, latency, 9 * latency]}
-        return {**times, "peak_rss_bytes": 25_000_000, "version": "1"}
+        return {**times, "peak_rss_bytes": 25_000_000, "arena_bytes": 9_000_000, "version": "1"}
 
     monkeypatch.setattr(host, "_run", run)
     monkeypatch.setattr(host, "_empty_interpreter_bytes", lambda: 10_000_000)
@@ -43,6 +43,7 @@ def test_ratios_survive_a_machine_that_slows_down(models: Path, monkeypatch):
     assert ours["ratio_to_tflite_runtime_fp32"] == [0.5, 0.5]
     assert peer["ratio_to_tflite_runtime_fp32"] == [1, 1]
     assert ours["peak_rss_over_python_bytes"] == 15_000_000
+    assert ours["arena_bytes"] == 9_000_000
     assert ours["load_to_first_ms"] == 50
     assert ours["file_bytes"] == len("model.epb")
     # half of the rounds start with the other engine
