@@ -58,9 +58,8 @@ def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
     apt = [find("apt-get"), "-qq", *(f"-o{name}={value}" for name, value in options.items())]
     # A mirror that is being synchronised may fail for one archive; what was had may still be enough.
     subprocess.run([*apt, "update"], check=False)
-    run_or_fail(
-        [*apt, "-y", "--download-only", "install", *packages], "apt could not download the arm64 packages"
-    )
+    install = [*apt, "-y", "--download-only", "install", *packages]
+    run_or_fail(install, "apt could not download the arm64 packages")
     return sorted((state / "archives").glob("*.deb"))
 
 
