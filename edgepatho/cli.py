@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `edgepatho --help` does not 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -13,6 +14,8 @@ import click
 
 from edgepatho import __version__
 from edgepatho.errors import INTERRUPTED, UserError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 
 COMMANDS = {
     "demo": "The whole road once: tiles, compression, exports, benchmark, report.",
