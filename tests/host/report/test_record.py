@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgepatho.errors import InputError
 from edgepatho.evaluate import accuracy
+from edgepatho.evaluate.tiles import Tiles
 from edgepatho.report import decode, record
 
 DELETED = object()
@@ -117,7 +118,8 @@ def test_what_evaluate_writes_is_what_report_reads(tmp_path):
     heat = np.zeros((2, 64, 64, 3), np.float32)
     heat[0, 20, 30] = 200
     points = [np.array([[30.0, 20.0]]), np.zeros((0, 2)), np.array([[30.0, 20.0]])]
-    tiles = accuracy.Tiles(np.zeros((2, 64, 64, 3), np.uint8), [points, points], ["p1", "p2"], ["a", "b"])
+    pictures = np.zeros((2, 64, 64, 3), np.uint8)
+    tiles = Tiles(pictures, pictures, [points, points], ["p1", "p2"], ["a", "b"])
     settings = accuracy.Settings((60.0, 55.0, 40.0))
     found = accuracy.find(heat, settings.thresholds)
     value = examples.compress_record()
