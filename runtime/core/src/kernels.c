@@ -53,13 +53,14 @@ INLINE bool find_rows(const ep_view *in, ptrdiff_t y, size_t d, size_t points, c
     return inside;
 }
 
-/* Pointers to the pixels of `rows` from x on, `d` apart; to zeros for those outside the map. */
-INLINE void find_taps(const ep_view *in, const element *const *rows, ptrdiff_t x, size_t d, size_t points,
-                      const element *zeros, const element **taps) {
+/* Pointers to points x points pixels: of `rows` from column x on, `d` apart; `outside` for those beyond the rows or
+ * the width. In memory a row is of `channels` and has one pixel for 2^enlarged columns. */
+INLINE void find_taps(const element *const *rows, size_t width, size_t channels, unsigned enlarged, ptrdiff_t x,
+                      size_t d, size_t points, const element *outside, const element **taps) {
     for (size_t j = 0; j < points; j++, x += d) {
-        const bool inside = x >= 0 && x < (ptrdiff_t)in->width;
-        for (size_t i = 0; i < points; i++)
-            taps[i * points + j] = inside && rows[i] ? rows[i] + x * in->channels : zeros;
+        const bool inside = x >= 0 && x < (ptrdiff_t)width;
+        const ptrdiff_t offset = (x >> enlarged) * (ptrdiff_t)channels;
+        for (size_t i = 0; i < points; i++) taps[i * points + j] = inside && rows[i] ? rows[i] + offset : outside;
     }
 }
 
@@ -86,7 +87,7 @@ static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, 
             }
         } else {
             const element *taps[36];
-            find_taps(in, rows, x, d, 6, zeros, taps);
+            find_taps(rows, in->width, in->channels, 0, x, d, 6, zeros, taps);
             for (size_t k = 0; k < in->channels; k += LANES, out += 36 * INPUT_PLANE) {
 #define PIXELS(x, column) UNROLL for (size_t i = 0; i < 6; i++) column[i] = load(taps[6 * i + x] + k)
                 TRANSFORM_INPUTS(PIXELS, out);
@@ -100,7 +101,7 @@ static void gather_upsampled(const ep_view *in, const tile *tiles, size_t count,
     const element *rows[3], *taps[9];
     for (size_t t = 0; t < count; t++, v += LANES) { /* the tile starts at 4n - 1, its source at 2n - 1 */
         if (t == 0 || tiles[t].y != tiles[t - 1].y) find_rows(in, (tiles[t].y - 1) / 2, 1, 3, rows);
-        find_taps(in, rows, (tiles[t].x - 1) / 2, 1, 3, zeros, taps);
+        find_taps(rows, in->width, in->channels, 0, (tiles[t].x - 1) / 2, 1, 3, zeros, taps);
         element *out = v;
         for (size_t k = 0; k < in->channels; k += LANES, out += 9 * INPUT_PLANE) {
             vec pixels[9];
@@ -111,8 +112,10 @@ static void gather_upsampled(const ep_view *in, const tile *tiles, size_t count,
 }
 
 static void gather_pixels(const ep_view *in, const tile *tiles, size_t count, element *v) {
+    const element *row = NULL;
     for (size_t t = 0; t < count; t++, v += LANES) {
-        const element *pixel = row_of(in, tiles[t].y) + tiles[t].x * in->channels;
+        if (t == 0 || tiles[t].y != tiles[t - 1].y) row = row_of(in, tiles[t].y);
+        const element *pixel = row + tiles[t].x * in->channels;
         element *out = v;
         for (size_t k = 0; k < in->channels; k += LANES, out += INPUT_PLANE) store(out, load(pixel + k));
     }
@@ -175,9 +178,9 @@ INLINE finish finish_of(const ep_bound_step *step, size_t channel) {
 /* max(x, slope * x): LeakyReLU, ReLU for slope 0, nothing for slope 1; slopes are within 0..1. */
 INLINE vec activate(vec x, vec slope) { return larger(x, x * slope); }
 
-INLINE vec finished(vec x, const finish *f, const element *add, bool post) {
+INLINE vec finished(vec x, const finish *f, bool add, const element *added, bool post) {
     x = activate(x, f->slope);
-    if (add) x += load(add);
+    if (add) x += load(added);
     if (post) x = activate(x * f->post_scale + f->post_shift, f->post_slope);
     return x;
 }
@@ -185,42 +188,40 @@ INLINE vec finished(vec x, const finish *f, const element *add, bool post) {
 /* Where the 4x4 pixels of a tile (or the only one) go, and where those that are added lie, both at channel 0. Pixels
  * outside the map go to the sink. */
 typedef struct spot {
-    element *out[16];
+    const element *out[16]; /* written to; const so that find_taps fills both */
     const element *add[16];
 } spot;
 
-/* The map that is added may be at half the resolution. */
-INLINE const element *added_at(const ep_bound_step *step, size_t y, size_t x) {
-    const ep_view *add = &step->add;
-    return row_of(add, y >> step->add_enlarged) + (x >> step->add_enlarged) * add->channels;
-}
-
-/* It may also repeat its channels (a concatenation with itself). */
+/* The map that is added may repeat its channels: a concatenation with itself. */
 INLINE size_t added_channel(const ep_bound_step *step, size_t channel) {
     return step->add.data ? channel % step->add.channels : 0;
 }
 
-static void find_spots(const ep_call *call, const tile *tiles, size_t count, element *sink, spot *spots) {
+INLINE void find_spots_of(const ep_call *call, const tile *tiles, size_t count, size_t points, const element *sink,
+                          spot *spots) {
     const ep_bound_step *step = call->step;
-    const ep_view *out = &step->output;
-    const element *zeros = call->network->zeros;
-    const size_t points = step->operation == EP_POINTWISE ? 1 : 4, d = step->dilation;
-    const element *rows[4] = {NULL};
-    bool rows_inside = false;
+    const ep_view *out = &step->output, *add = &step->add;
+    const element *rows[4], *added[4];
+    const size_t d = step->dilation;
     for (size_t t = 0; t < count; t++) {
         const ptrdiff_t y = tiles[t].y, x = tiles[t].x;
-        if (t == 0 || y != tiles[t - 1].y) rows_inside = find_rows(out, y, d, points, rows);
-        const bool inside = rows_inside && x >= 0 && x + (ptrdiff_t)((points - 1) * d) < (ptrdiff_t)out->width;
-        for (size_t i = 0; i < points; i++) {
-            for (size_t j = 0; j < points; j++) {
-                const ptrdiff_t column = x + (ptrdiff_t)(j * d);
-                const bool there = inside || (rows[i] && column >= 0 && column < (ptrdiff_t)out->width);
-                spots[t].out[4 * i + j] = there ? (element *)rows[i] + column * out->channels : sink;
-                if (step->add.data)
-                    spots[t].add[4 * i + j] = there ? added_at(step, y + (ptrdiff_t)(i * d), column) : zeros;
-            }
+        if (t == 0 || y != tiles[t - 1].y) {
+            find_rows(out, y, d, points, rows);
+            for (size_t i = 0; add->data && i < points; i++)
+                added[i] = rows[i] ? row_of(add, (size_t)(y + (ptrdiff_t)(i * d)) >> step->add_enlarged) : NULL;
         }
+        find_taps(rows, out->width, out->channels, 0, x, d, points, sink, spots[t].out);
+        if (add->data)
+            find_taps(added, out->width, add->channels, step->add_enlarged, x, d, points, call->network->zeros,
+                      spots[t].add);
     }
+}
+
+static void find_spots(const ep_call *call, const tile *tiles, size_t count, const element *sink, spot *spots) {
+    if (call->step->operation == EP_POINTWISE)
+        find_spots_of(call, tiles, count, 1, sink, spots);
+    else
+        find_spots_of(call, tiles, count, 4, sink, spots);
 }
 
 INLINE void output_tiles(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block,
@@ -236,7 +237,7 @@ INLINE void output_tiles(const ep_bound_step *step, const spot *spots, size_t co
             else
                 upsampled_outputs(m + t * BLOCK + j, f.shift, pixels);
             UNROLL for (size_t i = 0; i < 16; i++)
-                store(spots[t].out[i] + channel, finished(pixels[i], &f, add ? spots[t].add[i] + added : NULL, post));
+                store((element *)spots[t].out[i] + channel, finished(pixels[i], &f, add, spots[t].add[i] + added, post));
         }
     }
 }
@@ -248,8 +249,8 @@ INLINE void output_pixels(const ep_bound_step *step, const spot *spots, size_t c
         if (channel >= step->output.channels) break;
         const finish f = finish_of(step, channel);
         for (size_t t = 0; t < count; t++)
-            store(spots[t].out[0] + channel,
-                  finished(load(m + t * BLOCK + j) + f.shift, &f, add ? spots[t].add[0] + added : NULL, post));
+            store((element *)spots[t].out[0] + channel,
+                  finished(load(m + t * BLOCK + j) + f.shift, &f, add, spots[t].add[0] + added, post));
     }
 }
 
@@ -361,17 +362,19 @@ static void image_row(const ep_call *call, size_t y) {
 
 static void elementwise_row(const ep_call *call, size_t y) {
     const ep_bound_step *step = call->step;
-    const ep_view *in = step->source, *out = &step->output;
+    const ep_view *in = step->source, *out = &step->output, *add = &step->add;
     const bool post = step->post_scale != NULL;
     const element *from = row_of(in, y >> step->enlarged);
+    const element *added = add->data ? row_of(add, y >> step->add_enlarged) : NULL;
     element *to = row_of(out, y);
     for (size_t c = 0; c < out->channels; c += LANES) {
         const finish f = finish_of(step, c);
         const vec scale = parameter(step->scale, c, 1);
+        const size_t added_c = added_channel(step, c);
         for (size_t x = 0; x < out->width; x++) {
             const vec value = load(from + (x >> step->enlarged) * in->channels + c) * scale + f.shift;
-            store(to + x * out->channels + c,
-                  finished(value, &f, step->add.data ? added_at(step, y, x) + added_channel(step, c) : NULL, post));
+            const element *plus = added ? added + (x >> step->add_enlarged) * add->channels + added_c : NULL;
+            store(to + x * out->channels + c, finished(value, &f, plus != NULL, plus, post));
         }
     }
 }
