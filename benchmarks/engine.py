@@ -89,8 +89,9 @@ def _ncnn(model: str, image: bytes, side: int, threads: int, precision: str) -> 
     network.opt.use_fp16_packed = network.opt.use_fp16_storage = network.opt.use_fp16_arithmetic = half
     if network.load_param(model) or network.load_model(model.removesuffix("param") + "bin"):
         raise SystemExit(f"ncnn cannot load {model}.")
-    planes = np.frombuffer(image, np.uint8).reshape(side, side, 3).transpose(2, 0, 1) / np.float32(255)
-    source = ncnn.Mat(np.ascontiguousarray(planes)).clone()  # a Mat alone only points at the array
+    pixels = np.frombuffer(image, np.uint8).reshape(side, side, 3)
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1) / np.float32(255))
+    source = ncnn.Mat(planes).clone()  # a Mat alone only points at an array, whether or not that lives on
     results = [source]
 
     def infer() -> None:
