@@ -9,6 +9,8 @@ TOOLS  := PATH="$(abspath $(BIN)):$$PATH"
 # Without a C compiler, PyPI's ziglang compiles the runtime.
 HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/host-zig.cmake)
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
         bench bench-arm quantizers hardness core-test clean
@@ -60,6 +62,12 @@ $(VENV)/.bench: $(VENV)/.host
 	$(PIP) install -q -c $(PINS) --group bench
 	touch $@
 
+test-pi: install wheel-arm  ## boot virtual Raspberry Pis, deploy, score, bench, break, roll back; keeps the log
+	EDGEPATHO_PI=1 $(BIN)/python -m pytest -s tests/pi
+
+fault-matrix: install  ## every step of a deploy x every fault, as a table with the count
+	$(BIN)/python tests/integration/deploy/fault_matrix.py | tee benchmarks/results/fault-matrix.txt
+
 hardness: install  ## F1 of a detector without learning on the default synthetic tiles
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/python -m benchmarks.classical_detector build/tiles
@@ -67,6 +75,7 @@ hardness: install  ## F1 of a detector without learning on the default synthetic
 lint: install  ## ruff and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	shellcheck --shell=sh device_scripts/*.sh device_scripts/edgepatho-run device_scripts/edgepatho-watch
 
 types: install  ## mypy
 	$(BIN)/python -m mypy edgepatho exporters runtime/src benchmarks
