@@ -18,7 +18,6 @@ from edgepatho.quantize import shared as shared_models
 from edgepatho.quantize.experiment import Compression, Experiment, Measuring, Steps
 from edgepatho.quantize.quantizer import Quantizer, notes
 from edgepatho.quantize.retrain import Schedule
-from edgepatho.quantize.shared import SharedModel
 
 RECORD = "compress.json"
 OVERLAYS = 4
@@ -53,6 +52,7 @@ def run(
     gets a sentence for everything that the settings do not foretell.
     """
     from edgepatho.data.prepare import check_prepared
+    from edgepatho.exporters import folder as exports
     from edgepatho.model import weights
     from edgepatho.report.html import render
 
@@ -92,47 +92,19 @@ def run(
                 "rows": rows,
             },
             "scoring": record.scoring(experiment.settings),
+            "space": {"seed_ratio": sizes.seed_ratio(result.after)},
             "codebook": record.codebook(result.after),
             "layers": record.layers(experiment.graph, result.after),
         }
         progress.note("exporting")
-        found |= _export(folder, experiment, result.after, found, options)
+        shared_models.save(result.after, folder / exports.SHARED)
+        tiles = experiment.validation.first(options.representative_tiles).images
+        exports.write(folder, result.after, experiment.graph, found, tiles)
         found["overlays"] = _overlays(folder, experiment, result)
         (folder / RECORD).write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
         render(folder, [], folder / "report.html")
     state.unlink(missing_ok=True)
     return found
-
-
-def _export(
-    folder: Path, experiment: Experiment, shared: SharedModel, found: dict[str, Any], options: Options
-) -> dict[str, Any]:
-    """Write bundles, TFLite files and shared.npz; return the record's `files` and `space`."""
-    from edgepatho.exporters import bundle, tflite
-
-    origin = record.provenance(found, options.quantizer)
-    rows = {row["model"]: row for row in found["accuracy"]["rows"]}
-    shared_models.save(shared, folder / "shared.npz")
-    for name, source, row, provenance in (
-        ("model.epb", shared, rows["compressed"], origin),
-        ("baseline.epb", experiment.graph, rows["original"], origin | {"method": "none"}),
-    ):
-        figures = {key: round(row[key], 6) for key in ("average_f1", "agreement") if key in row}
-        bundle.write(
-            folder / name,
-            source,
-            scoring=found["scoring"],
-            provenance=provenance,
-            accuracy=figures | {"synthetic": found["accuracy"]["synthetic"]},
-            coded=source is shared,
-        )
-    tiles = np.asarray(experiment.validation.first(options.representative_tiles).images)
-    (folder / "baseline.tflite").write_bytes(tflite.baseline(experiment.graph))
-    (folder / "compressed.tflite").write_bytes(tflite.compressed(shared))
-    (folder / "int8.tflite").write_bytes(tflite.int8(experiment.graph, tiles))
-    files = {path.name: record.file(path) for path in sorted(folder.iterdir())}
-    ratio = files["baseline.epb"]["bytes"] / files["model.epb"]["bytes"]
-    return {"files": files, "space": {"seed_ratio": sizes.seed_ratio(shared), "measured_ratio": ratio}}
 
 
 def _overlays(folder: Path, experiment: Experiment, result: Compression) -> dict[str, Any]:

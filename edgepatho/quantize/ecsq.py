@@ -19,7 +19,7 @@ from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
 from edgepatho.quantize.sorted_weights import Floats, Integers, SortedWeights, sort
 
 ROUNDS_TIMES_LEVELS = 2**17  # bounds the work of one descent
-TOLERANCE = 1e-7  # relative fall of the cost below which a descent is at rest
+TOLERANCE = 1e-6  # relative fall of the cost below which a descent is at rest
 HALVINGS = 40  # of the multiplier's interval, on a logarithmic scale
 RATE_SLACK = 1e-3  # bits per weight by which the rate may stay below its target
 START_OVER_WANTED = 3  # levels at the start for each one wanted, as in Marinò et al.
@@ -35,33 +35,49 @@ class Cells:
 
 
 def quantize(
-    weights: NDArray[np.float32], k: int | None = None, *, bits: float | None = None, keep_zero: bool = False
+    weights: NDArray[np.float32], k: int = 256, *, bits: float | None = None, keep_zero: bool = False
 ) -> Quantized:
-    """Return `weights` [n] at an index entropy of at most `bits` per weight, or on at most `k` levels.
+    """Return `weights` [n] on at most `k` levels, or at an index entropy of at most `bits` per weight.
 
-    With both, k levels are where the descent starts; with `bits` alone 256 are. Zero is always a level,
-    and with `keep_zero` a weight that is zero keeps it. Raises UsageError for a rate that k levels do not
-    reach.
+    With `bits`, k levels are where the descent starts. Zero is always a level, and with `keep_zero` a
+    weight that is zero keeps it. Raises UsageError for a rate that k levels do not reach.
     """
+    if bits is not None:
+        (found,) = quantize_jointly([weights], [k], bits=bits, keep_zero=keep_zero)
+        return found
     view = sort(weights)
-    wanted = k or 256
-    if bits is None:
-        start = _start(view, min(START_OVER_WANTED * wanted, MOST_LEVELS))
-        cells = _least_multiplier(
-            view, start, lambda cells: np.union1d(cells.levels, [0]).size <= wanted, lambda _: False
-        )
-    else:
-        start = _start(view, wanted)
-        finest = settle(view, start, 0.0)
-        if finest.bits < bits - RATE_SLACK and finest.levels.size < view.values.size:
-            raise UsageError(
-                f"a rate of {bits:g} bits per weight cannot be met: {wanted} levels need at most "
-                f"{finest.bits:.2f} bits for these weights; ask for fewer bits or give a larger -k."
-            )
-        cells = _least_multiplier(
-            view, start, lambda cells: cells.bits <= bits, lambda cells: cells.bits > bits - RATE_SLACK
-        )
+    start = _start(view, min(START_OVER_WANTED * k, MOST_LEVELS))
+    (cells,) = _least_multiplier(
+        [view], [start], lambda cells: np.union1d(cells[0].levels, [0]).size <= k, lambda _: False
+    )
     return _assign(weights, view, cells, keep_zero)
+
+
+def quantize_jointly(
+    groups: list[NDArray[np.float32]], ks: list[int], *, bits: float, keep_zero: bool = False
+) -> list[Quantized]:
+    """Return each of `groups` with a codebook of its own, at `bits` per weight over all of them.
+
+    One multiplier serves all, so that bits go where they lower the squared error most.
+    """
+    views = [sort(weights) for weights in groups]
+    starts = [_start(view, k) for view, k in zip(views, ks, strict=True)]
+    total = sum(view.total for view in views)
+
+    def rate(cells: list[Cells]) -> float:
+        return sum(each.bits * view.total for each, view in zip(cells, views, strict=True)) / total
+
+    finest = [settle(view, start, 0.0) for view, start in zip(views, starts, strict=True)]
+    lossless = all(each.levels.size == view.values.size for each, view in zip(finest, views, strict=True))
+    if rate(finest) < bits - RATE_SLACK and not lossless:
+        raise UsageError(
+            f"a rate of {bits:g} bits per weight cannot be met: {max(ks)} levels need at most "
+            f"{rate(finest):.2f} bits for these weights; ask for fewer bits or give a larger -k."
+        )
+    found = _least_multiplier(
+        views, starts, lambda cells: rate(cells) <= bits, lambda cells: rate(cells) > bits - RATE_SLACK
+    )
+    return [_assign(*each, keep_zero) for each in zip(groups, views, found, strict=True)]
 
 
 def settle(view: SortedWeights, start: Floats, multiplier: float) -> Cells:
@@ -109,18 +125,25 @@ def _start(view: SortedWeights, k: int) -> Floats:
 
 
 def _least_multiplier(
-    view: SortedWeights, start: Floats, fits: Callable[[Cells], bool], close: Callable[[Cells], bool]
-) -> Cells:
+    views: list[SortedWeights],
+    starts: list[Floats],
+    fits: Callable[[list[Cells]], bool],
+    close: Callable[[list[Cells]], bool],
+) -> list[Cells]:
     """Return the cells of the smallest multiplier, by bisection, that `fits`; stop early when `close`."""
-    best = settle(view, start, 0.0)
+
+    def at(multiplier: float) -> list[Cells]:
+        return [settle(view, start, multiplier) for view, start in zip(views, starts, strict=True)]
+
+    best = at(0.0)
     if fits(best):
         return best
-    spread = float(np.ptp(view.values)) ** 2
+    spread = max(float(np.ptp(view.values)) for view in views) ** 2
     low, high = spread * 1e-15, spread * 10  # at the top one level is left
-    best = settle(view, start, high)
+    best = at(high)
     for _ in range(HALVINGS):
         middle = (low * high) ** 0.5
-        cells = settle(view, start, middle)
+        cells = at(middle)
         if fits(cells):
             best, high = cells, middle
             if close(cells):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import platform
-import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgepatho import __version__
 from edgepatho.evaluate.accuracy import Settings
-from edgepatho.files import sha256_of
 from edgepatho.quantize.quantized import entropy_bits
 from edgepatho.quantize.quantizer import Quantizer, distortion
 from edgepatho.quantize.shared import SharedModel
@@ -44,30 +41,6 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "machine": platform.machine(),
     }
-
-
-def provenance(record: dict[str, Any], settings: Quantizer) -> dict[str, Any]:
-    """Return where a bundle comes from, without time, path or host, so that equal runs give equal bytes."""
-    tiles = "synthetic tiles" if record["accuracy"]["synthetic"] else "the user's own tiles"
-    rate = {} if settings.bits is None else {"bits": settings.bits}
-    return rate | {
-        "method": settings.method,
-        "k": settings.k,
-        "codebook": settings.codebook,
-        "scale": settings.scale,
-        "prune": settings.prune,
-        "seed": settings.seed,
-        "original_sha256": record["original"]["sha256"],
-        "tool_version": __version__,
-        "trained_on": tiles,
-        "research_use_only": True,
-    }
-
-
-def file(path: Path) -> dict[str, Any]:
-    """Return size, hash and deflated size of a file."""
-    data = path.read_bytes()
-    return {"bytes": len(data), "sha256": sha256_of(path), "deflated_bytes": len(zlib.compress(data, 9))}
 
 
 def quantizer(graph: Graph, shared: SharedModel, settings: Quantizer, row: dict[str, Any]) -> dict[str, Any]:
