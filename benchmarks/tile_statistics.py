@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ CLASSES = {1: "immunopositive", 2: "immunonegative", 3: "TIL"}
 REAL = {
     "immunopositive a tile, mean and sd": "22.5, 23.0",
     "immunonegative a tile, mean and sd": "46.6, 47.0",
-    "TIL a tile, mean": "2",
+    "TIL a tile, mean": "2.0",
     "tumour cells a tile, percentiles 5, 50, 95": "3, 54, 174",
     "nearest tumour cell, percentiles 5, 50, px": "34, 54",
     "background, RGB": "235, 231, 204",
@@ -35,7 +36,7 @@ REAL = {
 def statistics(tiles: list[Path]) -> dict[str, str]:
     """Return the measures of `REAL` for pictures with label files beside them, as text."""
     counts, nearest, background, colour, sharpness = [], [], [], [], []
-    density: dict[int, list[np.ndarray]] = {label: [] for label in CLASSES}
+    density: dict[int, list[Any]] = {label: [] for label in CLASSES}
     for path in tiles:
         cells = json.loads(path.with_suffix(".json").read_text())
         points = np.array([(c["x"], c["y"], c["label_id"]) for c in cells], int).reshape(-1, 3)
@@ -56,12 +57,12 @@ def statistics(tiles: list[Path]) -> dict[str, str]:
     values = [
         _numbers([means[0], deviations[0]], 1),
         _numbers([means[1], deviations[1]], 1),
-        _numbers([means[2]], 0),
+        _numbers([means[2]], 1),
         _numbers(np.percentile(a_tile[:, :2].sum(1), [5, 50, 95]), 0),
-        _numbers(np.percentile(nearest, [5, 50]), 0),
+        _numbers(np.percentile(nearest or [np.nan], [5, 50]), 0),
         _numbers(np.mean(background, 0), 0),
         _numbers(np.mean(colour, 0), 0),
-        *(_numbers(np.median(density[label], 0), 2) for label in CLASSES),
+        *(_numbers(np.median(density[label] or [[np.nan] * 3], 0), 2) for label in CLASSES),
         _numbers(np.percentile(sharpness, [10, 50, 90]), 0),
     ]
     return dict(zip(REAL, values, strict=True))

@@ -29,26 +29,26 @@ def density_map(points: np.ndarray, size: int = NETWORK_PX) -> np.ndarray:
     return maps.astype(np.uint8)
 
 
-def seed_density_map(labels: np.ndarray, source_px: int, size: int = NETWORK_PX) -> np.ndarray:
+def seed_density_map(labels: np.ndarray, width: int, height: int, size: int = NETWORK_PX) -> np.ndarray:
     """Return the maps uint8 [size, size, 3] that the published code renders, bit for bit.
 
-    `labels` int [cells, 3] of x, y in source pixels and label_id. Windows overwrite each other, the last
-    row and column stay empty, and at a border the middle of the Gaussian is pasted instead of the part that
-    matches: the defects that `density_map` mends.
+    `labels` int [cells, 3] of x, y in pixels of a `width` x `height` picture and label_id. Windows overwrite
+    each other, the last row and column stay empty, and at a border the middle of the Gaussian is pasted
+    instead of the part that matches: the defects that `density_map` mends.
     """
     axis = np.linspace(-1, 1, WINDOW)
     radius = np.sqrt(axis[None, :] ** 2 + axis[:, None] ** 2)
     gaussian = (PEAK * np.exp(-(radius**2) / (2 * 0.5**2))).astype(int)
     maps = np.zeros((size, size, 3), np.uint8)
-    half, last = WINDOW // 2, size - 1
+
+    def window(coordinate: int, source_px: int) -> tuple[slice, slice]:
+        """The pixels along one axis, and the part of the Gaussian that they take."""
+        centre = min(max(int(coordinate * (size / source_px)), 0), size)
+        start, stop = max(centre - WINDOW // 2, 0), min(centre + WINDOW // 2 + 1, size - 1)
+        skipped = (WINDOW - (stop - start)) // 2
+        return slice(start, stop), slice(skipped, skipped + stop - start)
+
     for x, y, label in labels:
-        column = min(max(int(x * size / source_px), 0), size)
-        row = min(max(int(y * size / source_px), 0), size)
-        top, left = max(row - half, 0), max(column - half, 0)
-        bottom, right = min(row + half + 1, last), min(column + half + 1, last)
-        height, width = bottom - top, right - left
-        if height <= 0 or width <= 0:
-            continue
-        y0, x0 = (WINDOW - height) // 2, (WINDOW - width) // 2
-        maps[top:bottom, left:right, label - 1] = gaussian[y0 : y0 + height, x0 : x0 + width]
+        (rows, gaussian_rows), (columns, gaussian_columns) = window(y, height), window(x, width)
+        maps[rows, columns, label - 1] = gaussian[gaussian_rows, gaussian_columns]
     return maps

@@ -9,6 +9,7 @@ Arrays are memory mapped, so no split is ever held in memory.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,13 @@ def prepare(
     parts = {"patient": split.by_patient, "image": split.by_image}[split_by](train)
     tiles = dict(zip(SPLITS, (*parts, shidc.tiles(source, "Test")), strict=True))
     progress = progress or Progress()
-    manifest = source / "manifest.json"
     about: dict[str, Any] = {
         "format": "edgepatho-prepared",
         "version": 1,
         "split_by": split_by,
         "labels": labels,
         "size_px": NETWORK_PX,
-        "synthetic": manifest.is_file() and bool(json.loads(manifest.read_text()).get("synthetic")),
+        "synthetic": shidc.is_synthetic(source),
         "tiles": {name: len(members) for name, members in tiles.items()},
     }
     with folder_aside(folder, MARKER) as aside:
@@ -150,7 +150,7 @@ def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, 
         cells = shidc.read_labels(tile, width, height)
         points = to_network(cells, width, height)
         images[index] = picture
-        maps[index] = seed_density_map(cells, width) if labels == "seed" else density_map(points)
+        maps[index] = seed_density_map(cells, width, height) if labels == "seed" else density_map(points)
         entry = {"name": tile.name, "patient": tile.patient, "points": np.round(points, 4).tolist()}
         found.append(entry)
         progress.advance()
@@ -160,15 +160,18 @@ def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, 
 
 
 def _picture(tile: shidc.Tile) -> tuple[np.ndarray, tuple[int, int]]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        with Image.open(tile.image, formats=("JPEG",)) as image:
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(tile.image, formats=("JPEG",)) as image,
+        ):
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(
-                    f"{tile.image} has {image.width} x {image.height} px, more than {MAX_PIXELS}."
+                    f"{tile.image} has {image.width} x {image.height} px, more than {MAX_PIXELS}; cut it up."
                 )
             resized = image.convert("RGB").resize((NETWORK_PX, NETWORK_PX), Image.Resampling.BILINEAR)
             return np.asarray(resized), image.size
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise InputError(f"{tile.image} is not a readable JPEG ({error}).") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{tile.image} is not a readable JPEG ({error}); copy it again.") from None

@@ -18,6 +18,7 @@ from edgepatho.errors import InputError
 IMMUNOPOSITIVE, IMMUNONEGATIVE, TIL = 1, 2, 3
 LABELS = {"immunopositive": IMMUNOPOSITIVE, "immunonegative": IMMUNONEGATIVE, "til": TIL}
 PARTS = ("Train", "Test")
+MANIFEST = "manifest.json"  # beside them in synthetic sets
 NAME = re.compile(r"p(\d+)_\d+_\d+")
 JPEG_QUALITY = 95
 MAX_LABEL_BYTES = 1 << 24
@@ -46,7 +47,9 @@ def tiles(folder: Path, part: str) -> list[Tile]:
     """
     place = folder / part
     if not place.is_dir():
-        raise InputError(f"{folder} has no folder {part}; expected the SHIDC layout with Train/ and Test/.")
+        raise InputError(
+            f"{folder} has no folder {part}; give the folder of the SHIDC layout: Train/ and Test/."
+        )
     found = [Tile(path, path.with_suffix(".json")) for path in sorted(place.glob("*.jpg"))]
     if not found:
         raise InputError(
@@ -54,10 +57,23 @@ def tiles(folder: Path, part: str) -> list[Tile]:
         )
     for tile in found:
         if not NAME.fullmatch(tile.name):
-            raise InputError(f"{tile.image} is not named like p9_0219_9.jpg (patient, image, crop).")
+            raise InputError(
+                f"{tile.image} is not named like p9_0219_9.jpg (patient, image, crop); move it away."
+            )
         if not tile.labels.is_file():
-            raise InputError(f"{tile.image} has no labels: {tile.labels.name} is missing beside it.")
+            raise InputError(
+                f"{tile.image} has no labels: put {tile.labels.name} beside it or move the image away."
+            )
     return found
+
+
+def is_synthetic(folder: Path) -> bool:
+    """Return whether `folder` holds the manifest that `edgepatho synth` writes."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("synthetic") is True
 
 
 def read_labels(tile: Tile, width: int, height: int) -> np.ndarray:
@@ -70,7 +86,7 @@ def read_labels(tile: Tile, width: int, height: int) -> np.ndarray:
     try:
         entries = json.loads(tile.labels.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{tile.labels} is not JSON ({error}).") from None
+        raise InputError(f"{tile.labels} is not JSON ({error}); copy it again from the data set.") from None
     if not isinstance(entries, list):
         raise InputError(f"{tile.labels} holds no list; expected [{{x, y, label_id}}, ...].")
     rows = []
@@ -83,7 +99,8 @@ def read_labels(tile: Tile, width: int, height: int) -> np.ndarray:
             raise InputError(f"{tile.labels}: entry {number} has label_id {label}; expected 1, 2 or 3.")
         if not (0 <= x < width and 0 <= y < height):
             raise InputError(
-                f"{tile.labels}: entry {number} lies at ({x}, {y}), outside the {width} x {height} px."
+                f"{tile.labels}: entry {number} lies at ({x}, {y}), outside the {width} x {height} px of "
+                f"{tile.image.name}; correct or remove it."
             )
         rows.append((x, y, label))
     return np.array(rows, np.int64).reshape(-1, 3)

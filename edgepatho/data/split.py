@@ -29,8 +29,11 @@ def by_image(tiles: list[Tile]) -> tuple[list[Tile], list[Tile]]:
     """Return (training, validation) exactly as the published code base split: by image.
 
     Crops of one patient land on both sides, which is a leak; it is here to reproduce that work.
+    Raises InputError if there are too few images for one of validation.
     """
     shuffled = sorted(tiles, key=lambda tile: tile.image.name)
     random.Random(SEED).shuffle(shuffled)  # noqa: S311
     count = int(VALIDATION_SHARE * len(shuffled))
+    if not count:
+        raise InputError(f"Train/ holds {len(shuffled)} images; a split by image needs at least 5.")
     return shuffled[count:], shuffled[:count]

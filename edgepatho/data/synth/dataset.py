@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from edgepatho.data.shidc import LABELS, write_tile
+from edgepatho.data.shidc import LABELS, MANIFEST, PARTS, is_synthetic, write_tile
 from edgepatho.data.synth.style import Style, patient_style
 from edgepatho.data.synth.tile import make_tile
 from edgepatho.data.synth.tissue import FULL_PX
-from edgepatho.errors import UsageError
+from edgepatho.errors import InputError, UsageError
 from edgepatho.files import folder_aside
 from edgepatho.progress import Progress
 
@@ -24,7 +24,6 @@ PATIENTS, TILES = 32, 12
 TEST_SHARE = 0.25
 CROPS = 12  # a field of 4912 x 3684 px holds 4 x 3 of them
 FIELD_TILES = 3  # tiles that share a field
-MANIFEST = "manifest.json"
 
 Task = tuple[Path, int, Style, int, int, int]  # file without suffix, seed, style, field, crop, size
 
@@ -45,16 +44,20 @@ def generate(
     Ki-67 index. The same arguments give the same bytes, whatever `jobs` (processes) is, on the same
     versions of numpy, scipy and OpenCV. An earlier set in `folder` is replaced, anything else refused.
     """
-    if patients < 2 or not 1 <= tiles <= CROPS * FIELD_TILES or size < 64:
+    if patients < 2 or not 1 <= tiles <= CROPS * FIELD_TILES or size < 64 or seed < 0:
         raise UsageError(
-            f"{patients} patients with {tiles} tiles of {size} px cannot be made; "
-            f"give at least 2 patients, 1 to {CROPS * FIELD_TILES} tiles each, at least 64 px."
+            f"{patients} patients with {tiles} tiles of {size} px from seed {seed} cannot be made; "
+            f"give at least 2 patients, 1 to {CROPS * FIELD_TILES} tiles each, 64 px or more, seed 0 or more."
+        )
+    if (folder / MANIFEST).exists() and not is_synthetic(folder):
+        raise InputError(
+            f"{folder / MANIFEST} is not that of a synthetic set, so it stays; choose another folder."
         )
     progress = progress or Progress()
     styles = [patient_style(seed, patient, patients) for patient in range(1, patients + 1)]
     test = _test_patients(styles, seed)
     with folder_aside(folder, MANIFEST) as aside:
-        for part in ("Train", "Test"):
+        for part in PARTS:
             (aside / part).mkdir()
         tasks = [
             (aside / _part(style, test) / name, seed, style, field, crop, size)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from edgepatho.cli import main
 from edgepatho.data import augment, shidc, split
-from edgepatho.data.density import density_map
+from edgepatho.data.density import density_map, seed_density_map
 from edgepatho.data.prepare import arrays, batches, check_prepared, prepare, records, to_network
 from edgepatho.data.synth import generate
 from edgepatho.errors import InputError
@@ -46,6 +49,23 @@ def test_the_published_split_is_by_image(tiles):
     count = int(0.2 * len(names))
     assert [t.image.name for t in validation] == names[:count]
     assert [t.image.name for t in train] == names[count:]
+
+
+def test_too_few_images_for_the_published_split_are_named(tiles):
+    with pytest.raises(InputError, match="holds 4 images; a split by image needs at least 5"):
+        split.by_image(shidc.tiles(tiles, "Train")[:4])
+
+
+def test_the_published_choices_reach_the_folder(tiles, tmp_path):
+    about = prepare(tiles, tmp_path / "p", split_by="image", labels="seed")
+    assert about == check_prepared(tmp_path / "p")
+    assert (about["split_by"], about["labels"], about["synthetic"]) == ("image", "seed", True)
+    _, maps = arrays(tmp_path / "p", "validation")
+    _, expected = split.by_image(shidc.tiles(tiles, "Train"))
+    assert len(maps) == len(expected) == about["tiles"]["validation"]
+    for tile, rendered in zip(expected, maps, strict=True):
+        labels = shidc.read_labels(tile, 300, 300)
+        np.testing.assert_array_equal(rendered, seed_density_map(labels, 300, 300))
 
 
 def test_images_are_resized_as_pillow_does(tiles, prepared):
@@ -121,11 +141,50 @@ def test_a_folder_that_prepare_did_not_make_is_refused(tmp_path):
         check_prepared(tmp_path)
 
 
-def test_a_damaged_picture_is_named_and_nothing_is_left(tiles, tmp_path):
+def claim(edge):
+    """Write another height and width into a JPEG's frame header (ITU-T T.81, B.2.2)."""
+
+    def change(data):
+        frame = data.index(b"\xff\xc0")
+        return data[: frame + 5] + edge.to_bytes(2, "big") * 2 + data[frame + 9 :]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda data: data[:500], "is not a readable JPEG"),
+        (lambda data: b"", "is not a readable JPEG"),
+        (lambda data: b"P6 1 1 255 abc", "is not a readable JPEG"),
+        (claim(8300), "has 8300 x 8300 px, more than 67108864; cut it up"),
+        (claim(10_000), "is not a readable JPEG"),
+        (claim(65_000), "is not a readable JPEG"),
+    ],
+)
+def test_a_damaged_picture_is_named_and_nothing_is_left(tmp_path, damage, sentence):
     broken = tmp_path / "tiles"
-    generate(broken, patients=4, tiles=1, size=128, seed=1)
+    generate(broken, patients=4, tiles=1, size=64, seed=1)
     victim = shidc.tiles(broken, "Train")[0].image
-    victim.write_bytes(victim.read_bytes()[:500])
-    with pytest.raises(InputError, match=rf"{victim.name} is not a readable JPEG"):
+    victim.write_bytes(damage(victim.read_bytes()))
+    with pytest.raises(InputError, match=rf"{victim.name} {sentence}"):
         prepare(broken, tmp_path / "prepared")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiles"]
+
+
+def test_a_foreign_folder_is_neither_read_nor_replaced(tiles, tmp_path):
+    (tmp_path / "notes.txt").write_text("keep me")
+    with pytest.raises(InputError, match="has no folder Train"):
+        prepare(tmp_path, tmp_path / "prepared")
+    with pytest.raises(InputError, match=r"holds no prepared\.json"):
+        prepare(tiles, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_command_prints_what_it_made(tiles, tmp_path):
+    result = CliRunner().invoke(main, ["prepare", str(tiles), str(tmp_path / "p"), "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["tiles"] == {"train": 8, "validation": 4, "test": 4}
+    refused = CliRunner().invoke(main, ["prepare", str(tmp_path / "nowhere"), str(tmp_path / "q")])
+    assert refused.exit_code == 3
+    assert "has no folder Train" in refused.stderr

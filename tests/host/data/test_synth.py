@@ -14,6 +14,8 @@ from PIL import Image
 from edgepatho.cli import main
 from edgepatho.data import shidc
 from edgepatho.data.synth import generate
+from edgepatho.data.synth.dataset import PATIENTS, SEED, TILES, _test_patients
+from edgepatho.data.synth.style import patient_style
 from edgepatho.errors import InputError, UsageError
 
 
@@ -89,9 +91,38 @@ def test_a_foreign_folder_is_not_touched(tmp_path):
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep me"
 
 
-def test_settings_that_make_no_set_are_refused(tmp_path):
+@pytest.mark.parametrize("content", ['{"files": []}', "[]", "nonsense"])
+def test_a_manifest_of_something_else_protects_its_folder(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(InputError, match="not that of a synthetic set"):
+        generate(tmp_path, patients=2, tiles=1, size=64)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_an_earlier_set_is_replaced(tmp_path):
+    first = generate(tmp_path / "t", patients=2, tiles=1, size=64, seed=1)
+    second = generate(tmp_path / "t", patients=2, tiles=1, size=64, seed=2)
+    assert first["images"] != second["images"]
+    assert json.loads((tmp_path / "t" / "manifest.json").read_text()) == second
+    assert len(list((tmp_path / "t").rglob("*.jpg"))) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"patients": 1}, {"tiles": 0}, {"tiles": 37}, {"size": 63}, {"seed": -1}])
+def test_settings_that_make_no_set_are_refused(tmp_path, wrong):
     with pytest.raises(UsageError, match="at least 2 patients"):
-        generate(tmp_path / "none", patients=1)
+        generate(tmp_path / "none", **wrong)
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_default_set_is_large_enough_for_a_figure():
+    styles = [patient_style(SEED, patient, PATIENTS) for patient in range(1, PATIENTS + 1)]
+    test = _test_patients(styles, SEED)
+    assert len(test) >= 8
+    assert len(test) * TILES >= 96
+    indices = np.array([[style.ki67_index, style.patient in test] for style in styles])
+    held_out, others = (indices[indices[:, 1] == part, 0] for part in (1, 0))
+    assert abs(np.median(held_out) - np.median(others)) < 0.1
+    assert held_out.min() < 0.16 < 0.30 < held_out.max()  # the clinical cut-offs lie inside
 
 
 def test_the_command_prints_what_it_made(tmp_path):
