@@ -68,9 +68,10 @@ test-pi: install wheel-arm  ## boot virtual Raspberry Pis, deploy, score, bench,
 fault-matrix: install  ## every step of a deploy x every fault, as a table with the count
 	$(BIN)/python tests/integration/deploy/fault_matrix.py | tee benchmarks/results/fault-matrix.txt
 
-hardness: install  ## F1 of a detector without learning on the default synthetic tiles
+hardness: install  ## the default synthetic tiles: F1 of a detector without learning, statistics beside real ones
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/python -m benchmarks.classical_detector build/tiles
+	$(BIN)/python -m benchmarks.tile_statistics build/tiles
 
 lint: install  ## ruff and shellcheck
 	$(BIN)/ruff check .
