@@ -36,7 +36,8 @@ main() {
     # The launcher never writes byte code, so that a release stays as it was verified.
     python3 -I -m compileall -q --invalidation-mode unchecked-hash "$aside/lib" >/dev/null ||
         fail 11 "cannot compile the Python files of release $id"
-    healthy "$aside" || fail 13 "the self-test of release $id failed on this device; nothing was switched"
+    said=$(healthy "$aside") || fail 13 "the self-test of release $id failed; nothing was switched ($said)"
+    echo "$said"
 
     find "$aside" -exec sync {} + || fail 11 "cannot write release $id to disk"
     if [ -e "$release" ]; then # damaged, or matches would have said so

@@ -79,9 +79,12 @@ trusted() {
         -s "$1/MANIFEST.sig" <"$1/MANIFEST" >/dev/null 2>&1
 }
 
-# healthy FOLDER: does the runtime there compute what its bundle's golden output says?
+# healthy FOLDER: does the runtime there compute what its bundle's golden output says? Prints its one
+# sentence about that, or the last line of what went wrong.
 healthy() {
-    timeout 300 "$1/bin/edgepatho-run" selftest "$1/model.epb" </dev/null
+    said=$(timeout 300 "$1/bin/edgepatho-run" selftest "$1/model.epb" </dev/null 2>&1) && code=0 || code=$?
+    printf '%s\n' "${said:-no answer, exit code $code}" | tail -n 1
+    return "$code"
 }
 
 # switch_to ID: make it the current release, or leave the device on the one it has.
@@ -101,10 +104,10 @@ switch_to() {
     point current "$1"
     if [ -n "$current" ] && [ "$previous" = "$1" ]; then point previous "$current"; fi
 
-    if ! healthy "$EDGEPATHO_ROOT/current" >&2; then
+    if ! said=$(healthy "$EDGEPATHO_ROOT/current"); then
         if [ -n "$current" ]; then point current "$current"; else unpoint current; fi
         if [ -n "$previous" ]; then point previous "$previous"; else unpoint previous; fi
-        fail 14 "the health check of release $1 failed; this device is on ${current:-no release} as before"
+        fail 14 "the health check of release $1 failed; this device is on ${current:-no release} as before ($said)"
     fi
     link_command
     echo "switched ${current:-none}"

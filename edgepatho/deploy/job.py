@@ -41,6 +41,7 @@ class Result:
     device: str = ""
     release: str = ""
     previous: str = ""
+    self_test: str = ""
     changed: bool = False
     bytes_sent: int = 0
     bytes_there_before: int = 0
@@ -73,9 +74,10 @@ class Result:
             lines.append(f"  checked    {self._fit()}  {self.seconds['check']:.1f} s")
             lines.append(f"  uploaded   {self.bytes_sent / 1e6:.1f} MB{before}  {sum(uploads):.1f} s")
             if "install" in self.seconds:
-                lines.append(
-                    f"  installed  {self.release}, verified and self-tested  {self.seconds['install']:.1f} s"
-                )
+                seconds = f"{self.seconds['install']:.1f} s"
+                lines.append(f"  installed  {self.release}, every file verified there  {seconds}")
+            if self.self_test:
+                lines.append(f"  self-test  {self.self_test.removeprefix('self-test ')}")
             undo = (
                 f"  (edgepatho rollback {self.host} undoes this)" if self.previous not in ("", "none") else ""
             )
@@ -122,5 +124,9 @@ def run(
             outcome = deploy(remote, wanted, device, finished)
         finally:
             result.bytes_sent = remote.bytes_sent
-        result.changed, result.previous = outcome.changed, outcome.previous
+        result.changed, result.previous, result.self_test = (
+            outcome.changed,
+            outcome.previous,
+            outcome.self_test,
+        )
     return result

@@ -54,7 +54,12 @@ class Release:
 
 
 def chosen_files(folder: Path, *, baseline: bool = True, tflite: bool = False) -> list[Path]:
-    """Return the files of a compress folder that a release takes; InputError names one that is missing."""
+    """Return the files of a compress folder that a release takes.
+
+    Raises InputError for one that is missing and for a bundle that is damaged.
+    """
+    from edgepatho.exporters import bundle
+
     names = [BUNDLE, *([BASELINE] if baseline else []), *(TFLITE_FILES if tflite else ())]
     for name in names:
         if not (folder / name).is_file():
@@ -62,6 +67,8 @@ def chosen_files(folder: Path, *, baseline: bool = True, tflite: bool = False) -
             raise InputError(
                 f"{folder} holds no {name}; give the folder that `edgepatho compress` wrote{hint}."
             )
+        if name.endswith(".epb"):
+            bundle.read(folder / name)
     return [folder / name for name in names]
 
 

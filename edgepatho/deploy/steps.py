@@ -32,9 +32,13 @@ class Step:
 
 @dataclass
 class Outcome:
-    """What a deploy did: `changed` is False if the device was on the release already."""
+    """What a deploy did: `changed` is False if the device was on the release already.
+
+    `self_test` is what the runtime said about itself, `previous` the release before, "none" or "".
+    """
 
     release: str
+    self_test: str = ""
     previous: str = ""
     changed: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
@@ -86,9 +90,11 @@ def _perform(remote: Remote, release: Release, device: Device, tell: Callable[[s
             if step.name != "prune":
                 raise
             answer = str(error)  # the device is on the new release; the next deploy prunes
-        if answer.startswith("switched"):
-            outcome.changed = True
-            outcome.previous = answer.split()[1]
+        for line in answer.splitlines():
+            if line.startswith("self-test"):
+                outcome.self_test = line
+            elif line.startswith("switched "):
+                outcome.changed, outcome.previous = True, line.split()[1]
         outcome.seconds[step.name] = time.monotonic() - started
         tell(step.name, outcome.seconds[step.name])
     return outcome

@@ -62,10 +62,10 @@ class Log:
         started = time.monotonic()
         command = [sys.executable, "-m", "edgepatho", *words]
         done = subprocess.run(command, capture_output=True, text=True)
-        output = (done.stderr if done.returncode else done.stdout).strip()
-        self(output if len(output) < 3000 else f"({len(output)} characters of JSON)")
+        output = (done.stderr + done.stdout).strip()
+        self(output if "--json" not in words else f"({len(output)} characters of JSON)")
         self(f"-> exit code {done.returncode} after {time.monotonic() - started:.1f} s\n")
-        assert done.returncode == expected, done.stderr
+        assert done.returncode == expected, output
         return done.stdout
 
 
@@ -92,14 +92,14 @@ for folder, k in zip(sys.argv[1:], (256, 16)):
 
 @pytest.fixture(scope="module")
 def tile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic picture of 256 x 256 pixels."""
+    """A synthetic picture of 128 x 128 pixels: emulation takes its time."""
     import numpy as np
     from PIL import Image
 
     from edgepatho.exporters import golden
 
     path = tmp_path_factory.mktemp("tile") / "tile.png"
-    Image.fromarray(np.tile(golden.patch(), (4, 4, 1))).save(path)
+    Image.fromarray(np.tile(golden.patch(), (2, 2, 1))).save(path)
     return path
 
 

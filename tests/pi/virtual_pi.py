@@ -12,6 +12,7 @@ and say nothing about a real board.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # benchmarks is a package of the checkout
 
-from benchmarks.arm.sysroot import _download, _key, _unpack
+from benchmarks.arm import debian
 from benchmarks.arm.tools import cache
 from edgepatho.files import folder_aside
 
@@ -43,7 +44,6 @@ MODULES = (
     *("failover", "net_failover", "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev"),
     *("virtio_pci", "virtio_net"),
 )
-NOT_UNPACKED = ("linux-", "initramfs", "klibc", "libklibc", "systemd", "udev")
 BOARD = "Raspberry Pi 4 Model B Rev 1.4"
 CPU = "cortex-a72"
 MEMORY_MB = 1024
@@ -92,17 +92,14 @@ def build(suite: str = "bookworm") -> Path:
     """Return the folder of the suite's image (vmlinuz, disk.ext4, board.dtb, keys), built if need be."""
     if os.getuid() != 0:
         sys.exit("The virtual Pi's image holds files of several owners: build it as root.")
-    recipe = Path(__file__).read_text()
-    folder = cache() / f"virtual-pi-{suite}-{_key(suite, recipe)}"
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    folder = cache() / f"virtual-pi-{suite}-{recipe}"
     if folder.exists():
         return folder
     with folder_aside(folder, "disk.ext4") as aside:
         root, kernel = aside / "root", aside / "kernel"
-        archives = _download((*PACKAGES, KERNEL), suite, aside / "apt")
-        _unpack([archive for archive in archives if not archive.name.startswith(NOT_UNPACKED)], root)
-        for archive in archives:
-            if archive.name.startswith("linux-image-"):
-                _run("dpkg-deb", "-x", archive, kernel)
+        debian.unpack(PACKAGES, suite, root)
+        debian.unpack((KERNEL,), suite, kernel)
         shutil.copy(next(kernel.glob("boot/vmlinuz-*")), aside / "vmlinuz")
         for name in ("host_key", "id_pi"):
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", aside / name)
@@ -111,7 +108,7 @@ def build(suite: str = "bookworm") -> Path:
         _compile(root, suite)
         _run("mke2fs", "-q", "-t", "ext4", "-d", root, aside / "disk.ext4", f"{DISK_MB}M")
         _make_board(aside / "board.dtb")
-        for scratch in ("apt", "root", "kernel"):
+        for scratch in ("root", "kernel"):
             shutil.rmtree(aside / scratch)
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edgepatho.deploy.release import Release
 from edgepatho.deploy.ssh import Remote
 from edgepatho.deploy.steps import Outcome, deploy
 
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "v1"
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk, which takes root")
 
 
@@ -64,8 +66,12 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 
 @pytest.fixture
 def compress_folder(tmp_path: Path) -> Path:
-    """A folder as `edgepatho compress` leaves it, as far as deploy is concerned."""
-    return standin_payload.compress_folder(tmp_path / "compressed", "tested")
+    """A folder as `edgepatho compress` leaves it, as far as deploy is concerned: small real bundles."""
+    folder = tmp_path / "compressed"
+    folder.mkdir()
+    shutil.copy(FIXTURES / "coded.epb", folder / "model.epb")
+    shutil.copy(FIXTURES / "dense.epb", folder / "baseline.epb")
+    return folder
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from loopback_device import LoopbackDevice
 
 PROGRAMS = """
     awk basename cat chmod cp cut date df dirname du find flock getconf grep ln mkdir mv nproc python3
-    readlink rm sh sha256sum sort ssh-keygen stat sync timeout tr uname vcgencmd
+    readlink rm sh sha256sum sort ssh-keygen stat sync tail timeout tr uname vcgencmd
 """
 
 # `kill -9 0` ends the remote command with all its children, as a reset does.

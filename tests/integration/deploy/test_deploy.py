@@ -39,7 +39,7 @@ def test_a_first_deploy_leaves_a_whole_working_release(
     assert outcome.changed
     assert device.current() == wanted.id
     assert is_whole(device.store / "releases" / wanted.id)
-    assert answer(device) == "selftest: ok, first"
+    assert answer(device) == "self-test passed: first"
 
 
 def test_equal_content_changes_nothing_and_takes_under_two_seconds(
@@ -80,7 +80,7 @@ def test_a_failed_self_test_leaves_the_old_release(
     deployed(release("first"))
     with pytest.raises(RolledBack, match="nothing was switched"):
         deployed(release("broken"))
-    assert answer(device) == "selftest: ok, first"
+    assert answer(device) == "self-test passed: first"
 
 
 def test_a_failed_health_check_returns_to_the_old_release(
@@ -92,7 +92,7 @@ def test_a_failed_health_check_returns_to_the_old_release(
         deployed(release("sick"))
     assert device.current() == release("first").id
     assert (device.store / "previous").resolve().name == release("zeroth").id
-    assert answer(device) == "selftest: ok, first"
+    assert answer(device) == "self-test passed: first"
 
 
 def test_rollback_goes_back_and_forth(device: LoopbackDevice, deployed: Deployed, release: Named):
@@ -101,7 +101,7 @@ def test_rollback_goes_back_and_forth(device: LoopbackDevice, deployed: Deployed
     first, second = release("first").id, release("second").id
     with Remote(HOST) as remote:
         assert rollback(remote) == (second, first)
-        assert answer(device) == "selftest: ok, first"
+        assert answer(device) == "self-test passed: first"
         assert rollback(remote) == (first, second)
     assert device.current() == second
 
@@ -195,7 +195,7 @@ def test_a_release_deleted_by_hand_is_installed_again(
     deployed(release("first"))
     shutil.rmtree(device.store / "releases" / release("first").id)
     assert deployed(release("first")).changed
-    assert answer(device) == "selftest: ok, first"
+    assert answer(device) == "self-test passed: first"
 
 
 @pytest.mark.parametrize("with_its_part", [False, True])

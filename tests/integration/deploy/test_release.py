@@ -72,11 +72,20 @@ def test_two_wheels_with_the_same_file_are_refused(tmp_path: Path):
         build([], [standin_payload.wheel(tmp_path), other])
 
 
-def test_a_folder_without_a_baseline_says_how_to_leave_it_out(tmp_path: Path):
-    (tmp_path / "model.epb").write_text("model")
+def test_a_folder_without_a_baseline_says_how_to_leave_it_out(compress_folder: Path):
+    (compress_folder / "baseline.epb").unlink()
     with pytest.raises(InputError, match=r"holds no baseline\.epb.*--no-baseline"):
-        chosen_files(tmp_path)
-    assert [file.name for file in chosen_files(tmp_path, baseline=False)] == ["model.epb"]
+        chosen_files(compress_folder)
+    assert [file.name for file in chosen_files(compress_folder, baseline=False)] == ["model.epb"]
+
+
+def test_a_damaged_bundle_stays_at_home(compress_folder: Path):
+    bundle = compress_folder / "model.epb"
+    content = bytearray(bundle.read_bytes())
+    content[-1] ^= 1
+    bundle.write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.epb"):
+        chosen_files(compress_folder)
 
 
 @pytest.mark.parametrize(
