@@ -246,7 +246,7 @@ static const char *check_task(const ep_plan *plan, const ep_task *task, const ep
     const ep_part part = (ep_part)task->part;
     const ep_bound_step step = outline_of(plan, raw, level, NULL);
     if (ep_is_convolution(step.operation) == (part == EP_ROWS)) return "step has no such part";
-    if (!within(task->begin, 0, task->end - 1) || (uint64_t)task->end > part_items(&step, plan, part))
+    if (task->begin < 0 || task->end <= task->begin || (uint64_t)task->end > part_items(&step, plan, part))
         return "task reaches beyond its step";
     if (part == EP_ROWS) return NULL;
     if (part == EP_INPUTS && task->begin != 0) return "resident inputs are made from the first row on";

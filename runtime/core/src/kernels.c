@@ -201,7 +201,7 @@ INLINE void find_spots_of(const ep_call *call, const tile *tiles, size_t count, 
                           spot *spots) {
     const ep_bound_step *step = call->step;
     const ep_view *out = &step->output, *add = &step->add;
-    const element *rows[4], *added[4];
+    const element *rows[4], *added[4] = {NULL};
     const size_t d = step->dilation;
     for (size_t t = 0; t < count; t++) {
         const ptrdiff_t y = tiles[t].y, x = tiles[t].x;

@@ -65,7 +65,7 @@ enum { WINOGRAD_CONSTANT = 1 * 6 + 1, UPSAMPLED_CONSTANT = 2 * 5 + 2 };
         UNROLL for (size_t y = 0; y < 6; y++) store((out) + (6 * y + 5) * INPUT_PLANE, c1[y] - last[y]); \
     } while (0)
 
-INLINE void load_column(const element *planes, size_t points, size_t x, vec out[6]) {
+INLINE void load_column(const element *planes, size_t points, size_t x, vec *out) {
     UNROLL for (size_t y = 0; y < points; y++) out[y] = load(planes + (y * points + x) * OUTPUT_PLANE);
 }
 
