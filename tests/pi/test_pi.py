@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from virtual_pi import CPU, HOST, MEMORY_MB, VirtualPi, build
+from pi_image import CPU, MEMORY_MB, build
+from virtual_pi import HOST, VirtualPi
 
 from edgepatho.deploy.job import Job
 from edgepatho.deploy.probe import probe
