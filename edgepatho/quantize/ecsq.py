@@ -118,8 +118,8 @@ def _envelope(levels: Floats, lengths: Floats, multiplier: float) -> tuple[Float
 
 
 def _start(view: SortedWeights, k: int) -> Floats:
-    """k-means levels, the one nearest to zero moved there."""
-    levels = kmeans.levels(view, k).copy()
+    """Companded levels, the one nearest to zero moved there."""
+    levels = kmeans.companded(view, k) if view.values.size > k else view.values.copy()
     levels[np.argmin(np.abs(levels))] = 0.0
     return levels
 

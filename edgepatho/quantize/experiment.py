@@ -14,7 +14,7 @@ from edgepatho.evaluate import accuracy, calibrate
 from edgepatho.evaluate.tiles import Tiles, load
 from edgepatho.model import graph as graphs
 from edgepatho.progress import Progress
-from edgepatho.quantize import retrain
+from edgepatho.quantize import retrain, sensitivity
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Run, Schedule
 from edgepatho.quantize.shared import SharedModel, other_variables, variables_of
@@ -86,6 +86,7 @@ class Experiment:
         self._others = other_variables(model)
         self._ordinary: Training = ordinary(model, steps.rate)
         self._shared: SharedTraining | None = None
+        self._sensitivity: dict[str, float] | None = None
         self.validation = load(prepared, "validation", measuring.validation_tiles)
         thresholds = measuring.thresholds
         if thresholds is None:
@@ -104,7 +105,10 @@ class Experiment:
 
     def share(self, quantizer: Quantizer) -> SharedModel:
         """Return the original with its weights shared, biases and batch normalization as they are."""
-        shared = share(self.graph, quantizer)
+        if quantizer.scale == "output" and self._sensitivity is None:
+            self._restore(self._original)
+            self._sensitivity = sensitivity.of_layers(self._model, self.validation.images)
+        shared = share(self.graph, quantizer, self._sensitivity)
         shared.variables = dict(self._others)
         return shared
 
@@ -112,40 +116,41 @@ class Experiment:
         self,
         shared: SharedModel,
         schedule: Schedule,
+        steps: Steps | None = None,
         *,
-        measure_before: bool = True,
         state: Path | None = None,
         key: str = "",
         progress: Progress | None = None,
     ) -> Compression:
-        """Return `shared` retrained, with figures before (empty unless `measure_before`) and after."""
-        training = self._training(shared)
-        before = self.row_of(training.heat(self.tiles.images)) if measure_before else {}
-        run = self._retrain(training, schedule, state=state, key=key, progress=progress)
+        """Return `shared` retrained, with figures before and after; `steps` may differ from the others'."""
+        steps = steps or self.steps
+        training = self._training(shared, steps)
+        before = self.row_of(training.heat(self.tiles.images))
+        run = self._retrain(training, schedule, steps, state=state, key=key, progress=progress)
         heat = training.heat(self.tiles.images)
         return Compression(shared, training.trained(), before, self.row_of(heat), run, heat)
 
     def control(self, schedule: Schedule, progress: Progress | None = None) -> tuple[dict[str, Any], Run]:
         """Return the row of the original after the same steps of ordinary training of all its weights."""
         self._restore(self._original)
-        self._ordinary.restart()
-        run = self._retrain(self._ordinary, schedule, progress=progress)
+        self._ordinary.restart(self.steps.rate)
+        run = self._retrain(self._ordinary, schedule, self.steps, progress=progress)
         row = self.row_of(self._ordinary.heat(self.tiles.images))
         self._restore(self._original)
         return row, run
 
-    def _training(self, shared: SharedModel) -> SharedTraining:
+    def _training(self, shared: SharedModel, steps: Steps) -> SharedTraining:
+        rates = (steps.codebook_rate, steps.rate)
         if self._shared is not None and self._shared.fits(shared):
-            self._shared.load(shared)
+            self._shared.load(shared, *rates)
         else:
-            self._shared = SharedTraining(self._model, shared, self.steps.codebook_rate, self.steps.rate)
+            self._shared = SharedTraining(self._model, shared, *rates)
         return self._shared
 
-    def _retrain(self, training: Training, schedule: Schedule, **options: Any) -> Run:
+    def _retrain(self, training: Training, schedule: Schedule, steps: Steps, **options: Any) -> Run:
         from edgepatho.data.prepare import batches
 
         def feed(start: int) -> Iterator[retrain.Batch]:
-            steps = self.steps
             return batches(
                 self.prepared,
                 "train",

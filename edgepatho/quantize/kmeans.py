@@ -33,8 +33,13 @@ def levels(weights: SortedWeights, k: int) -> Floats:
         bins = sort(total / number, number)
         start = _means(bins, exact_edges(bins, min(k, bins.values.size)))
     else:
-        start = _means(weights, companded_edges(weights, k))
+        start = companded(weights, k)
     return lloyd(weights, start)
+
+
+def companded(weights: SortedWeights, k: int) -> Floats:
+    """Return the means of at most `k` intervals whose widths follow density^(-1/3)."""
+    return _means(weights, companded_edges(weights, min(k, weights.values.size)))
 
 
 def lloyd(weights: SortedWeights, start: Floats, pinned: float = np.nan) -> Floats:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 METHODS = ("cws", "pws", "uq", "ecsq")
 CODEBOOKS = ("shared", "per-layer")
-SCALES = ("none", "layer", "channel")
+SCALES = ("none", "layer", "channel", "output")
 DEFAULT_K = 256
 
 
@@ -52,11 +52,12 @@ class Quantizer:
             raise UsageError(f"--solver {self.solver} belongs to cws; {self.method} has one solver.")
 
 
-def share(graph: Graph, settings: Quantizer) -> SharedModel:
+def share(graph: Graph, settings: Quantizer, sensitivity: Mapping[str, float] | None = None) -> SharedModel:
     """Return `graph` with the kernels of its convolution and dense layers shared as `settings` say.
 
-    Deterministic given `settings.seed`. Raises UsageError for settings that cannot be met and InputError
-    for NaN or infinite weights, naming the layer.
+    `sensitivity` of each layer (`sensitivity.of_layers`) is what the scale "output" needs: squared error of
+    a scaled weight then is squared error of the output. Deterministic given `settings.seed`. Raises
+    UsageError for settings that cannot be met, InputError for weights that are no finite numbers.
     """
     settings.check()
     layers = _layers(graph, settings)
@@ -66,41 +67,31 @@ def share(graph: Graph, settings: Quantizer) -> SharedModel:
             raise InputError(f"layer {layer} holds NaN or infinite weights; all must be finite numbers.")
     masks = prune.masks(kernels, settings.prune, settings.prune_scope)
     kernels = {layer: np.where(masks[layer], np.float32(0), kernel) for layer, kernel in kernels.items()}
-    scales = {layer: _scale(kernel, settings.scale) for layer, kernel in kernels.items()}
+    scales = _scales(kernels, settings.scale, sensitivity)
     codebook_of = {layer: _codebook_name(layer, settings) for layer in layers}
-    codebooks: dict[str, Float32] = {}
+    groups = {
+        name: [layer for layer in layers if codebook_of[layer] == name]
+        for name in dict.fromkeys(codebook_of.values())
+    }
+    weights = [
+        np.concatenate([(kernels[layer] / scales[layer]).ravel() for layer in members])
+        for members in groups.values()
+    ]
+    ks = [settings.layers.get(members[0]) or settings.k for members in groups.values()]
+    found = dict(zip(groups, _quantize(weights, ks, settings), strict=True))
     indices = {}
-    for name in dict.fromkeys(codebook_of.values()):
-        members = [layer for layer in layers if codebook_of[layer] == name]
-        weights = np.concatenate([(kernels[layer] / scales[layer]).ravel() for layer in members])
-        found = quantize(weights, replace(settings, k=settings.layers.get(members[0]) or settings.k))
-        codebooks[name] = found.codebook
+    for name, members in groups.items():
         ends = np.cumsum([kernels[layer].size for layer in members])
-        for layer, index in zip(members, np.split(found.index, ends[:-1]), strict=True):
+        for layer, index in zip(members, np.split(found[name].index, ends[:-1]), strict=True):
             indices[layer] = index.reshape(kernels[layer].shape)
     skipped = {layer: kernel for layer, kernel in graph.kernels.items() if layer not in kernels}
     return SharedModel(
         replace(graph, kernels=skipped),
-        codebooks,
+        {name: each.codebook for name, each in found.items()},
         {layer: indices[layer] for layer in layers},
         codebook_of,
         scales,
     )
-
-
-def quantize(weights: Float32, settings: Quantizer) -> Quantized:
-    """Return `weights` [n] quantized by one codebook as `settings` say; pruned (zero) weights stay zero."""
-    pruned = settings.prune > 0
-    match settings.method:
-        case "cws":
-            return cws.quantize(weights, settings.k, keep_zero=pruned, solver=settings.solver)
-        case "pws":
-            return pws.quantize(weights, settings.k, keep_zero=pruned, seed=settings.seed)
-        case "uq":
-            return uq.quantize(weights, settings.k)
-        case "ecsq":
-            return ecsq.quantize(weights, settings.k, bits=settings.bits, keep_zero=pruned)
-    raise UsageError(f"{settings.method} is no quantizer; choose one of {', '.join(METHODS)}.")
 
 
 def distortion(graph: Graph, shared: SharedModel) -> float:
@@ -129,6 +120,30 @@ def notes(graph: Graph, shared: SharedModel, settings: Quantizer) -> list[str]:
     return found
 
 
+def _quantize(groups: list[Float32], ks: list[int], settings: Quantizer) -> list[Quantized]:
+    """Each group of weights [n] by its own codebook; pruned weights, which are zero, stay zero."""
+    pruned = settings.prune > 0
+    match settings.method:
+        case "cws":
+            solver = settings.solver
+            return [
+                cws.quantize(w, k, keep_zero=pruned, solver=solver) for w, k in zip(groups, ks, strict=True)
+            ]
+        case "pws":
+            seeds = range(settings.seed, settings.seed + len(ks))
+            return [
+                pws.quantize(w, k, keep_zero=pruned, seed=s)
+                for w, k, s in zip(groups, ks, seeds, strict=True)
+            ]
+        case "uq":
+            return [uq.quantize(w, k) for w, k in zip(groups, ks, strict=True)]
+        case "ecsq":
+            if settings.bits is not None:
+                return ecsq.quantize_jointly(groups, ks, bits=settings.bits, keep_zero=pruned)
+            return [ecsq.quantize(w, k, keep_zero=pruned) for w, k in zip(groups, ks, strict=True)]
+    raise UsageError(f"{settings.method} is no quantizer; choose one of {', '.join(METHODS)}.")
+
+
 def _layers(graph: Graph, settings: Quantizer) -> list[str]:
     """The layers to share, in the order of the graph."""
     ordered = [node["name"] for node in graph.nodes if node["name"] in graph.kernels]
@@ -147,8 +162,22 @@ def _codebook_name(layer: str, settings: Quantizer) -> str:
     return f"codebook.{layer}" if own else "codebook"
 
 
-def _scale(kernel: Float32, kind: str) -> Float32:
-    """Root mean square of the kernel or of each output channel; 1 where that is zero."""
+def _scales(
+    kernels: Mapping[str, Float32], kind: str, sensitivity: Mapping[str, float] | None
+) -> dict[str, Float32]:
+    """What each kernel is divided by before its values are shared: one number, or one per output channel."""
+    if kind == "output":
+        if sensitivity is None:
+            raise UsageError("--scale output needs the sensitivity of the layers, measured on tiles.")
+        floor = 1e-12 * max(sensitivity.values())
+        roots = {layer: max(sensitivity[layer], floor) ** -0.5 for layer in kernels}
+        middle = np.exp(np.mean(np.log(list(roots.values()))))  # keeps the numbers near those of weights
+        return {layer: np.array(root / middle, np.float32) for layer, root in roots.items()}
+    return {layer: _root_mean_square(kernel, kind) for layer, kernel in kernels.items()}
+
+
+def _root_mean_square(kernel: Float32, kind: str) -> Float32:
+    """Of the kernel ("layer") or of each output channel ("channel"); 1 where it is zero, and for "none"."""
     if kind == "none":
         return np.array(1, np.float32)
     axes = tuple(range(kernel.ndim - 1)) if kind == "channel" else None

@@ -37,9 +37,7 @@ class Training:
         import tensorflow as tf
 
         self.model = model
-        self._groups = [
-            (keras.optimizers.Adam(float(rate)), variables) for rate, variables in groups if variables
-        ]
+        self._groups = [(keras.optimizers.Adam(float(rate)), variables) for rate, variables in groups]
         for optimizer, variables in self._groups:
             optimizer.build(variables)
 
@@ -61,7 +59,8 @@ class Training:
             everything = [variable for _, variables in self._groups for variable in variables]
             gradients = tape.gradient(mse, [variable.value for variable in everything])
             for optimizer, variables in self._groups:
-                optimizer.apply(gradients[: len(variables)], variables)
+                if variables:
+                    optimizer.apply(gradients[: len(variables)], variables)
                 gradients = gradients[len(variables) :]
             for variable, value in zip(model.non_trainable_variables, updated, strict=True):
                 variable.assign(value)
@@ -85,12 +84,12 @@ class Training:
         trained = [variable for _, variables in self._groups for variable in variables]
         return [*trained, *self.model.non_trainable_variables, *moments]
 
-    def restart(self) -> None:
-        """Forget the optimizers' moments, for a new run."""
-        for optimizer, _ in self._groups:
+    def restart(self, *rates: float) -> None:
+        """Forget the optimizers' moments, for a new run with other learning rates, one a group."""
+        for (optimizer, _), rate in zip(self._groups, rates, strict=True):
             for variable in optimizer.variables:
-                if "learning_rate" not in variable.path:
-                    variable.assign(np.zeros(variable.shape, variable.dtype))
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+            optimizer.learning_rate.assign(rate)
 
 
 def ordinary(model: keras.Model, rate: float) -> Training:
@@ -101,7 +100,9 @@ def ordinary(model: keras.Model, rate: float) -> Training:
 class SharedTraining(Training):
     """Training of a shared model: codebooks at `codebook_rate`, biases and batch normalization at `rate`.
 
-    A level that is zero stays zero. The indices are fixed within a step.
+    `codebook_rate` is that of levels as large as the network's weights; the levels of a codebook whose
+    weights are smaller, or in units of a scale, move less or more in proportion. A level that is zero stays
+    zero. The indices are fixed within a step.
     """
 
     def __init__(self, model: keras.Model, shared: SharedModel, codebook_rate: float, rate: float) -> None:
@@ -113,7 +114,10 @@ class SharedTraining(Training):
             name: keras.Variable(np.zeros(size, np.float32), name=name)
             for name, size in self.capacity.items()
         }
-        self._moving = {name: tf.Variable(np.ones(size, np.float32)) for name, size in self.capacity.items()}
+        # What a codebook variable is multiplied by: its unit, or 0 where a level must stay zero. The product
+        # also makes the gradient dense; gathered straight from the variable it would be slices with
+        # repeated indices, which Adam squares one by one.
+        self._units = {name: tf.Variable(np.ones(size, np.float32)) for name, size in self.capacity.items()}
         self._indices = {
             layer: tf.Variable(index.astype(np.int32)) for layer, index in shared.indices.items()
         }
@@ -121,9 +125,7 @@ class SharedTraining(Training):
         self._codebook_of = dict(shared.codebook_of)
 
         def kernels() -> dict[str | None, tf.Tensor]:
-            # The product makes the gradient dense; gathered straight from the variable it would be slices
-            # with repeated indices, which Adam squares one by one.
-            books = {name: book.value * self._moving[name] for name, book in self._codebooks.items()}
+            books = {name: book.value * self._units[name] for name, book in self._codebooks.items()}
             return {
                 layer: tf.gather(books[self._codebook_of[layer]], index) * self._scales[layer]
                 for layer, index in self._indices.items()
@@ -133,7 +135,7 @@ class SharedTraining(Training):
             v for name, v in variables_of(model).items() if not name.endswith("/kernel") and v.trainable
         ]
         super().__init__(model, kernels, [(codebook_rate, list(self._codebooks.values())), (rate, others)])
-        self.load(shared)
+        self.load(shared, codebook_rate, rate)
 
     def fits(self, shared: SharedModel) -> bool:
         """Whether `load` takes `shared`: the same layers share, and no codebook is too long."""
@@ -141,29 +143,41 @@ class SharedTraining(Training):
             shared.codebooks[name].size <= size for name, size in self.capacity.items()
         )
 
-    def load(self, shared: SharedModel) -> None:
-        """Take over the weights of `shared`, and its biases and batch normalization if it has them."""
+    def load(self, shared: SharedModel, codebook_rate: float, rate: float) -> None:
+        """Start anew with the weights of `shared`, and its biases and batch normalization if it has them."""
         self.shared = shared
+        network = _rms(np.concatenate([shared.kernel(layer).ravel() for layer in shared.indices]))
         for name, book in shared.codebooks.items():
             padded = np.zeros(self.capacity[name], np.float32)
             padded[: book.size] = book
-            self._codebooks[name].assign(padded)
-            self._moving[name].assign((padded != 0).astype(np.float32))
+            unit = _power_of_two(_rms(book[shared.group(name)]), network)
+            self._codebooks[name].assign(padded / unit)
+            self._units[name].assign(np.where(padded != 0, unit, 0))
         for layer, index in shared.indices.items():
             self._indices[layer].assign(index.astype(np.int32))
             self._scales[layer].assign(shared.scales[layer])
         for name, variable in variables_of(self.model).items():
             if name in shared.variables:
                 variable.assign(shared.variables[name])
-        self.restart()
+        self.restart(codebook_rate, rate)
 
     def trained(self) -> SharedModel:
         """Return the shared model as it stands, with the graph's affines of the trained variables."""
         books = {
-            name: np.array(self._codebooks[name])[: book.size] for name, book in self.shared.codebooks.items()
+            name: (np.array(self._codebooks[name]) * np.array(self._units[name]))[: book.size]
+            for name, book in self.shared.codebooks.items()
         }
         graph = replace(graphs.from_keras(self.model), kernels=self.shared.graph.kernels)
         return replace(self.shared, graph=graph, codebooks=books, variables=other_variables(self.model))
+
+
+def _rms(values: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(values.astype(np.float64) ** 2)))
+
+
+def _power_of_two(value: float, reference: float) -> np.float32:
+    """The power of two nearest to the ratio, which float32 multiplies by without rounding; 1 if one is 0."""
+    return np.float32(2.0 ** np.round(np.log2(value / reference))) if value and reference else np.float32(1)
 
 
 def _kernel_layers(model: keras.Model) -> list[tuple[str | None, Any]]:

@@ -1,0 +1,129 @@
+"""`edgepatho sweep`"""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edgepatho.quantize.sweep import Point
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("prepared", type=FOLDER)
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder of study, frontier.json and plot.")
+@click.option(
+    "--weights",
+    "weights_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="PathoNet weights; the shipped ones if not given.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["frontier", "paper-k256"]),
+    help="A fixed list of points; the grid of the other settings is then ignored.",
+)
+@click.option("--method", "methods", multiple=True, type=click.Choice(["cws", "pws", "uq", "ecsq"]))
+@click.option("-k", "ks", multiple=True, type=int, help="Levels of a codebook.")
+@click.option("--bits", "rates_bits", multiple=True, type=float, help="Bits per weight, for ecsq alone.")
+@click.option("--prune", "prunes", multiple=True, type=float, help="Per cent of weights pruned first.")
+@click.option("--codebook", "codebooks", multiple=True, type=click.Choice(["shared", "per-layer"]))
+@click.option("--scale", "scales", multiple=True, type=click.Choice(["none", "layer", "channel", "output"]))
+@click.option(
+    "--codebook-rate", "codebook_rates", multiple=True, type=float, help="Learning rate of the codebook."
+)
+@click.option("--rate", "rates", multiple=True, type=float, help="That of biases and batch normalization.")
+@click.option("--steps", default=100, show_default=True, help="Retraining steps of a point of the grid.")
+@click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
+@click.option("--json", "as_json", is_flag=True, help="Print frontier.json on stdout, nothing else.")
+def command(
+    prepared: Path,
+    output: Path,
+    weights_file: Path | None,
+    test_tiles: int | None,
+    reclaim: bool,
+    as_json: bool,
+    **grid: Any,
+) -> None:
+    """Compress PathoNet at every point of a grid, or of a preset, and write frontier.json and a plot.
+
+    The study in OUTPUT/study.log keeps every finished point: the same command goes on after an interruption,
+    and several workers, on one machine or on several that share the folder, divide the points among them.
+    Options that may be repeated span the grid.
+
+    \b
+    Examples:
+      edgepatho sweep prepared -o frontier --preset frontier
+      edgepatho sweep prepared -o small --method cws -k 16 -k 8 --scale channel --codebook-rate 1e-4
+    """
+    from edgepatho.files import write_aside
+    from edgepatho.model.reproducible import seed_everything
+    from edgepatho.progress import progress
+    from edgepatho.quantize import frontier, sweep
+    from edgepatho.quantize.experiment import Measuring, Steps
+
+    seed_everything(grid["seed"], deterministic=False)
+    points = _points(prepared, grid)
+    with progress("points", len(points)) as bar:
+        measuring = Measuring(test_tiles)
+        experiment, about = frontier.experiment(
+            prepared, weights_file, measuring, Steps(seed=grid["seed"]), bar
+        )
+        rows = sweep.run(
+            points,
+            output / "study.log",
+            about,
+            lambda point: frontier.row(experiment, point, about["original_sha256"]),
+            reclaim=reclaim,
+            progress=bar,
+            tell=lambda text: click.echo(text, err=True),
+        )
+    found = frontier.summary(rows, about, experiment.row)
+    with write_aside(output / "frontier.json") as aside:
+        aside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    frontier.plot(found, output / "frontier.png")
+    click.echo(json.dumps(found) if as_json else frontier.table(found))
+
+
+def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
+    from edgepatho.data.prepare import check_prepared
+    from edgepatho.quantize import frontier
+    from edgepatho.quantize.experiment import Steps
+    from edgepatho.quantize.presets import PAPER_RATES, paper_k256
+    from edgepatho.quantize.quantizer import DEFAULT_K, Quantizer
+    from edgepatho.quantize.retrain import Schedule
+    from edgepatho.quantize.sweep import Point
+
+    tiles = check_prepared(prepared)["tiles"]
+    if given["preset"] == "frontier":
+        return frontier.points(given["seed"])
+    if given["preset"] == "paper-k256":
+        options = [paper_k256(method, tiles["train"]) for method in PAPER_RATES]
+        return [Point(each.quantizer, each.schedule, each.steps) for each in options]
+    default, seed = Steps(), given["seed"]
+    points = []
+    for method, prune, codebook, scale, codebook_rate, rate in product(
+        given["methods"] or ("cws",),
+        given["prunes"] or (0.0,),
+        given["codebooks"] or ("shared",),
+        given["scales"] or ("none",),
+        given["codebook_rates"] or (default.codebook_rate,),
+        given["rates"] or (default.rate,),
+    ):
+        bits = given["rates_bits"] if method == "ecsq" else ()
+        levels: list[dict[str, Any]] = [{"k": k} for k in given["ks"] or (() if bits else (DEFAULT_K,))]
+        for level in [*levels, *({"bits": each} for each in bits)]:
+            quantizer = Quantizer(method, prune=prune, codebook=codebook, scale=scale, seed=seed, **level)
+            quantizer.check()
+            points.append(
+                Point(quantizer, Schedule(given["steps"], 25), Steps(codebook_rate, rate, seed=seed))
+            )
+    return points

@@ -1,0 +1,230 @@
+"""The frontier: how small the network gets, and what that costs, over methods, levels, bits and pruning."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgepatho.progress import Progress
+from edgepatho.quantize import record, sizes
+from edgepatho.quantize.experiment import Experiment, Measuring, Steps
+from edgepatho.quantize.quantizer import Quantizer, distortion
+from edgepatho.quantize.retrain import Schedule
+from edgepatho.quantize.shared import SharedModel
+from edgepatho.quantize.sweep import Point, Row
+
+SCHEDULE = Schedule(steps=100, validate_every=25, patience=4)
+COLOURS = {"cws": "#1f6fb2", "pws": "#8a5fb0", "uq": "#3a8f4d", "ecsq": "#d2622a"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bundle of at most so many bytes with at least this agreement and at most this loss of F1."""
+
+    bundle_bytes: int
+    agreement: float
+    f1_loss_points: float
+
+    def met_by(self, row: Row) -> bool:
+        return (
+            row["bundle_bytes"] <= self.bundle_bytes
+            and row["agreement"] >= self.agreement
+            and -row["f1_delta_points"] <= self.f1_loss_points
+        )
+
+
+TARGETS = (Target(500_000, 0.98, 0.5), Target(250_000, 0.95, 1.0))
+
+
+def points(seed: int = 0) -> list[Point]:
+    """Return the points of `edgepatho sweep --preset frontier`."""
+    return [Point(quantizer, SCHEDULE, Steps(seed=seed)) for quantizer in _quantizers()]
+
+
+def _quantizers() -> Iterator[Quantizer]:
+    for method in ("cws", "uq", "pws", "ecsq"):
+        yield Quantizer(method, k=256)
+    for k in (128, 64, 32, 16, 8):
+        yield Quantizer("cws", k=k)
+        yield Quantizer("cws", k=k, scale="channel")
+    for k in (64, 16):
+        yield Quantizer("uq", k=k, scale="channel")
+        yield Quantizer("pws", k=k, scale="channel")
+    yield Quantizer("cws", k=16, codebook="per-layer")
+    for prune in (50, 80, 90):
+        yield Quantizer("cws", k=32, prune=prune, scale="channel")
+        yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
+    for bits in (6, 4, 2, 1.2, 0.8, 0.5, 0.3):
+        yield Quantizer("ecsq", bits=bits)
+    for bits in (0.9, 0.7, 0.5, 0.35, 0.25, 0.15):
+        yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
+
+
+def experiment(
+    prepared: Path, weights_file: Path | None, measuring: Measuring, steps: Steps, progress: Progress
+) -> tuple[Experiment, dict[str, Any]]:
+    """Return the experiment of a sweep and what its rows depend on, JSON-ready.
+
+    Thresholds are those chosen on the validation split; the original is PathoNet with the weights of
+    `weights_file`, or the shipped ones.
+    """
+    from edgepatho.data.prepare import check_prepared
+    from edgepatho.model import weights
+
+    prepared_about = check_prepared(prepared)
+    model = weights.load_shipped(None) if weights_file is None else weights.load(weights_file, None)
+    sha256 = weights.sha256(model)
+    found = Experiment(model, prepared, measuring, steps, progress)
+    about = {
+        "original_sha256": sha256,
+        "tiles": len(found.tiles.names),
+        "patients": len(set(found.tiles.patients)),
+        "synthetic": prepared_about["synthetic"],
+        "prepared": prepared_about["tiles"],
+        "protocol": found.settings.as_json(),
+        "versions": record.versions(),
+    }
+    return found, about
+
+
+def row(experiment: Experiment, point: Point, original_sha256: str) -> Row:
+    """Return sizes and accuracy of one point, before and after retraining."""
+    quantizer = point.quantizer
+    quantized = experiment.share(quantizer)
+    result = experiment.compress(quantized, point.schedule, point.steps)
+    before, after, original = result.row_before, result.row_after, experiment.row
+    return {
+        "method": quantizer.method,
+        "k": quantizer.k,
+        "bits": quantizer.bits,
+        "prune": quantizer.prune / 100,
+        "prune_scope": quantizer.prune_scope,
+        "codebook": quantizer.codebook,
+        "scale": quantizer.scale,
+        "levels": max(book.size for book in quantized.codebooks.values()),
+        "entropy_bits": result.after.entropy_bits(),
+        "distortion": distortion(experiment.graph, quantized),
+        "weights_ram_bytes": sizes.weights_ram_bytes(result.after),
+        **_disk(experiment, result.after),
+        "average_f1": after["average_f1"],
+        "f1_delta_points": 100 * (after["average_f1"] - original["average_f1"]),
+        "f1_delta_points_before": 100 * (before["average_f1"] - original["average_f1"]),
+        "til_f1_delta_points": 100 * (after["til"]["f1"] - original["til"]["f1"]),
+        "agreement": after["agreement"],
+        "agreement_before": before["agreement"],
+        "mse_to_original": after["mse_to_original"],
+        "mse_to_original_before": before["mse_to_original"],
+        "ki67_mae_points": after["ki67_mae_points"],
+        "ki67_mae_points_before": before["ki67_mae_points"],
+        "ki67_change_points": after["ki67_change_points"],
+        "patients_changing_ki67_class": after["patients_changing_ki67_class"],
+        "steps": result.run.step,
+        "best_step": result.run.best_step,
+        "original_sha256": original_sha256,
+    }
+
+
+def _disk(experiment: Experiment, shared: SharedModel) -> dict[str, int]:
+    """Bytes of the bundle, coded and raw, and of the formats of earlier work."""
+    from edgepatho.exporters import bundle, ham
+
+    bytes_of = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, coded in (("bundle_bytes", True), ("bundle_raw_bytes", False)):
+            path = Path(folder) / f"{name}.epb"
+            bundle.write(
+                path,
+                shared,
+                scoring=record.scoring(experiment.settings),
+                provenance={"research_use_only": True},
+                accuracy={},
+                coded=coded,
+            )
+            bytes_of[name] = path.stat().st_size
+    return bytes_of | {
+        "seed_disk_bytes": sizes.seed_disk_bytes(shared),
+        **{f"{name}_bytes": size for name, size in ham.network_bytes(shared).items()},
+    }
+
+
+def summary(rows: list[Row], about: dict[str, Any], original: dict[str, Any]) -> dict[str, Any]:
+    """Return frontier.json: the rows, the original's figures, and which target is met by which row."""
+    measured = [each for each in rows if "error" not in each]
+    targets = []
+    for target in TARGETS:
+        meeting = [each for each in measured if target.met_by(each)]
+        best = max(meeting, key=lambda each: each["agreement"], default=None)
+        targets.append(target.__dict__ | {"met": best is not None, "by": best})
+    return {
+        "format": "edgepatho-frontier",
+        "version": 1,
+        "about": about,
+        "original": original,
+        "targets": targets,
+        "rows": measured,
+        "errors": [each["error"] for each in rows if "error" in each],
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the rows by falling size, the targets and the original, for people."""
+    about, original = found["about"], found["original"]
+    kind = "synthetic tiles" if about["synthetic"] else "tiles"
+    lines = [
+        f"{len(found['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
+        f"original {about['original_sha256'][:12]}, average F1 {original['average_f1']:.4f}",
+        "method  codebook  scale    prune     k   bits   bundle B    RAM B    seed B  agree before / after"
+        "  F1 points before / after  Ki-67 error",
+    ]
+    for each in sorted(found["rows"], key=lambda each: -each["bundle_bytes"]):
+        bits = "" if each["bits"] is None else f"{each['bits']:g}"
+        lines.append(
+            f"{each['method']:7s} {each['codebook']:9s} {each['scale']:8s} {each['prune']:5.2f} {each['k']:5d} "
+            f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:8,d} "
+            f"{each['seed_disk_bytes']:9,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
+            f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
+            f"{each['ki67_mae_points']:14.2f}"
+        )
+    for target in found["targets"]:
+        by = target["by"]
+        how = f"met: {by['bundle_bytes']:,d} B at agreement {by['agreement']:.4f}" if by else "missed"
+        lines.append(
+            f"target: at most {target['bundle_bytes']:,d} B, agreement at least {target['agreement']}, F1 within "
+            f"{target['f1_loss_points']} points: {how}"
+        )
+    return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in found["errors"])])
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Write a PNG of agreement and change of F1 over the size of the bundle, with the targets."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (upper, lower) = pyplot.subplots(2, 1, sharex=True, figsize=(7, 7), constrained_layout=True)
+    for method, colour in COLOURS.items():
+        rows = [each for each in found["rows"] if each["method"] == method]
+        megabytes = [each["bundle_bytes"] / 1e6 for each in rows]
+        for axes, key in ((upper, "agreement"), (lower, "f1_delta_points")):
+            axes.scatter(megabytes, [each[key] for each in rows], s=18, color=colour, label=method)
+    for target in found["targets"]:
+        corner = target["bundle_bytes"] / 1e6
+        mark = "met" if target["met"] else "missed"
+        for axes, value in ((upper, target["agreement"]), (lower, -target["f1_loss_points"])):
+            axes.plot([0, corner, corner], [value, value, axes.get_ylim()[0]], ":", color="#777777")
+            axes.annotate(f"{corner:g} MB {mark}", (corner, value), ha="right", va="bottom", fontsize=8)
+    upper.set_ylabel("agreement with the original")
+    upper.set_ylim(0.8, 1)
+    lower.set_ylabel("change of average F1, points")
+    lower.set_ylim(-10, 2)
+    lower.set_xscale("log")
+    lower.set_xlabel("bundle on disk, MB")
+    upper.legend(loc="lower right")
+    kind = "synthetic tiles" if found["about"]["synthetic"] else "tiles"
+    figure.suptitle(f"PathoNet on {found['about']['tiles']} {kind}, after {SCHEDULE.steps} retraining steps")
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
