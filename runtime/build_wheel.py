@@ -1,6 +1,7 @@
-"""Build the aarch64 wheel of the runtime, on x86-64 or aarch64, with PyPI's zig: python runtime/build_wheel.py OUT
+"""Build the aarch64 wheel of the runtime with PyPI's zig: python runtime/build_wheel.py OUT
 
-Prints the wheel's path. The same sources give the same bytes. Needs the packages of the root's `dev` group.
+Works on x86-64 and aarch64, prints the wheel's path; the same sources give the same bytes. Needs the packages of
+the root's `dev` group.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def build(out: Path) -> Path:
         _PYTHON_HOST_PLATFORM="linux-aarch64",  # else the wheel calls itself x86-64
     )
     with tempfile.TemporaryDirectory() as folder:
-        _run("pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "-w", folder, RUNTIME, env=environment)
+        flags = ("-q", "--no-build-isolation", "--no-deps", "-w", folder)
+        _run("pip", "wheel", *flags, RUNTIME, env=environment)
         (wheel,) = Path(folder).glob("*.whl")
         report = " ".join(_run("auditwheel", "show", wheel).split())
         if "requires no external shared libraries" not in report or not _old_enough(report):

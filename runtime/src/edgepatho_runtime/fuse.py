@@ -5,7 +5,7 @@ in this order, each part only where the network has it.
 """
 
 from edgepatho_runtime.rewrite import UPSAMPLE, Node
-from edgepatho_runtime.steps import Map, Step
+from edgepatho_runtime.steps import CONVOLUTIONS, Map, Step
 
 MAX_SOURCES = 4  # EP_SOURCES in core.h
 
@@ -83,8 +83,10 @@ class Fuser:
         return step
 
     def ending_in(self, name: str) -> Step | None:
-        """The step that ends in node `name`, if nothing but the node at hand reads it."""
-        return self.maker.get(name) if self.uses[name] == 1 else None
+        """The step that ends in node `name`, if it can go on and nothing but the node at hand reads it."""
+        step = self.maker.get(name)
+        goes_on = step is not None and step.operation in (*CONVOLUTIONS, "elementwise")
+        return step if goes_on and self.uses[name] == 1 else None
 
     def extend(self, node: Node, step: Step) -> None:
         step.nodes.append(node["name"])

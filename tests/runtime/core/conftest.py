@@ -1,0 +1,19 @@
+"""The float64 reference of the fixtures, and every instruction-set level of this processor."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgepatho_runtime.network import available_levels
+
+sys.path.append(str(Path(__file__).parents[2] / "fixtures"))
+
+
+@pytest.fixture(params=available_levels())
+def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each level in turn, forced by EDGEPATHO_ISA."""
+    monkeypatch.setenv("EDGEPATHO_ISA", request.param)
+    return str(request.param)

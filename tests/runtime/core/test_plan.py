@@ -1,0 +1,67 @@
+"""What the planner promises: nothing overlaps that lives together, and every step is done once."""
+
+from __future__ import annotations
+
+import pytest
+from random_network import Builder, random_network
+
+from edgepatho_runtime import geometry, plan
+
+LEVEL = geometry.Level("neon", 4, 8, 4)
+
+
+def planned(b: Builder) -> plan.Plan:
+    return plan.build(b.graph(), b.tensors(), *b.shapes["image"][:2], LEVEL)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_things_that_live_together_do_not_overlap(seed):
+    p = planned(random_network(seed, (32, 40)))
+    spans: dict[object, list[int]] = {}
+    places: dict[object, tuple[int, int]] = {}
+    for time, task in enumerate(p.tasks):
+        step = p.steps[task.step]
+        things: list[tuple[object, int, int]] = []
+        if task.part != "weights":
+            for m in (step.output, *step.reads):
+                things.append((m, m.offset, m.rows * m.width * m.stored))
+        if step in p.residents:
+            things.append((step, *p.residents[step]))
+        for thing, offset, size in things:
+            spans.setdefault(thing, []).append(time)
+            places[thing] = (offset, offset + size)
+            assert 0 <= offset <= offset + size <= p.arena_elements
+    for one in spans:
+        for other in spans:
+            together = max(spans[one][0], spans[other][0]) <= min(spans[one][-1], spans[other][-1])
+            if one is not other and together:
+                assert places[one][1] <= places[other][0] or places[other][1] <= places[one][0]
+
+
+def test_every_step_is_done_once_from_its_first_item_to_its_last():
+    p = planned(random_network(5, (64, 48), length=20))
+    done: dict[tuple[int, str], int] = {}
+    for task in p.tasks:
+        assert task.begin == done.get((task.step, task.part), 0)
+        assert task.end > task.begin
+        done[task.step, task.part] = task.end
+    for i, step in enumerate(p.steps):
+        if step.operation == "result":
+            assert done[i, "rows"] == p.result_shape[0]
+
+
+def test_the_table_names_every_node_of_the_rewritten_graph_once():
+    b = Builder(1, (32, 32))
+    b.conv(b.activation(b.conv(b.plus(b.conv("image", 8), b.conv("image", 8, 3, 2)), 8)), 3, 1)
+    rows = planned(b).table()
+    named = [name for row in rows for name in row.step.split()]
+    assert sorted(named) == sorted(["image", "result", *(node["name"] for node in b.nodes)])
+    assert all(row.macs >= 0 and row.output_bytes > 0 and row.scratch_bytes >= 0 for row in rows)
+    (last,) = [row for row in rows if row.operation == "pointwise"]
+    assert last.macs == 32 * 32 * 8 * 8  # three outputs are computed as a block of eight
+
+
+def test_a_concatenation_that_only_convolutions_read_takes_no_memory():
+    b = Builder(2, (16, 16))
+    b.conv(b.concat(b.conv("image", 8), b.conv("image", 16)), 3)
+    assert {row.operation for row in planned(b).table()} == {"image", "winograd", "result"}
