@@ -48,7 +48,7 @@ def folder_aside(folder: Path, marker: str) -> Iterator[Path]:
     """Yield an empty temporary sibling of `folder` that replaces it on success.
 
     Only a folder that holds the file `marker` (an earlier result of the same command) or an empty one
-    is replaced; anything else raises InputError before any work is done.
+    is replaced; anything else raises InputError before any work is done. A link is followed.
     """
     if folder.exists() and (
         not folder.is_dir() or (any(folder.iterdir()) and not (folder / marker).exists())
@@ -57,6 +57,9 @@ def folder_aside(folder: Path, marker: str) -> Iterator[Path]:
             f"{folder} exists and holds no {marker}, so it is not an earlier result that may be replaced; "
             "choose another folder or remove it."
         )
+    folder = folder.resolve()
+    if folder.is_mount():  # it cannot be renamed, which would show only when the work is done
+        raise InputError(f"{folder} is a mount point, which cannot be replaced; give a folder inside it.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
     try:

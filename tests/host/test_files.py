@@ -1,0 +1,81 @@
+"""Results appear whole under their name, or what was there before stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgepatho.errors import InputError
+from edgepatho.files import folder_aside, write_aside
+
+
+def make(folder: Path, text: str) -> None:
+    """What a command does that writes a folder."""
+    with folder_aside(folder, "marker.json") as aside:
+        (aside / "marker.json").write_text(text)
+
+
+def fail(folder: Path) -> None:
+    with folder_aside(folder, "marker.json") as aside:
+        (aside / "marker.json").write_text("half")
+        raise RuntimeError("power cut")
+
+
+def test_an_earlier_result_is_replaced_and_nothing_else_left(tmp_path):
+    out = tmp_path / "deep" / "out"
+    for text in ("first", "second"):
+        make(out, text)
+        assert (out / "marker.json").read_text() == text
+        assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_failure_leaves_the_earlier_result(tmp_path):
+    make(tmp_path / "out", "first")
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail(tmp_path / "out")
+    assert (tmp_path / "out" / "marker.json").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_foreign_folder_a_file_and_a_mount_point_are_refused_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.txt").write_text("five years")
+    (tmp_path / "file").write_text("text")
+    for name in ("foreign", "file"):
+        with pytest.raises(InputError, match=r"holds no marker\.json"):
+            make(tmp_path / name, "never")
+    assert (tmp_path / "foreign" / "thesis.txt").read_text() == "five years"
+    (tmp_path / "volume").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "volume")
+    with pytest.raises(InputError, match="mount point"):
+        make(tmp_path / "volume", "never")
+    assert {path.name for path in tmp_path.iterdir()} == {"foreign", "file", "volume"}
+
+
+def test_a_link_to_a_folder_is_followed(tmp_path):
+    """A result on another disk is usual; found out at the end, it would cost the whole computation."""
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "out"
+    link.symlink_to(tmp_path / "disk")
+    for text in ("first", "second"):
+        make(link, text)
+        assert link.is_symlink()
+        assert (tmp_path / "disk" / "marker.json").read_text() == text
+    assert {path.name for path in tmp_path.iterdir()} == {"disk", "out"}
+
+
+def test_the_working_folder_can_be_the_result(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make(Path(), "here")
+    assert (tmp_path / "marker.json").read_text() == "here"
+
+
+def test_a_file_is_whole_or_the_old_one(tmp_path):
+    path = tmp_path / "record.json"
+    with write_aside(path) as aside:
+        aside.write_text("first")
+    with pytest.raises(IsADirectoryError), write_aside(path) as aside:
+        aside.write_bytes(tmp_path.read_bytes())
+    assert path.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]
