@@ -5,6 +5,7 @@ Commands are imported when they are called, so that `edgepatho --help` does not 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -60,6 +61,11 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno in (None, errno.EPIPE):  # click ends quietly when a reader has left
+                raise
+            click.echo(f"Error: {error.filename or 'reading or writing'}: {error.strerror}.", err=True)
+            sys.exit(UserError.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

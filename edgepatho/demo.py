@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgepatho.errors import InputError
+from edgepatho.errors import InputError, UserError
 from edgepatho.files import folder_aside
 
 PATIENTS, TILES = 12, 4
@@ -68,4 +68,6 @@ def device_command() -> list[str]:
 
 def _run(command: list[str]) -> None:
     """Run the device's command; its table goes to stderr, where the demo shows what it does."""
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    done = subprocess.run(command, check=False, stdout=sys.stderr)
+    if done.returncode:
+        raise UserError(f"edgepatho-run {command[3]} ended with exit code {done.returncode}, as told above.")

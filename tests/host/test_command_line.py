@@ -1,0 +1,81 @@
+"""The command line itself: help at once, one sentence and a documented exit code for what goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edgepatho import demo
+from edgepatho.cli import COMMANDS, main
+from edgepatho.commands import report
+from edgepatho.errors import DeviceUnfit, InputError, RolledBack, UserError
+
+
+def test_help_comes_at_once_and_imports_nothing_heavy():
+    code = "import sys, edgepatho.cli as c; c.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert time.monotonic() - started < 5  # 0.3 s on an idle machine
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded & {"numpy", "tensorflow", "keras", "cv2", "scipy", "matplotlib", "rich"}
+    for name in COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name):
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {name} ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (InputError("x.h5 is cut."), 3, "x.h5 is cut."),
+        (DeviceUnfit("no Python."), 5, "no Python."),
+        (RolledBack("it failed."), 6, "it failed."),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out/x.npy"), 1, "out/x.npy: No space left"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 1, "reading or writing: No space left"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence_on_stderr(error, code, sentence, monkeypatch):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(report.command, "callback", fail)
+    result = CliRunner().invoke(main, ["report", "record.json"])
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(report.command, "callback", lambda **options: 1 // 0)
+    result = CliRunner().invoke(main, ["report", "record.json"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_the_demo_names_the_device_command_that_failed(tmp_path):
+    command = [*demo.device_command(), "info", str(tmp_path / "none.epb")]
+    with pytest.raises(UserError, match="edgepatho-run info ended with exit code 3"):
+        demo._run(command)
+
+
+def test_the_demo_needs_the_device_runtime(monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = CliRunner().invoke(main, ["demo", str(tmp_path / "demo")])
+    assert result.exit_code == 3
+    assert "edgepatho-runtime is not installed" in result.stderr
+    assert not list(Path(tmp_path).iterdir())
