@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,19 @@ SHIPPED = Path(__file__).with_name("demo_weights.safetensors")
 MAX_FILE_BYTES = 1 << 30  # far above any PathoNet, far below what would hurt the machine
 MAX_VALUES = 1 << 26
 VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+# what the parsers of these formats raise on damaged and hostile files
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,  # RecursionError too
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 Arrays = dict[str, np.ndarray]  # "<layer>/<variable>" -> values
 
 
@@ -68,16 +83,21 @@ def sha256(model: keras.Model) -> str:
 
 def arrays_of(model: keras.Model) -> Arrays:
     """Return the model's variables as float32 arrays named `<layer>/<variable>`."""
+    return {name: np.asarray(variable, np.float32) for name, variable in variables_of(model).items()}
+
+
+def variables_of(model: keras.Model) -> dict[str, Any]:
+    """Return the model's Keras variables named `<layer>/<variable>`."""
     return {
-        f"{layer.name}/{_variable(v)}": np.asarray(v, np.float32)
+        f"{layer.name}/{variable.path.rsplit('/', 1)[-1]}": variable
         for layer in model.layers
-        for v in layer.weights
+        for variable in layer.weights
     }
 
 
 def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
     """Copy `arrays` into the model's variables; `path` is named in errors."""
-    wanted = {f"{layer.name}/{_variable(v)}": v for layer in model.layers for v in layer.weights}
+    wanted = variables_of(model)
     if not arrays.keys() & wanted.keys():
         arrays = _by_order(wanted, arrays, path)
     for name, variable in wanted.items():
@@ -91,6 +111,8 @@ def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
                 f"{path}: {name} has shape {tuple(value.shape)}, PathoNet needs {tuple(variable.shape)}; "
                 "the file belongs to another network."
             )
+        if value.dtype.kind not in "fiu":
+            raise InputError(f"{path}: {name} holds {value.dtype}, expected numbers.")
         if not np.isfinite(value).all():
             raise InputError(f"{path}: {name} holds NaN or infinite values.")
     extra = arrays.keys() - wanted.keys()
@@ -125,20 +147,8 @@ def read(path: Path) -> Arrays:
         return readers[path.suffix](path)
     except InputError:
         raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        RecursionError,
-    ) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} is not a readable {path.suffix} weights file ({error}).") from None
-
-
-def _variable(variable: Any) -> str:
-    return variable.path.rsplit("/", 1)[-1]
 
 
 def _npz(path: Path) -> Arrays:

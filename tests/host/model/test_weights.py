@@ -111,6 +111,30 @@ def test_truncated_files_are_refused(model, tmp_path):
             weights.load(tmp_path / name)
 
 
+def hostile_npz(path: Path, what: str) -> None:
+    """An .npz that breaks numpy's reader or what comes after it."""
+    if what == "text instead of numbers":
+        arrays = weights.read(weights.SHIPPED) | {"b1_1/kernel": np.full((3, 3, 3, 16), "x")}
+        np.savez(path, **arrays)
+        return
+    header = b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }"
+    content = (header % (1 << 45 if what == "128 TiB" else 100)).ljust(127) + b"\n" + bytes(400)
+    method = {"damaged deflate": zipfile.ZIP_DEFLATED, "damaged lzma": zipfile.ZIP_LZMA}.get(what, 0)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("b1_1/kernel.npy", content)
+    if method:
+        data = bytearray(path.read_bytes())
+        data[55:75] = b"\xff" * 20
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("what", ["damaged deflate", "damaged lzma", "128 TiB", "text instead of numbers"])
+def test_hostile_arrays_are_one_sentence(tmp_path, what):
+    hostile_npz(tmp_path / "hostile.npz", what)
+    with pytest.raises(InputError, match=r"hostile\.npz"):
+        weights.load(tmp_path / "hostile.npz")
+
+
 def test_a_missing_file_and_an_unknown_ending_are_refused(tmp_path):
     with pytest.raises(InputError, match="is not a file"):
         weights.load(tmp_path / "none.keras")
