@@ -66,6 +66,7 @@ def parse(data: bytes) -> tuple[Tensors, dict[str, str]]:
         )
     if set(metadata) != set(METADATA):
         raise InputError(f"the metadata keys are {str(sorted(metadata))[:200]}, expected {sorted(METADATA)}.")
+    _require_checksum(data, len(data) - len(payload), metadata["file_sha256"])
     if len(header) > MOST_TENSORS:
         raise InputError(f"the header lists {len(header)} tensors, at most {MOST_TENSORS} are read.")
     tensors, end = {}, 0
@@ -84,7 +85,6 @@ def parse(data: bytes) -> tuple[Tensors, dict[str, str]]:
     keys = [(order.index(type_name(tensor)), name) for name, tensor in tensors.items()]
     if keys != sorted(keys):
         raise InputError("the tensors are not in the order F32, U16, U8 and by name.")
-    _require_checksum(data, len(data) - len(payload), metadata["file_sha256"])
     return tensors, metadata
 
 
@@ -164,7 +164,7 @@ def _require_checksum(data: bytes, header_end: int, stated: str) -> None:
     blank = data[:begin] + NO_CHECKSUM.encode() + data[stop:]
     if _checksum(blank) != stated:
         raise InputError(
-            "the file's SHA-256 is not the one it states; it is damaged, copy or build it again."
+            "the file's SHA-256 is not the one it states; it is cut or damaged, copy or build it again."
         )
 
 

@@ -14,6 +14,7 @@ MOST_CHANNELS = 65_536
 MOST_DILATION = 1024
 MOST_SIDE = 4096
 MOST_DISTANCE_PX = 64
+MOST_CLASSES = 16
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CODEBOOK = re.compile(r"codebook(\.[A-Za-z0-9_-]{1,64})?")
 RESERVED = {"codebook", "golden"}  # "<node>.scale" must not look like another tensor
@@ -90,9 +91,8 @@ def check_scoring(scoring: dict[str, Any], channels: int) -> None:
     _require(set(scoring) == keys, "scoring", f"has the keys {sorted(scoring)}")
     classes = scoring["classes"]
     named = isinstance(classes, list) and all(isinstance(one, str) and NAME.fullmatch(one) for one in classes)
-    _require(
-        named and len(set(classes)) == len(classes) == channels, "scoring", f"has the classes {classes!r}"
-    )
+    named = named and len(set(classes)) == len(classes) == channels <= MOST_CLASSES
+    _require(named, "scoring", f"has the classes {classes!r} for {channels} channels")
     for key, count in (("thresholds", channels), ("ki67_cutoffs", 2), ("til_cutoffs", 2)):
         numbers = scoring[key]
         valid = isinstance(numbers, list) and len(numbers) == count
@@ -128,7 +128,8 @@ def _result(node: dict[str, Any], shapes: dict[str, Shape]) -> Shape:
         case "affine":
             _require(_whole(node["channels"]) and node["channels"] == first[-1], name, "has other channels")
         case "leaky_relu":
-            _require(type(node["slope"]) in (int, float), name, f"has the slope {node['slope']!r}")
+            slope = node["slope"]
+            _require(type(slope) in (int, float) and 0 <= slope <= 1, name, f"has the slope {slope!r}")
         case "add":
             _require(len(set(inputs)) == 1, name, f"adds the shapes {inputs}")
         case "concat":

@@ -410,6 +410,8 @@ GRAPH_CASES = {
     "padding valid": with_node("e1", put("padding", "valid")),
     "slope a string": with_node("sum_lr", put("slope", "0.3")),
     "slope true": with_node("sum_lr", put("slope", True)),
+    "slope below 0": with_node("sum_lr", put("slope", -0.1)),
+    "slope above 1": with_node("sum_lr", put("slope", 1.5)),
     "affine of other channels": with_node("sum_bn", put("channels", 19)),
     "codebook not there": with_node("e1", put("codebook", "codebook.e1")),
     "codebook is another tensor": with_node("e1", put("codebook", "d1.scale")),
