@@ -15,20 +15,22 @@ from edgepatho_runtime.image import Image
 from edgepatho_runtime.score import Field, Scorer
 
 FORMAT, VERSION = "edgepatho-scores", 1
+OVERLAY = ".overlay.png"  # how the names of overlays end
 
 
 def expand(paths: list[Path]) -> list[Path]:
     """Return the pictures that `paths` name, folders replaced by the pictures in them, in order of name.
 
-    A path that does not exist is kept: reading it fails with its own sentence. A folder without pictures is
-    an ImageError.
+    Overlays of an earlier run are left out of folders. A path that does not exist is kept: reading it fails
+    with its own sentence. A folder without pictures is an ImageError.
     """
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in image.SUFFIXES)
+        pictures = (file for file in path.iterdir() if file.suffix.lower() in image.SUFFIXES)
+        inside = sorted(file for file in pictures if not file.name.endswith(OVERLAY))
         if not inside:
             raise ImageError(f"{path} holds no picture ({', '.join(image.SUFFIXES)}).")
         found += inside
@@ -112,7 +114,7 @@ class Batch:
         files.write_text(self.results / f"{name}.cells.csv", cellfiles.table(found.cells))
         files.write_text(self.results / f"{name}.geojson", cellfiles.geojson(found.cells, classes))
         drawn = overlay.draw(picture, found.cells, classes, found.network_width)
-        with files.written(self.results / f"{name}.overlay.png") as file:
+        with files.written(self.results / f"{name}{OVERLAY}") as file:
             png.write(file, drawn.height, drawn.width, drawn.rgb)
 
 

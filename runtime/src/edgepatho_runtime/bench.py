@@ -55,10 +55,11 @@ def tasks(paths: list[Path], tflite: list[str]) -> list[Task]:
     files: list[Path] = []
     for path in paths:
         known = [path / name for name in FOLDER_FILES if (path / name).is_file()]
-        inside = known if path.is_dir() else [path]
-        if not inside:
+        if path.is_dir() and not known:
             raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}.")
-        files += inside
+        if not path.exists():
+            raise BundleError(f"{path} does not exist; give a bundle, a .tflite file or a folder of both.")
+        files += known or [path]
     found = []
     for file in files:
         if file.suffix == ".tflite":

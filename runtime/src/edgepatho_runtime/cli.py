@@ -125,6 +125,8 @@ def bench(options: argparse.Namespace) -> int:
     _check_precision(options.precision)
     settings = benchmark.Settings(options.threads, options.warmup, options.runs, options.precision)
     todo = benchmark.tasks(options.paths, options.tflite)
+    if options.json not in (None, "-"):  # before the work, which must not be lost for a missing folder
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     record = benchmark.run(todo, settings, options.image, lambda text: print(text, file=sys.stderr))
     if options.json == "-":
         print(json_text(record), end="")

@@ -246,6 +246,22 @@ def test_a_second_bench_is_told_to_wait(folder: Path, capsys: pytest.CaptureFixt
         pass
 
 
+def test_a_lost_file_is_told_before_anything_is_measured(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = str(tmp_path / "lost.tflite")
+    assert cli.main(["bench", str(folder), lost, *QUICK]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"Error: {lost} does not exist")
+
+
+def test_a_record_makes_its_folder(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "bench.json"
+    assert cli.main(["bench", str(folder / "model.epb"), *QUICK, "--json", str(path)]) == 0
+    assert len(read_bench(path).rows) == 1
+
+
 def test_a_folder_without_models_and_a_lost_tflite_file_are_refused(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(BundleError, match="holds none of"):
         bench.tasks([tmp_path], [])

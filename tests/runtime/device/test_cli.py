@@ -87,6 +87,16 @@ def test_a_batch_goes_on_over_bad_files_and_ends_with_3(
     assert [word in captured.err for word in ("a.png", "c.jpg", "nowhere.png")] == [True] * 3
 
 
+def test_overlays_of_an_earlier_run_are_not_scored(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture
+) -> None:
+    folder = save_picture("fields/b.png").parent
+    for _ in range(2):
+        assert cli.main(["score", str(folder), "--bundle", str(bundle_file), "-o", str(folder)]) == 0
+        record = json.loads((folder / "scores.json").read_text())
+        assert [entry["image"] for entry in record["images"]] == ["b.png"]
+
+
 def test_a_name_that_is_no_text_ends_nothing(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
