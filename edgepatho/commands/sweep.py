@@ -67,7 +67,7 @@ def command(
     from edgepatho.files import write_aside
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
-    from edgepatho.quantize import frontier, sweep
+    from edgepatho.quantize import frontier, frontier_view, sweep
     from edgepatho.quantize.experiment import Measuring, Steps
 
     seed_everything(grid["seed"], deterministic=False)
@@ -89,8 +89,8 @@ def command(
     found = frontier.summary(rows, about, experiment.row)
     with write_aside(output / "frontier.json") as aside:
         aside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
-    frontier.plot(found, output / "frontier.png")
-    click.echo(json.dumps(found) if as_json else frontier.table(found))
+    frontier_view.plot(found, output / "frontier.png")
+    click.echo(json.dumps(found) if as_json else frontier_view.table(found))
 
 
 def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:

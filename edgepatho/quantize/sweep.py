@@ -70,14 +70,14 @@ def run(
             study.tell(trial, state=_state("FAIL"))
             continue
         try:
-            row = measure(point)
+            row = json.loads(json.dumps(measure(point), allow_nan=False))
         except UserError as error:
             row = {"error": str(error)}
         except BaseException:
             study.tell(trial, state=_state("FAIL"))
             _enqueue(study, [point])
             raise
-        trial.set_user_attr("row", json.loads(json.dumps(row, allow_nan=False)))
+        trial.set_user_attr("row", row)
         study.tell(trial, 0.0)
         progress.advance()
     rows = _rows(study)
@@ -102,8 +102,10 @@ def _study(file: Path, about: dict[str, Any]) -> optuna.Study:
             study_name=NAME, storage=JournalStorage(JournalFileBackend(str(file))), load_if_exists=True
         )
         known = study.user_attrs.get("about")
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(f"{file} is not the study of a sweep ({error}); give another folder.") from None
+    except (ValueError, KeyError, TypeError, AssertionError, OSError) as error:
+        raise InputError(
+            f"{file} is not the study of a sweep ({type(error).__name__}: {error}); give another folder."
+        ) from None
     if known is None:
         study.set_user_attr("about", about)
     elif known != json.loads(json.dumps(about)):

@@ -126,7 +126,7 @@ def test_one_traced_step_serves_another_codebook(small_model, feed):
     reused = SharedTraining(small_model, first, codebook_rate=0.01, rate=0.01)
     reused.step(*next(feed(0)))
     assert reused.fits(second)
-    reused.load(second)
+    reused.load(second, codebook_rate=0.01, rate=0.01)
     reused.step(*next(feed(5)))
     fresh = SharedTraining(small_model, second, codebook_rate=0.01, rate=0.01)
     fresh.step(*next(feed(5)))

@@ -1,0 +1,70 @@
+"""The frontier as a table and as a plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+COLOURS = {"cws": "#1f6fb2", "pws": "#8a5fb0", "uq": "#3a8f4d", "ecsq": "#d2622a"}
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the rows by falling size, the targets and the original, for people."""
+    about, original = found["about"], found["original"]
+    kind = "synthetic tiles" if about["synthetic"] else "tiles"
+    lines = [
+        f"{len(found['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
+        f"original {about['original_sha256'][:12]}, average F1 {original['average_f1']:.4f}",
+        "method  codebook  scale    prune     k   bits   bundle B    RAM B    seed B  agree before / after"
+        "  F1 points before / after  Ki-67 error",
+    ]
+    for each in sorted(found["rows"], key=lambda each: -each["bundle_bytes"]):
+        bits = "" if each["bits"] is None else f"{each['bits']:g}"
+        lines.append(
+            f"{each['method']:7s} {each['codebook']:9s} {each['scale']:8s} {each['prune']:5.2f} "
+            f"{each['k']:5d} "
+            f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:8,d} "
+            f"{each['seed_disk_bytes']:9,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
+            f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
+            f"{each['ki67_mae_points']:14.2f}"
+        )
+    for target in found["targets"]:
+        by = target["by"]
+        how = f"met: {by['bundle_bytes']:,d} B at agreement {by['agreement']:.4f}" if by else "missed"
+        lines.append(
+            f"target: at most {target['bundle_bytes']:,d} B, agreement at least {target['agreement']}, "
+            f"F1 within {target['f1_loss_points']} points: {how}"
+        )
+    return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in found["errors"])])
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Write a PNG of agreement and change of F1 over the size of the bundle, with the targets."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (upper, lower) = pyplot.subplots(2, 1, sharex=True, figsize=(7, 7), constrained_layout=True)
+    for method, colour in COLOURS.items():
+        rows = [each for each in found["rows"] if each["method"] == method]
+        megabytes = [each["bundle_bytes"] / 1e6 for each in rows]
+        for axes, key in ((upper, "agreement"), (lower, "f1_delta_points")):
+            axes.scatter(megabytes, [each[key] for each in rows], s=18, color=colour, label=method)
+    for target in found["targets"]:
+        corner = target["bundle_bytes"] / 1e6
+        mark = "met" if target["met"] else "missed"
+        for axes, value in ((upper, target["agreement"]), (lower, -target["f1_loss_points"])):
+            axes.plot([0, corner, corner], [value, value, axes.get_ylim()[0]], ":", color="#777777")
+            axes.annotate(f"{corner:g} MB {mark}", (corner, value), ha="right", va="bottom", fontsize=8)
+    upper.set_ylabel("agreement with the original")
+    upper.set_ylim(0.8, 1)
+    lower.set_ylabel("change of average F1, points")
+    lower.set_ylim(-10, 2)
+    lower.set_xscale("log")
+    lower.set_xlabel("bundle on disk, MB")
+    upper.legend(loc="lower right")
+    kind = "synthetic tiles" if found["about"]["synthetic"] else "tiles"
+    figure.suptitle(f"PathoNet on {found['about']['tiles']} {kind}, after retraining")
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
