@@ -49,8 +49,8 @@ core-test: install  ## the C core's own tests, with the address and undefined-be
 test-arm: install wheel-arm  ## the device wheel on emulated Pi processors
 	$(BIN)/python -m pytest -m arm tests/arm
 
-test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; writes benchmarks/results/
-	$(BIN)/python -m benchmarks.arm.parity
+test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; benchmarks/results/parity.json
+	$(BIN)/python -m benchmarks.parity.matrix
 
 bench: install $(VENV)/.bench  ## this machine: latency, memory, size of every engine; benchmarks/results/host.json
 	$(BIN)/python -m benchmarks.host
