@@ -22,7 +22,13 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
 @click.option("--rate", default=2e-3, show_default=True, help="Highest learning rate of Adam.")
 @click.option("--l2", default=5e-4, show_default=True, help="L2 on kernels, as in the paper.")
-@click.option("--seed", default=4, show_default=True, help="Seed of initial weights, crops and symmetries.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=4,
+    show_default=True,
+    help="Seed of initial weights, crops and symmetries.",
+)
 @click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
 def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **settings: float) -> None:

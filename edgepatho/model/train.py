@@ -72,7 +72,7 @@ def train(
 
     A run that was interrupted goes on from its last saved step; its other steps are the same as without the
     interruption. `stop` is asked after every step. Raises InputError if `work` holds a run of another
-    schedule.
+    schedule or a damaged state.
     """
     run = _resume(work, schedule)
     progress = progress or Progress()
@@ -162,6 +162,7 @@ def _resume(work: Path, schedule: Schedule) -> Run:
     import keras
 
     from edgepatho.model import pathonet
+    from edgepatho.model.weights import UNREADABLE
 
     model = pathonet.build(size=None, l2=schedule.l2)
     optimizer = keras.optimizers.Adam(schedule.rate)
@@ -169,15 +170,20 @@ def _resume(work: Path, schedule: Schedule) -> Run:
     state = work / "state.npz"
     if not state.exists():
         return Run(model, optimizer, 0, 0.0, [])
-    with np.load(state, allow_pickle=False) as stored:
-        about = json.loads(str(stored["about"]))
-        if about["schedule"] != asdict(schedule):
-            raise InputError(
-                f"{state} belongs to a run with {about['schedule']}, this one has {asdict(schedule)}; "
-                "use the same settings to resume it or another folder."
-            )
-        for index, variable in enumerate([*model.variables, *optimizer.variables]):
-            variable.assign(stored[f"v{index}"])
+    try:
+        with state.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            if about["schedule"] != asdict(schedule):
+                raise InputError(
+                    f"{state} belongs to a run with {about['schedule']}, this one has {asdict(schedule)}; "
+                    "use the same settings to resume it or another folder."
+                )
+            for index, variable in enumerate([*model.variables, *optimizer.variables]):
+                variable.assign(stored[f"v{index}"])
+    except UNREADABLE as error:
+        raise InputError(
+            f"{state} is not the state of a training run ({error}); remove it or use another folder."
+        ) from None
     return Run(model, optimizer, about["step"], about["seconds"], about["log"])
 
 
