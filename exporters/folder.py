@@ -79,8 +79,11 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         record = json.loads(path.read_text())
-        needed = {"accuracy", "command", "original", "scoring", "versions"}
-        if record["format"] == "edgepatho-compress" and record["version"] == 1 and needed <= record.keys():
+        if record["format"] == "edgepatho-compress" and record["version"] == 1:
+            provenance(record)  # what the exports take from it is there
+            accuracy(record, "original")
+            accuracy(record, "compressed")
+            dict(record["scoring"])
             return record
     except OSError as error:
         raise InputError(

@@ -129,10 +129,20 @@ def test_a_folder_without_its_sources_is_refused(made, missing, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format":"edgepatho-bench","version":1}', '{"format":"edgepatho-compress"}']
+    "text",
+    [
+        "{",
+        "[]",
+        '{"format":"edgepatho-bench","version":1}',
+        '{"format":"edgepatho-compress"}',
+        json.dumps(RECORD | {"command": {}}),
+        json.dumps(RECORD | {"accuracy": {"synthetic": True, "rows": RECORD["accuracy"]["rows"][:1]}}),
+        json.dumps(RECORD | {"accuracy": {"synthetic": True, "rows": [{"model": "original"}, 3]}}),
+        json.dumps(RECORD | {"scoring": 5}),
+    ],
 )
 def test_a_foreign_record_is_refused(text, tmp_path):
     (tmp_path / "compress.json").write_text(text)
     result = CliRunner().invoke(main, ["export", str(tmp_path)])
     assert result.exit_code == 3
-    assert "compress.json" in result.stderr
+    assert "compress.json is no record" in result.stderr
