@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -63,7 +65,7 @@ class Log:
         started = time.monotonic()
         command = [sys.executable, "-m", "edgepatho", *words]
         done = subprocess.run(command, capture_output=True, text=True)
-        output = (done.stderr + done.stdout).strip()
+        output = re.sub(rf"{tempfile.gettempdir()}/\S*/", "", done.stderr + done.stdout).strip()
         self(output if "--json" not in words else f"({len(output)} characters of JSON)")
         self(f"-> exit code {done.returncode} after {time.monotonic() - started:.1f} s\n")
         assert done.returncode == expected, output
