@@ -39,10 +39,11 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--codebook", type=click.Choice(["shared", "per-layer"]), default="shared", show_default=True)
 @click.option(
     "--scale",
-    type=click.Choice(["none", "layer", "channel"]),
+    type=click.Choice(["none", "layer", "channel", "output"]),
     default="none",
     show_default=True,
-    help="What the codebook's values are multiplied by; costs nothing at run time.",
+    help="What the codebook's values are multiplied by, at no cost at run time: a layer's or channel's "
+    "root mean square, or the inverse of how strongly a layer moves the output.",
 )
 @click.option(
     "--layer", "layers", multiple=True, metavar="NAME=K|skip", help="Another k for one layer, or none at all."
@@ -64,9 +65,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--patience", default=5, show_default=True, help="Validations without improvement before stopping."
 )
-@click.option("--codebook-rate", default=1e-3, show_default=True, help="Learning rate of the codebook.")
+@click.option("--codebook-rate", default=1e-4, show_default=True, help="Learning rate of the codebook.")
 @click.option(
-    "--rate", default=1e-3, show_default=True, help="Learning rate of biases and batch normalization."
+    "--rate", default=1e-4, show_default=True, help="Learning rate of biases and batch normalization."
 )
 @click.option("--batch", default=8, show_default=True, help="Crops a step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")

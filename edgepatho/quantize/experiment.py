@@ -42,8 +42,8 @@ class Steps:
     random crops of `crop_px`, or whole tiles, each in a random one of the first `symmetries`.
     """
 
-    codebook_rate: float = 1e-3
-    rate: float = 1e-3
+    codebook_rate: float = 1e-4
+    rate: float = 1e-4
     batch: int = 8
     crop_px: int | None = 128
     symmetries: int = 8

@@ -21,10 +21,7 @@ def masks(kernels: Kernels, percent: float, scope: str = "layer") -> Masks:
     The share is rounded down to whole weights; among equal magnitudes the earlier go first.
     Raises UsageError for a share outside 0 to 99.
     """
-    if not 0 <= percent <= 99:
-        raise UsageError(
-            f"--prune {percent:g} is outside 0 to 99: pruning everything leaves no network; give 99 or less."
-        )
+    check(percent)
     if scope == "layer":
         return {name: _smallest(kernel, percent) for name, kernel in kernels.items()}
     everything = np.concatenate([kernel.ravel() for kernel in kernels.values()])
@@ -32,6 +29,14 @@ def masks(kernels: Kernels, percent: float, scope: str = "layer") -> Masks:
     ends = np.cumsum([kernel.size for kernel in kernels.values()])
     parts = np.split(mask, ends[:-1])
     return {name: part.reshape(kernels[name].shape) for name, part in zip(kernels, parts, strict=True)}
+
+
+def check(percent: float) -> None:
+    """Raise UsageError for a share outside 0 to 99."""
+    if not 0 <= percent <= 99:
+        raise UsageError(
+            f"--prune {percent:g} is outside 0 to 99: pruning everything leaves no network; give 99 or less."
+        )
 
 
 def _smallest(weights: NDArray[np.float32], percent: float) -> NDArray[np.bool_]:

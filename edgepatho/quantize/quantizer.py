@@ -39,6 +39,7 @@ class Quantizer:
 
     def check(self) -> None:
         """Raise UsageError for settings that do not belong together or are out of range."""
+        prune.check(self.prune)
         for k in (self.k, *(k for k in self.layers.values() if k is not None)):
             if not 2 <= k <= MOST_LEVELS:
                 raise UsageError(f"k = {k} is outside 2 to {MOST_LEVELS}, what an index can tell apart.")
