@@ -83,7 +83,9 @@ def tflite(task: dict[str, Any]) -> dict[str, Any]:
 
     from importlib.metadata import version  # after the measurement: it costs memory
 
-    precision = "fp32" if dtype == numpy.float32 else "int8"
+    # a full-integer file may take and give floats: its kernels tell, not its input
+    weights = {detail["dtype"] for detail in interpreter.get_tensor_details()}
+    precision = "int8" if numpy.int8 in weights else "fp32"
     return {"version": version(package), "precision": precision, "init_ms": init_ms, **times}
 
 

@@ -93,6 +93,8 @@ class Interpreter:
     def allocate_tensors(self): pass
     def get_input_details(self):
         return [dict(index=0, shape=numpy.array({shape}), dtype=numpy.{dtype}, quantization=(0.5 / 255, -7))]
+    def get_tensor_details(self):
+        return [dict(dtype=numpy.{weights})]
     def set_tensor(self, index, value):
         numpy.save({seen!r}, value)
     def invoke(self):
@@ -108,7 +110,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
 
     def put(package: str, module: str, **parts: str) -> Path:
         seen = tmp_path / f"{package}.npy"
-        defaults = {"shape": "[1, 256, 256, 3]", "dtype": "float32", "on_create": "pass", "on_invoke": "pass"}
+        defaults = {"shape": "[1, 256, 256, 3]", "dtype": "float32", "weights": "float32"}
+        defaults |= {"on_create": "pass", "on_invoke": "pass"}
         (lib / module).mkdir(parents=True)
         (lib / module / "__init__.py").touch()
         text = INTERPRETER.format(**{**defaults, "seen": str(seen), **parts})
@@ -149,8 +152,14 @@ def test_a_float_engine_gets_the_picture_from_0_to_1(play: Any, tflite_row: Any)
     assert np.array_equal(np.load(seen)[0], PICTURE.astype(np.float32) / 255)
 
 
+def test_integer_kernels_behind_float_pixels_are_called_int8(play: Any, tflite_row: Any) -> None:
+    play("ai-edge-litert", "ai_edge_litert", weights="int8")
+    row = tflite_row("litert", "int8.tflite")
+    assert (row["name"], row["precision"], row["error"]) == ("ai-edge-litert int8", "int8", None)
+
+
 def test_an_int8_engine_gets_the_picture_quantized_as_its_file_says(play: Any, tflite_row: Any) -> None:
-    seen = play("ai-edge-litert", "ai_edge_litert", dtype="int8")
+    seen = play("ai-edge-litert", "ai_edge_litert", dtype="int8", weights="int8")
     row = tflite_row("litert", "int8.tflite")
     assert (row["name"], row["precision"], row["error"]) == ("ai-edge-litert int8", "int8", None)
     given = np.load(seen)[0]
