@@ -1,7 +1,7 @@
 """Build the aarch64 wheel of the runtime with PyPI's zig: python runtime/build_wheel.py OUT
 
-Works on x86-64 and aarch64, prints the wheel's path; the same sources give the same bytes. Needs the packages of
-the root's `dev` group.
+Works on x86-64 and aarch64, prints the wheel's path; the same sources give the same bytes. Needs the packages
+of the root's `dev` group.
 """
 
 from __future__ import annotations
