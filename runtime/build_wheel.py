@@ -34,7 +34,9 @@ def build(out: Path) -> Path:
         report = " ".join(_run("auditwheel", "show", wheel).split())
         if "requires no external shared libraries" not in report or not _old_enough(report):
             raise RuntimeError(f"The wheel does not fit {PLATFORM}: {report}")
-        name = _run("wheel", "tags", "--remove", "--platform-tag", PLATFORM, wheel).split()[-1]
+        name = _run("wheel", "tags", "--remove", "--platform-tag", PLATFORM, wheel, env=environment).split()[
+            -1
+        ]
         target = out / name
         target.write_bytes((Path(folder) / name).read_bytes())
     return target
