@@ -13,7 +13,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
-        bench bench-arm quantizers hardness core-test clean
+        bench bench-arm hardness core-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
