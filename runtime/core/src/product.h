@@ -29,40 +29,46 @@
     TILE(op, end, 2, 20, 21, u0, u1, lane) TILE(op, end, 3, 22, 23, u0, u1, lane) \
     TILE(op, end, 4, 24, 25, u0, u1, lane) TILE(op, end, 5, 26, 27, u0, u1, lane) \
     TILE(op, end, 6, 28, 29, u0, u1, lane) TILE(op, end, 7, 30, 31, u0, u1, lane)
-#define INPUTS \
-    "ldp q0, q1, [%[v]]\n ldp q2, q3, [%[v], #32]\n ldp q4, q5, [%[v], #64]\n ldp q6, q7, [%[v], #96]\n" \
-    "add %[v], %[v], %[row]\n"
+#define INPUTS "ldp q0, q1, [%[v]]\n ldp q2, q3, [%[v], #32]\n ldp q4, q5, [%[v], #64]\n ldp q6, q7, [%[v], #96]\n"
+#define NEXT_INPUTS "add %[v], %[v], %[row]\n"
 #define WEIGHTS(low, high, k) "ldp q" #low ", q" #high ", [%[u], #32 * " #k "]\n"
 #ifdef EP_HALF
 #define STEP(first, end) \
-    INPUTS WEIGHTS(8, 9, 0) WEIGHTS(10, 11, 1) TILES_OF(first, KEEP, 8, 9, 0) \
+    INPUTS NEXT_INPUTS WEIGHTS(8, 9, 0) WEIGHTS(10, 11, 1) TILES_OF(first, KEEP, 8, 9, 0) \
     WEIGHTS(12, 13, 2) TILES_OF("fmla", KEEP, 10, 11, 1) WEIGHTS(14, 15, 3) TILES_OF("fmla", KEEP, 12, 13, 2) \
     WEIGHTS(8, 9, 4) TILES_OF("fmla", KEEP, 14, 15, 3) WEIGHTS(10, 11, 5) TILES_OF("fmla", KEEP, 8, 9, 4) \
     WEIGHTS(12, 13, 6) TILES_OF("fmla", KEEP, 10, 11, 5) WEIGHTS(14, 15, 7) TILES_OF("fmla", KEEP, 12, 13, 6) \
     "add %[u], %[u], #256\n" TILES_OF("fmla", end, 14, 15, 7)
+#elif defined EP_A53
+#include "product_a53.h"
 #else
 #define STEP(first, end) \
-    INPUTS WEIGHTS(8, 9, 0) WEIGHTS(10, 11, 1) TILES_OF(first, KEEP, 8, 9, 0) \
+    INPUTS NEXT_INPUTS WEIGHTS(8, 9, 0) WEIGHTS(10, 11, 1) TILES_OF(first, KEEP, 8, 9, 0) \
     WEIGHTS(12, 13, 2) TILES_OF("fmla", KEEP, 10, 11, 1) WEIGHTS(14, 15, 3) TILES_OF("fmla", KEEP, 12, 13, 2) \
     "add %[u], %[u], #128\n" TILES_OF("fmla", end, 14, 15, 3)
+#endif
+#ifndef EP_A53
+#define BEGIN
+#define AFTER KEEP
+#define SPARE
 #endif
 
 static inline void product(const element *restrict v, const element *restrict u, element *restrict m, size_t depth,
                            size_t row) {
     row *= sizeof(element);
     __asm__ volatile(
-        "subs %[k], %[k], %[step]\n b.eq 3f\n" STEP("fmul", KEEP)
+        BEGIN "subs %[k], %[k], %[step]\n b.eq 3f\n" STEP("fmul", AFTER)
         "subs %[k], %[k], %[step]\n b.eq 2f\n"
-        "1:\n" STEP("fmla", KEEP)
+        "1:\n" STEP("fmla", AFTER)
         "subs %[k], %[k], %[step]\n b.ne 1b\n"
         "2:\n" STEP("fmla", STORE) "b 4f\n"
         "3:\n" STEP("fmul", STORE)
         "4:\n"
         : [v] "+r"(v), [u] "+r"(u), [k] "+r"(depth)
         : [m] "r"(m), [row] "r"(row), [step] "i"(LANES)
-        : "memory", "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
-          "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
-          "v30", "v31");
+        : "memory", "cc", SPARE "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13",
+          "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28",
+          "v29", "v30", "v31");
 }
 #else
 static inline void product(const element *restrict v, const element *restrict u, element *restrict m, size_t depth,

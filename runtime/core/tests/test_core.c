@@ -137,13 +137,15 @@ static uint8_t *random_image(const bench *b) {
     return image;
 }
 
-static double tolerance(void) { return facts.element_bytes == 4 ? 1e-5 : 2e-2; }
+/* F(4, 3) in float16 loses up to 5 of its 11 bits to the transforms' constants. */
+static double tolerance(void) { return facts.element_bytes == 4 ? 1e-5 : 5e-2; }
 
 static void compare(const float *got, const double *expected, size_t count, const char *what) {
     double most = 0, error = 0;
-    for (size_t i = 0; i < count; i++) {
-        most = fmax(most, fabs(expected[i]));
-        error = fmax(error, fabs(got[i] - expected[i]));
+    for (size_t i = 0; i < count; i++) most = fmax(most, fabs(expected[i]));
+    for (size_t i = 0; i < count && !isnan(error); i++) { /* fmax alone would pass over NaN */
+        const double difference = fabs(got[i] - expected[i]);
+        error = isnan(difference) ? difference : fmax(error, difference);
     }
     CHECK(error <= tolerance() * most && most > 0, "%s: error %g of %g", what, error, most);
 }
