@@ -48,8 +48,7 @@ def measure(folder: Path) -> list[dict[str, Any]]:
 
 
 def _running_on(board: Board) -> tuple[Contender, ...]:
-    half = HALF_PRECISION if "asimdhp" in board.features.split() else ()
-    return CONTENDERS + half
+    return CONTENDERS + (HALF_PRECISION if board.has_fp16 else ())
 
 
 def _row(

@@ -20,6 +20,11 @@ class Board:
     caches: str
     """Data caches, KiB:ways, in the form the counting plugin takes."""
 
+    @property
+    def has_fp16(self) -> bool:
+        """Whether the processor computes in half precision."""
+        return "asimdhp" in self.features.split()
+
     def cpuinfo(self) -> str:
         """Return the text of /proc/cpuinfo on this board (64-bit kernel).
 

@@ -19,9 +19,9 @@ TILES_OF_A_PATIENT = 5
 PATIENTS_FOR_ONE_TEST_PATIENT = 4  # `generate` holds out a quarter of them
 
 
-def test_tiles(count: int) -> np.ndarray:
-    """Return `count` synthetic test tiles as uint8 [count, 256, 256, 3]."""
-    from edgepatho.data.prepare import arrays, prepare
+def test_tiles(count: int) -> tuple[np.ndarray, list[str]]:
+    """Return `count` synthetic test tiles as uint8 [count, 256, 256, 3], and the patient of each."""
+    from edgepatho.data.prepare import arrays, prepare, records
     from edgepatho.data.synth.dataset import generate
 
     tiles = min(count, TILES_OF_A_PATIENT)
@@ -29,14 +29,16 @@ def test_tiles(count: int) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder) / "tiles", patients=patients, tiles=tiles)
         prepare(Path(folder) / "tiles", Path(folder) / "prepared")
-        return np.array(arrays(Path(folder) / "prepared", "test")[0][:count])
+        prepared = Path(folder) / "prepared"
+        patient_of = [record["patient"] for record in records(prepared, "test")]
+        return np.array(arrays(prepared, "test")[0][:count]), patient_of[:count]
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("count", type=int)
 def main(folder: Path, count: int) -> None:
-    """Write bundle, COUNT tiles (.rgb, .png), heat maps (.expected, float32) and cells.json into FOLDER."""
+    """Write bundle, COUNT tiles (.rgb, .png), heat maps (.expected), cells and patients into FOLDER."""
     from PIL import Image
 
     from edgepatho.evaluate import cells
@@ -53,13 +55,15 @@ def main(folder: Path, count: int) -> None:
     about = {"scoring": bundle.SCORING, "provenance": {"method": "cws"}, "accuracy": {}}
     bundle.write(folder / "model.epb", shared, **about)
     found = []
-    for number, tile in enumerate(test_tiles(count)):
+    tiles, patient_of = test_tiles(count)
+    for number, tile in enumerate(tiles):
         heat_maps = np.asarray(model(tile[None] / np.float32(255), training=False))[0]
         (folder / f"{number:02d}.rgb").write_bytes(tile.tobytes())
         Image.fromarray(tile).save(folder / f"{number:02d}.png")
         (folder / f"{number:02d}.expected").write_bytes(heat_maps.tobytes())
         found.append([points.tolist() for points in cells.find(heat_maps, bundle.SCORING["thresholds"])])
     (folder / "cells.json").write_text(json.dumps(found))
+    (folder / "patients.json").write_text(json.dumps(patient_of))
 
 
 if __name__ == "__main__":

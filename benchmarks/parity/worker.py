@@ -1,6 +1,6 @@
 """The runtime on a list of tiles: heat maps as raw float32 files, cells as JSON on stdout.
 
-    python worker.py BUNDLE THREADS OUTPUT_FOLDER TILE.rgb...
+    python worker.py BUNDLE THREADS PRECISION OUTPUT_FOLDER TILE.rgb...
 
 Runs by path in any Python that has the runtime alone, on the host and in the emulated arm64 one. Tiles are
 raw uint8 RGB, square.
@@ -17,7 +17,7 @@ from edgepatho_runtime.network import Network
 
 
 def main() -> None:
-    path, threads, folder, *tiles = sys.argv[1:]
+    path, threads, precision, folder, *tiles = sys.argv[1:]
     loaded = bundle.read(path)
     scoring = loaded.scoring
     cells = []
@@ -25,7 +25,7 @@ def main() -> None:
     for tile in map(Path, tiles):
         image = tile.read_bytes()
         side = round((len(image) / 3) ** 0.5)
-        network = Network(loaded, side, side, threads=int(threads))
+        network = Network(loaded, side, side, threads=int(threads), precision=precision)
         level = network.isa
         heat_maps = network.run(memoryview(image).cast("B", (side, side, 3)))
         (Path(folder) / f"{tile.stem}.f32").write_bytes(heat_maps)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.arm.boards import BOARDS
 from benchmarks.parity import matrix
 
 pytestmark = pytest.mark.arm
@@ -28,6 +29,29 @@ def test_heat_maps_cells_and_bits(userland, runtime_site, board, reference):
         assert row.cells_that_differ == 0
         assert row.same_bits_as_one_thread
     assert [row.threads for row in rows] == [1, 4]
+
+
+def test_half_precision_is_close(userland, runtime_site, reference):
+    place = matrix.Emulated(BOARDS["a76"], userland, runtime_site, "fp16")
+    (row,) = matrix.compare(place, reference, (1,))
+    assert row.level == "neon-fp16"
+    assert matrix.TOLERANCE < row.largest_difference < 0.05  # so it did compute in half precision
+    assert row.cells_that_differ < 0.1 * row.cells
+
+
+def test_the_cortex_a53_adds_in_the_same_order(userland, runtime_site, reference, tmp_path):
+    bits = set()
+    for level in ("neon", "neon-a53"):
+        arguments = [reference / "model.epb", "1", "fp32", tmp_path, reference / "00.rgb"]
+        done = userland.run(
+            BOARDS["a53"],
+            ["python", str(matrix.WORKER), *map(str, arguments)],
+            python_path=(runtime_site,),
+            environment={"EDGEPATHO_ISA": level},
+        )
+        assert f'"level": "{level}"' in done.stdout, done.stderr
+        bits.add((tmp_path / "00.f32").read_bytes())
+    assert len(bits) == 1
 
 
 def test_score_of_a_png_finds_the_cells_of_keras_and_scikit_image(
