@@ -73,7 +73,13 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
 @click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
 @click.option("--control/--no-control", default=True, show_default=True, help="Measure the control row too.")
-@click.option("--seed", default=0, show_default=True, help="Seed of pws and of the batches.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of pws and of the batches.",
+)
 @click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
 @click.option("--json", "as_json", is_flag=True, help="Print compress.json on stdout, nothing else.")
 def command(

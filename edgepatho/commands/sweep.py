@@ -41,7 +41,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--rate", "rates", multiple=True, type=float, help="That of biases and batch normalization.")
 @click.option("--steps", default=100, show_default=True, help="Retraining steps of a point of the grid.")
 @click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
 @click.option("--json", "as_json", is_flag=True, help="Print frontier.json on stdout, nothing else.")
 def command(
