@@ -20,7 +20,6 @@ import numpy as np
 
 from edgepatho.errors import InputError
 from edgepatho.files import write_aside
-from edgepatho.model import pathonet
 
 if TYPE_CHECKING:
     import keras
@@ -51,6 +50,8 @@ def load(path: Path, size: int | None = 256) -> keras.Model:
     Layers are matched by name; a Keras 2 file with other names is matched by the order of its layers.
     Raises InputError naming the first layer that does not fit, with both shapes.
     """
+    from edgepatho.model import pathonet
+
     model = pathonet.build(size=size)
     assign(model, read(path), path)
     return model

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 from edgepatho.files import canonical_json, write_aside
+from edgepatho.model.weights import variables_of
 from edgepatho.quantize import quantized
 
 if TYPE_CHECKING:
@@ -73,15 +74,6 @@ def apply(shared: SharedModel, model: keras.Model) -> None:
             variable.assign(shared.kernel(layer).reshape(variable.shape))
         elif name in shared.variables:
             variable.assign(shared.variables[name])
-
-
-def variables_of(model: keras.Model) -> dict[str, Any]:
-    """Return the Keras variables of all layers, keyed "<layer>/<variable>"."""
-    return {
-        f"{layer.name}/{variable.path.rsplit('/', 1)[-1]}": variable
-        for layer in model.layers
-        for variable in layer.weights
-    }
 
 
 def other_variables(model: keras.Model) -> dict[str, Float32]:
