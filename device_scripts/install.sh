@@ -34,8 +34,10 @@ main() {
     trusted "$aside" || fail 16 "release $id carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
     chmod 755 "$aside/bin/"*
     # The launcher never writes byte code, so that a release stays as it was verified.
-    python3 -I -m compileall -q --invalidation-mode unchecked-hash "$aside/lib" >/dev/null ||
+    python3 -I -m compileall -q --invalidation-mode unchecked-hash -s "$aside" -p "$release" "$aside/lib" >/dev/null ||
         fail 11 "cannot compile the Python files of release $id"
+    (cd "$aside" && find lib -name '*.pyc' -exec sha256sum {} + >BYTECODE) ||
+        fail 11 "cannot list the byte code of release $id"
     said=$(healthy "$aside") || fail 13 "the self-test of release $id failed; nothing was switched ($said)"
     echo "$said"
 

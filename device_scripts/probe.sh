@@ -51,6 +51,7 @@ store() {
     home=$(ancestor "$EDGEPATHO_ROOT")
     fact root "$EDGEPATHO_ROOT"
     fact free_kib "$(df -Pk "$home" | awk 'NR == 2 { print $4 }')"
+    fact leftover_kib "$(du -sck "$EDGEPATHO_ROOT"/releases/*.part 2>/dev/null | awk 'END { print $1 }')"
     fact writable "$(if [ -w "$home" ]; then echo yes; else echo no; fi)"
     for tool in flock sha256sum sync timeout find readlink; do
         command -v "$tool" >/dev/null || fact missing "$tool"

@@ -9,17 +9,13 @@ main() {
     cd "$EDGEPATHO_ROOT" || exit
     current=$(release_at current)
     previous=$(release_at previous)
-    kept=0
-    for id in $(find releases -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' | sort -rn | cut -d ' ' -f 2); do
-        case $id in
-            *[!0-9a-f]*) rm -rf "releases/$id" ;; # the lock is ours, so nobody is writing it
-            "$current" | "$previous") kept=$((kept + 1)) ;;
-            *)
-                kept=$((kept + 1))
-                [ "$kept" -le "$KEPT_RELEASES" ] && continue
-                discard "releases/$id"
-                ;;
-        esac
+    kept=2 # these two, always
+    rm -rf releases/*.part # the lock is ours, so nobody is writing them
+    for id in $(find releases -mindepth 1 -maxdepth 1 -regex 'releases/[0-9a-f]+' -printf '%T@ %f\n' |
+        sort -rn | cut -d ' ' -f 2); do
+        case $id in "$current" | "$previous") continue ;; esac
+        kept=$((kept + 1))
+        [ "$kept" -le "$KEPT_RELEASES" ] || discard "$id"
     done
     # A day's grace: a deploy that has not installed yet may be uploading parts right now.
     find parts -type f -mmin +1440 | while read -r part; do

@@ -9,7 +9,7 @@ main() {
     for name in current previous; do
         [ "$(release_at $name)" != "$1" ] || fail 16 "release $1 is the $name one and stays"
     done
-    discard "$release"
+    discard "$1"
 }
 
 main "$@"

@@ -54,22 +54,29 @@ unpoint() {
     sync "$EDGEPATHO_ROOT"
 }
 
-# discard FOLDER: remove a release. Renamed first: a removal that is cut short leaves no half release
-# under a release's name.
+# discard ID: remove a release and the parts that no other one has. Renamed first: a removal that is cut
+# short leaves no half release under a release's name.
 discard() {
-    rm -rf "$1.part"
-    mv -T "$1" "$1.part"
+    aside=$EDGEPATHO_ROOT/releases/$1.part
+    rm -rf "$aside"
+    mv -T "$EDGEPATHO_ROOT/releases/$1" "$aside"
     sync "$EDGEPATHO_ROOT/releases"
-    rm -rf "$1.part"
+    for sha256 in $(grep -oE '[0-9a-f]{64}' "$aside/release.json" 2>/dev/null || true); do
+        grep -qs "$sha256" "$EDGEPATHO_ROOT"/releases/*[0-9a-f]/release.json || rm -f "$EDGEPATHO_ROOT/parts/$sha256"
+    done
+    rm -rf "$aside"
 }
 
-# matches FOLDER ID: is it the release ID, file by file?
+# matches FOLDER ID: is it the release ID, file by file, and the byte code that was made of it?
 matches() {
     case $(sha256sum "$1/MANIFEST" 2>/dev/null) in
         "$2"*) ;;
         *) return 1 ;;
     esac
-    (cd "$1" && sha256sum --status --strict --check MANIFEST 2>/dev/null)
+    for list in MANIFEST BYTECODE; do
+        [ -e "$1/$list" ] || continue
+        (cd "$1" && sha256sum --status --strict --check "$list" 2>/dev/null) || return 1
+    done
 }
 
 # trusted FOLDER: a device with an allowed_signers file takes signed releases only.
@@ -94,15 +101,23 @@ switch_to() {
     trusted "$release" || fail 10 "release $1 carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
     current=$(release_at current)
     previous=$(release_at previous)
-    if [ "$current" = "$1" ]; then
+    if [ "$current" = "$1" ]; then # a switch that was cut short may still want its check and its command
+        said=$(healthy "$EDGEPATHO_ROOT/current") ||
+            fail 14 "release $1 is in use and fails its health check; \`edgepatho rollback\` leaves it ($said)"
+        link_command
         echo unchanged
         return
     fi
+    # A release that was damaged or deleted by hand is no place to go back to.
+    left=$current
+    if [ -z "$left" ] || ! matches "$EDGEPATHO_ROOT/releases/$left" "$left"; then left=; fi
     # In either order an interruption leaves both links on whole releases. Going back, `current` moves
     # first, so that an interrupted rollback can be repeated.
-    if [ -n "$current" ] && [ "$previous" != "$1" ]; then point previous "$current"; fi
+    if [ -n "$left" ] && [ "$previous" != "$1" ]; then point previous "$left"; fi
     point current "$1"
-    if [ -n "$current" ] && [ "$previous" = "$1" ]; then point previous "$current"; fi
+    if [ "$previous" = "$1" ]; then
+        if [ -n "$left" ]; then point previous "$left"; else unpoint previous; fi
+    fi
 
     if ! said=$(healthy "$EDGEPATHO_ROOT/current"); then
         if [ -n "$current" ]; then point current "$current"; else unpoint current; fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -51,7 +52,7 @@ class Device:
     def number(self, name: str) -> int:
         """Return a fact as a whole number, 0 if the device did not tell."""
         text = self.facts.get(name, "")
-        return int(text) if text.lstrip("-").isdecimal() else 0
+        return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text) else 0
 
     def describe(self) -> str:
         """Return one line for people: model, system, Python, processor, temperature."""
@@ -136,9 +137,13 @@ def check_fit(device: Device, host: str) -> None:
     raise DeviceUnfit(f"{host} {problem}")
 
 
-def check_room(device: Device, host: str, needed_bytes: int) -> None:
-    """Raise DeviceUnfit if the device's disk has not room for three times `needed_bytes`."""
-    if device.free_bytes < 3 * needed_bytes:
+def check_room(device: Device, host: str, needed_bytes: int, there_bytes: int = 0) -> None:
+    """Raise DeviceUnfit if the device's disk has not room for three times `needed_bytes`.
+
+    `there_bytes` of that are uploaded already; these and what interrupted deploys left count as room.
+    """
+    room_bytes = device.free_bytes + device.number("leftover_kib") * 1024 + there_bytes
+    if room_bytes < 3 * needed_bytes:
         raise DeviceUnfit(
             f"{host} has {device.free_bytes / 1e6:.0f} MB free under {device.facts.get('root')}; this "
             f"release needs {3 * needed_bytes / 1e6:.0f} MB while it is installed: make room there, for "
@@ -147,5 +152,5 @@ def check_room(device: Device, host: str, needed_bytes: int) -> None:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    numbers = text.split(".")
-    return tuple(map(int, numbers)) if all(part.isdecimal() for part in numbers) else ()
+    # A device may answer anything, and the tags of a wheel are counted down from these numbers.
+    return tuple(map(int, text.split("."))) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})*", text) else ()

@@ -22,7 +22,7 @@ class LoopbackDevice:
 
     def __init__(self, folder: Path, *, address: str = "127.0.0.1", device_path: str = "/usr/bin:/bin"):
         self.folder = folder
-        self.home = folder / "home"
+        self.home = folder / "home of lab user"  # each test is one with a space in its paths
         self.store = self.home / ".local" / "share" / "edgepatho"
         self.address = address
         self.user = getpass.getuser()
@@ -107,7 +107,7 @@ class LoopbackDevice:
             "PermitRootLogin yes",
             "MaxStartups 100",
             "MaxSessions 100",
-            f"SetEnv HOME={self.home} PATH={device_path}",
+            f'SetEnv "HOME={self.home}" PATH={device_path}',
         ]
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
         client = self.folder / "client" / "ssh"
@@ -132,7 +132,7 @@ def is_whole(release: Path) -> bool:
             return False
     found = {str(path.relative_to(release)) for path in release.rglob("*") if path.is_file()}
     made_there = {path for path in found if "__pycache__" in path}
-    return found - made_there - {"MANIFEST", "MANIFEST.sig"} == set(listed)
+    return found - made_there - {"BYTECODE", "MANIFEST", "MANIFEST.sig"} == set(listed)
 
 
 def _free_port(address: str) -> int:

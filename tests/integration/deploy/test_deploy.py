@@ -14,7 +14,8 @@ import pytest
 import standin_payload
 from loopback_device import HOST, LoopbackDevice, is_whole
 
-from edgepatho.deploy.probe import probe
+from edgepatho.deploy import ssh
+from edgepatho.deploy.probe import Device, check_room, probe
 from edgepatho.deploy.release import Release, build
 from edgepatho.deploy.releases import list_releases, rollback
 from edgepatho.deploy.ssh import Remote, ScriptFailed
@@ -154,6 +155,19 @@ def test_rm_removes_old_releases_only(device: LoopbackDevice, deployed: Deployed
     assert found == {release("second").id, release("third").id}
 
 
+def test_rm_makes_room_but_leaves_what_other_releases_share(
+    device: LoopbackDevice, deployed: Deployed, release: Named
+):
+    for name in ("first", "second", "third"):
+        deployed(release(name))
+    with Remote(HOST) as remote:
+        remote.run("remove", release("first").id)
+    parts = {path.name for path in (device.store / "parts").iterdir()}
+    first = {part.name: part.sha256 for part in release("first").parts}
+    assert not parts & {first["model.epb"], first["baseline.epb"]}
+    assert {part.sha256 for part in release("second").parts} <= parts
+
+
 def test_pruning_keeps_three_and_always_the_previous(
     device: LoopbackDevice, deployed: Deployed, release: Named
 ):
@@ -167,6 +181,15 @@ def test_pruning_keeps_three_and_always_the_previous(
     found = {path.name for path in (device.store / "releases").iterdir()}
     assert found == {release(name).id for name in ("d", "e", "f")}
     assert (device.store / "previous").resolve().name == release("d").id
+
+
+def test_pruning_leaves_what_is_no_release(device: LoopbackDevice, deployed: Deployed, release: Named):
+    notes = device.store / "releases" / "my notes"
+    notes.mkdir(parents=True)
+    for name in ("first", "second", "third", "fourth"):
+        deployed(release(name))
+    assert notes.is_dir()
+    assert len(list((device.store / "releases").iterdir())) == 4
 
 
 def test_what_interrupted_deploys_left_is_cleared_away(
@@ -195,6 +218,56 @@ def test_a_release_deleted_by_hand_is_installed_again(
     deployed(release("first"))
     shutil.rmtree(device.store / "releases" / release("first").id)
     assert deployed(release("first")).changed
+    assert answer(device) == "self-test passed: first"
+
+
+def test_a_release_deleted_by_hand_never_becomes_the_previous_one(
+    device: LoopbackDevice, deployed: Deployed, release: Named
+):
+    deployed(release("first"))
+    deployed(release("second"))
+    shutil.rmtree(device.store / "releases" / release("second").id)
+    deployed(release("third"))
+    assert (device.store / "previous").resolve().name == release("first").id
+    with Remote(HOST) as remote:
+        rollback(remote)
+    assert answer(device) == "self-test passed: first"
+
+
+def test_the_command_comes_back_though_the_release_is_unchanged(
+    device: LoopbackDevice, deployed: Deployed, release: Named
+):
+    """As after a power cut between the switch and the command's link."""
+    deployed(release("first"))
+    (device.home / ".local/bin/edgepatho-run").unlink()
+    assert not deployed(release("first")).changed
+    assert answer(device) == "self-test passed: first"
+
+
+def test_a_switch_that_lost_power_before_its_health_check_is_checked_by_the_next_deploy(
+    device: LoopbackDevice, deployed: Deployed, release: Named
+):
+    deployed(release("first"))
+    with pytest.raises(RolledBack):
+        deployed(release("sick"))
+    for link, name in (("previous", "first"), ("current", "sick")):
+        (device.store / link).unlink(missing_ok=True)
+        (device.store / link).symlink_to(f"releases/{release(name).id}")
+    with pytest.raises(RolledBack, match=r"is in use and fails its health check; .*rollback"):
+        deployed(release("sick"))
+    with Remote(HOST) as remote:
+        rollback(remote)
+    assert answer(device) == "self-test passed: first"
+
+
+def test_damaged_byte_code_is_found_and_made_again(
+    device: LoopbackDevice, deployed: Deployed, release: Named
+):
+    wanted = release("first")
+    deployed(wanted)
+    (compiled,) = (device.store / "current" / "lib").rglob("__main__*.pyc")
+    os.truncate(compiled, 10)
+    assert deployed(wanted).changed
     assert answer(device) == "self-test passed: first"
 
 
@@ -242,6 +315,24 @@ def test_a_deploy_waits_for_another_one(device: LoopbackDevice, deployed: Deploy
     assert time.monotonic() - started > 0.9
     assert holder.wait() == 0
     assert device.current() == release("first").id
+
+
+def test_a_deploy_that_waited_too_long_is_told(
+    device: LoopbackDevice, deployed: Deployed, release: Named, monkeypatch: pytest.MonkeyPatch
+):
+    original = ssh.device_script
+    monkeypatch.setattr(
+        ssh, "device_script", lambda name: original(name).replace("flock -w 60", "flock -w 1")
+    )
+    device.store.mkdir(parents=True)
+    holder = subprocess.Popen(["flock", device.store / "lock", "sleep", "60"])
+    try:
+        with pytest.raises(DeviceUnfit, match="another deploy is still at work on this device; try again"):
+            deployed(release("first"))
+    finally:
+        holder.kill()
+        holder.wait()
+    assert device.current() == ""
 
 
 class TestSignatures:
@@ -314,11 +405,25 @@ def test_the_device_is_probed_in_one_round_trip(device: LoopbackDevice, monkeypa
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_sent(
-    device: LoopbackDevice, release: Named, monkeypatch: pytest.MonkeyPatch
+    device: LoopbackDevice,
 ):
-    from edgepatho.deploy.probe import check_room
-
     with Remote(HOST) as remote:
         found = probe(remote)
     with pytest.raises(DeviceUnfit, match=r"MB free under .* needs .* MB"):
         check_room(found, HOST, found.free_bytes)
+
+
+def test_what_an_interrupted_deploy_left_counts_as_room():
+    """Or a disk with just enough room for a deploy would have none for the next one."""
+    cut_short = Device({"free_kib": "180", "leftover_kib": "80"})
+    check_room(cut_short, "pi", needed_bytes=100 * 1024, there_bytes=40 * 1024)
+    with pytest.raises(DeviceUnfit, match="make room there"):
+        check_room(cut_short, "pi", needed_bytes=100 * 1024, there_bytes=39 * 1024)
+
+
+def test_the_probe_reports_what_interrupted_deploys_left(device: LoopbackDevice):
+    half = device.store / "releases" / "0123456789ab.part"
+    half.mkdir(parents=True)
+    (half / "model.epb").write_bytes(os.urandom(100 * 1024))
+    with Remote(HOST) as remote:
+        assert 100 <= probe(remote).number("leftover_kib") < 200
