@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -53,6 +54,7 @@ def command(
     """
     from edgepatho.deploy import fleet
     from edgepatho.deploy.job import Job, Result, run
+    from edgepatho.deploy.ssh import Remote
     from edgepatho.errors import UsageError
 
     everyone = list(dict.fromkeys([*hosts, *(fleet.read_inventory(inventory) if inventory else [])]))
@@ -60,10 +62,13 @@ def command(
         raise UsageError("no host given; name one before the folder, or give --inventory FILE.")
     job = Job(folder, wheel, not no_images, not no_baseline, with_tflite, signing_key)
     interactive = len(everyone) == 1 and sys.stdin.isatty()
+
+    def work(result: Result, tell: Callable[[str], None]) -> None:
+        with Remote(result.host, interactive=interactive) as remote:
+            run(result, job, remote, dry_run=dry_run, tell=tell)
+
     results: list[Result] = []
-    for result in fleet.run_all(
-        everyone, lambda host, tell: run(host, job, interactive=interactive, dry_run=dry_run, tell=tell)
-    ):
+    for result in fleet.run_all(everyone, work):
         results.append(result)
         if not as_json:
             click.echo(result, err=bool(result.error))

@@ -33,16 +33,21 @@ def read_inventory(path: Path) -> list[str]:
     return hosts
 
 
-def run_all(hosts: list[str], work: Callable[[str, Callable[[str], None]], Result]) -> Iterator[Result]:
-    """Yield the result of `work(host, tell)` for each host as it is done; a failing one stops no other."""
+def run_all(hosts: list[str], work: Callable[[Result, Callable[[str], None]], None]) -> Iterator[Result]:
+    """Yield a result for each host, in their order; `work(result, tell)` fills it in.
+
+    A host that fails stops no other: its result says why, and holds what was done until then.
+    """
 
     def one(host: str) -> Result:
+        result = Result(host)
         try:
-            return work(host, lambda step: tell(host, step))
+            work(result, lambda step: tell(host, step))
         except UserError as error:
-            return Result(host, error=str(error), exit_code=error.exit_code)
+            result.error, result.exit_code = str(error), error.exit_code
         except Exception as error:  # a fault of ours with one host is no reason to leave the others alone
-            return Result(host, error=f"{host}: unexpected {error!r}", exit_code=1)
+            result.error, result.exit_code = f"{host}: unexpected {error!r}", 1
+        return result
 
     with _live_table(hosts) as tell, ThreadPoolExecutor(min(AT_ONCE, len(hosts))) as pool:
         yield from pool.map(one, hosts)

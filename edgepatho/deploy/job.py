@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -95,38 +96,39 @@ class Result:
 
 
 def run(
-    host: str, job: Job, *, interactive: bool, dry_run: bool, tell: Callable[[str], None] = lambda step: None
-) -> Result:
-    """Deploy `job` to `host` and return what was done, or with `dry_run` what would be."""
-    result = Result(host)
-    with Remote(host, interactive=interactive) as remote:
-        started = time.monotonic()
-        tell("check")
-        device = probe(remote)
-        check_fit(device, host)
-        result.device, result.facts, result.warnings = device.describe(), device.facts, device.warnings()
-        wanted = job.release_for(device)
-        result.release = wanted.id
-        if wanted.id not in device.releases:
-            check_room(device, host, wanted.installed_bytes)
-            there = [part.size_bytes for part in wanted.parts if part.sha256 in device.parts]
-            result.bytes_there_before = sum(there)
-        result.seconds["check"] = time.monotonic() - started
-        if dry_run:
-            result.planned = [step.command.replace("HOST", host) for step in plan(wanted, device)]
-            return result
+    result: Result,
+    job: Job,
+    remote: Remote,
+    *,
+    dry_run: bool = False,
+    tell: Callable[[str], None] = lambda step: None,
+) -> None:
+    """Deploy `job` to the device and fill in `result`: what was done, or with `dry_run` what would be."""
+    started = time.monotonic()
+    tell("connecting")
+    device = probe(remote)
+    check_fit(device, result.host)
+    result.device, result.facts, result.warnings = device.describe(), device.facts, device.warnings()
+    wanted = job.release_for(device)
+    result.release = wanted.id
+    if wanted.id not in device.releases:
+        there = [part.size_bytes for part in wanted.parts if part.sha256 in device.parts]
+        result.bytes_there_before = sum(there)
+        check_room(device, result.host, wanted.installed_bytes, result.bytes_there_before)
+    result.seconds["check"] = time.monotonic() - started
+    tell("check")
+    if dry_run:
+        host = shlex.quote(result.host)
+        result.planned = [step.command.replace("HOST", host) for step in plan(wanted, device)]
+        return
 
-        def finished(step: str, seconds: float) -> None:
-            result.seconds[step] = seconds
-            tell(step)
+    def finished(step: str, seconds: float) -> None:
+        result.seconds[step] = seconds
+        tell(step)
 
-        try:
-            outcome = deploy(remote, wanted, device, finished)
-        finally:
-            result.bytes_sent = remote.bytes_sent
-        result.changed, result.previous, result.self_test = (
-            outcome.changed,
-            outcome.previous,
-            outcome.self_test,
-        )
-    return result
+    try:
+        outcome = deploy(remote, wanted, device, finished)
+    finally:
+        result.bytes_sent = remote.bytes_sent
+    result.changed, result.previous = outcome.changed, outcome.previous
+    result.self_test = outcome.self_test

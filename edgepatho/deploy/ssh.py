@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from edgepatho.errors import DeviceUnfit, DeviceUnreachable, UsageError, UserError
 
@@ -29,11 +29,14 @@ REMEDIES = {
 
 
 class ScriptFailed(DeviceUnfit):
-    """A device script ended with an exit code other than 0: `code`, one of those in store.sh."""
+    """A device script ended with an exit code other than 0: `code`, one of those in store.sh.
 
-    def __init__(self, code: int, message: str):
+    `answer` is what it had printed by then.
+    """
+
+    def __init__(self, code: int, message: str, answer: str = ""):
         super().__init__(message)
-        self.code = code
+        self.code, self.answer = code, answer
 
 
 def device_script(name: str) -> str:
@@ -63,6 +66,8 @@ class Remote:
             *("-T", "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"),
             *("-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"),
             *("-o", f"BatchMode={'no' if interactive else 'yes'}"),
+            # Whatever the user's configuration says: nothing here accepts a host key without a person.
+            *("-o", f"StrictHostKeyChecking={'ask' if interactive else 'yes'}"),
         ]
         if os.name == "posix":  # OpenSSH on Windows cannot share a connection
             self._options += ["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]
@@ -114,18 +119,20 @@ class Remote:
                 )
             except FileNotFoundError:
                 raise UserError("ssh is not installed here; install OpenSSH's client.") from None
-            said = _text(errors)
+            errors.seek(0)
+            said = _text(errors.read()).strip()
         if done.returncode == SSH_FAILED:
             raise DeviceUnreachable(f"{self.destination}: {_remedy(said, self.destination)}")
         if done.returncode:
             last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
-            raise ScriptFailed(done.returncode, f"{self.destination}: {script}.sh: {last}")
-        return done.stdout.decode(errors="replace")
+            message = f"{self.destination}: {script}.sh: {last}"
+            raise ScriptFailed(done.returncode, message, _text(done.stdout))
+        return _text(done.stdout)
 
 
-def _text(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode(errors="replace").strip()
+def _text(said: bytes) -> str:
+    """Return what a device said without control characters, which a terminal might obey."""
+    return "".join(sign for sign in said.decode(errors="replace") if sign.isprintable() or sign == "\n")
 
 
 def _remedy(said: str, host: str) -> str:

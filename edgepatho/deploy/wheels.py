@@ -40,7 +40,7 @@ def runtime_wheel(device: Device, given: Path | None = None) -> Path:
             f"this installation of edgepatho carries no runtime for {device.machine or 'the device'}: run "
             "`make wheel-arm` in its source folder, or give --wheel FILE."
         )
-    return found[-1]
+    return max(found, key=lambda wheel: parse_wheel_filename(wheel.name)[1])
 
 
 def image_wheels(device: Device) -> list[Path]:

@@ -23,12 +23,12 @@ print(f"self-test passed: {text.split()[0]}")
 """
 
 
-def wheel(folder: Path, version: str = "0.1", tag: str = "py3-none-any") -> Path:
+def wheel(folder: Path, version: str = "0.1", tag: str = "py3-none-any", main: str = MAIN) -> Path:
     """Write a wheel of a runtime that needs no compiled code and return its path."""
     path = folder / f"edgepatho_runtime-{version}-{tag}.whl"
     files = {
         "edgepatho_runtime/__init__.py": f"__version__ = {version!r}\n",
-        "edgepatho_runtime/__main__.py": MAIN,
+        "edgepatho_runtime/__main__.py": main,
         f"edgepatho_runtime-{version}.dist-info/METADATA": f"Version: {version}\n",
     }
     with zipfile.ZipFile(path, "w") as archive:

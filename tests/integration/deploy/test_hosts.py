@@ -7,15 +7,19 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import standin_payload
 from click.testing import CliRunner, Result
-from conftest import needs_root
+from conftest import FIXTURES, needs_root
 from loopback_device import HOST, LoopbackDevice, is_whole
 
 from edgepatho.cli import main
+from edgepatho.deploy import fleet
+from edgepatho.deploy.job import Result as DeployResult
 from edgepatho.deploy.probe import Device, check_fit, probe
 from edgepatho.deploy.release import Release
 from edgepatho.deploy.ssh import Remote
@@ -78,6 +82,18 @@ class TestKeys:
         finally:
             known.write_text(text)
 
+    def test_a_configuration_that_accepts_everything_does_not_count(self, device: LoopbackDevice):
+        known, config = device.folder / "known_hosts", device.folder / "ssh_config"
+        text = known.read_text()
+        known.write_text("")
+        config.write_text("StrictHostKeyChecking no\n" + config.read_text())
+        try:
+            with Remote(HOST) as remote, pytest.raises(DeviceUnreachable, match="not known yet"):
+                probe(remote)
+            assert known.read_text() == ""
+        finally:
+            known.write_text(text)
+
     def test_a_changed_host_key_is_refused(self, device: LoopbackDevice):
         known = device.folder / "known_hosts"
         text = known.read_text()
@@ -130,15 +146,16 @@ class TestNames:
             remote.run("remove", "$(touch hacked); touch hacked")
         assert not list(device.home.rglob("hacked"))
 
-    def test_ipv6(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_ipv6(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress_folder: Path, wheel: Path):
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
         except OSError:
             pytest.skip("this machine has no IPv6 loopback")
         with LoopbackDevice(tmp_path / "device", address="::1") as device:
             monkeypatch.setenv("PATH", device.client_path)
-            with Remote(f"{device.user}@::1") as remote:
-                assert probe(remote).python >= (3, 11)
+            outcome = cli("deploy", f"{device.user}@::1", compress_folder, "--wheel", wheel, "--no-images")
+            assert outcome.exit_code == 0, outcome.output
+            assert is_whole(device.store / "releases" / device.current())
 
 
 class TestOddDevices:
@@ -168,6 +185,22 @@ class TestOddDevices:
         with Remote(HOST) as remote:
             assert "its clock is not set" in " ".join(probe(remote).warnings())
         assert device.current() == release("first").id
+
+    def test_a_device_that_lies_is_not_believed(self, device_with: Callable):
+        device_with(
+            {
+                "python3": "printf 'python=3.99999999\\npython_bits=64\\npython_name=cpython\\n'",
+                "uname": "printf 'aarch64\\033[31m'",
+                "getconf": "echo glibc 2.99999999",
+                "nproc": "printf '%05000d' 9",
+            }
+        )
+        with Remote(HOST) as remote:
+            found = probe(remote)
+        assert found.python == ()
+        assert found.glibc == ()
+        assert found.number("cores") == 0
+        assert found.machine == "aarch64[31m"
 
 
 class TestUnfitDevices:
@@ -275,6 +308,46 @@ class TestCommands:
         result = cli("deploy", "--inventory", inventory, compress_folder)
         assert result.exit_code == 3
         assert sentence in result.output
+
+    def test_a_host_named_twice_is_deployed_to_once(
+        self, device: LoopbackDevice, compress_folder: Path, wheel: Path, tmp_path: Path
+    ):
+        inventory = tmp_path / "lab.toml"
+        inventory.write_text(f'hosts = ["{HOST}", "{HOST}"]\n')
+        options = ("--inventory", inventory, "--wheel", wheel, "--no-images", "--json")
+        result = cli("deploy", HOST, compress_folder, *options)
+        assert [host["host"] for host in json.loads(result.stdout)["hosts"]] == [HOST]
+
+    def test_json_tells_how_far_a_failed_deploy_came(self, device: LoopbackDevice, tmp_path: Path):
+        folder = tmp_path / "compressed"
+        folder.mkdir()
+        shutil.copy(FIXTURES / "coded.epb", folder / "model.epb")
+        wheel = standin_payload.wheel(tmp_path, main="raise SystemExit('no such instruction')")
+        options = ("--wheel", wheel, "--no-images", "--no-baseline", "--json")
+        (host,) = json.loads(cli("deploy", HOST, folder, *options).stdout)["hosts"]
+        assert (host["exit_code"], host["changed"]) == (6, False)
+        assert "self-test" in host["error"]
+        assert "no such instruction" in host["error"]
+        assert host["bytes_sent"] > 0
+        assert host["facts"]["python_bits"] == "64"
+        assert {"check", "upload model.epb"} <= host["seconds"].keys()
+
+    def test_a_terminal_shows_a_live_table(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    ):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv("TERM", "xterm")
+
+        def work(result: DeployResult, tell: Callable[[str], None]) -> None:
+            tell(f"upload to {result.host}")
+            if result.host == "pi4":
+                raise DeviceUnfit("pi4 has no python3")
+
+        results = list(fleet.run_all(["pi5", "pi4"], work))
+        shown = capsys.readouterr().err
+        assert all(text in shown for text in ("last step", "upload to pi5", "upload to pi4"))
+        assert [result.exit_code for result in results] == [0, 5]
 
     def test_no_host_and_no_folder(self, compress_folder: Path, tmp_path: Path, device: LoopbackDevice):
         assert cli("deploy", compress_folder).exit_code == 2
