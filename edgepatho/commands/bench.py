@@ -17,7 +17,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     "-o", "--output", type=FILE, default="bench.json", show_default=True, help="The record to write."
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 64), help="Threads of every engine; all cores up to 4 if not given."
+    "--threads", type=click.IntRange(1, 16), help="Threads of every engine; all cores up to 4 if not given."
 )
 @click.option("--runs", type=click.IntRange(1), help="Measured runs of every engine.")
 @click.option("--warmup", type=click.IntRange(0), help="Runs before those.")
@@ -38,7 +38,8 @@ def command(
     """Measure latency and memory on HOST; write the record and a report beside it.
 
     Measures what HOST's current release holds: the bundle, the uncompressed baseline and, where they
-    were deployed, the TFLite models. With FOLDER, that compress folder is deployed first.
+    were deployed, the TFLite models. With FOLDER, what is missing there of that compress folder is
+    deployed first.
 
     \b
     Examples:
@@ -46,21 +47,25 @@ def command(
       edgepatho bench pi@pi5.local compressed --with-tflite -o pi5.json
     """
     from edgepatho.deploy import bench
-    from edgepatho.deploy.job import Job, run
-    from edgepatho.errors import UsageError
+    from edgepatho.deploy.job import Job
+    from edgepatho.deploy.ssh import Remote
+    from edgepatho.errors import UsageError, UserError
 
     if folder is None and (with_tflite or wheel):
         raise UsageError("--with-tflite and --wheel say what to deploy; give the compress FOLDER too.")
-    interactive = sys.stdin.isatty()
-    if folder is not None:
-        deployed = run(host, Job(folder, wheel, tflite=with_tflite), interactive=interactive, dry_run=False)
-        click.echo(deployed, err=True)
     settings = {"threads": threads, "runs": runs, "warmup": warmup}
     given = {name: value for name, value in settings.items() if value is not None}
-    record = bench.measure(host, output, given, interactive)
+    with Remote(host, interactive=sys.stdin.isatty()) as remote:
+        if folder is not None:
+            deployed = bench.bring_what_is_missing(remote, Job(folder, wheel, tflite=with_tflite))
+            if deployed is not None:
+                click.echo(deployed, err=True)
+        record = bench.measure(remote, output, given)
     if as_json:
         click.echo(output.read_text(encoding="utf-8"), nl=False)
-        return
-    page = output.with_suffix(".html")
-    bench.render(output, page, folder)
-    click.echo("\n".join([*bench.lines(record), str(output), str(page)]))
+    else:
+        page = output.with_suffix(".html")
+        bench.render(output, page, folder)
+        click.echo("\n".join([*bench.lines(record), str(output), str(page)]))
+    if bench.failed(record):
+        sys.exit(UserError.exit_code)

@@ -5,27 +5,62 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgepatho.deploy.ssh import Remote
-from edgepatho.files import write_aside
+from edgepatho.deploy import wheels
+from edgepatho.deploy.job import Job, Result, run
+from edgepatho.deploy.probe import check_fit, probe
+from edgepatho.deploy.release import chosen_files
+from edgepatho.deploy.releases import list_releases
+from edgepatho.deploy.ssh import Remote, ScriptFailed
+from edgepatho.errors import InputError
+from edgepatho.files import sha256_of, write_aside
 
 if TYPE_CHECKING:
     from edgepatho.report.record import BenchRecord
 
+RECORD = "{\n"  # how a record begins, after whatever a login script says
 
-def measure(host: str, output: Path, settings: dict[str, int], interactive: bool = False) -> BenchRecord:
-    """Measure the current release of `host`, write the record to `output` and return it.
+
+def bring_what_is_missing(remote: Remote, job: Job) -> Result | None:
+    """Deploy `job` unless the device's current release holds its files; return the result, None if it does.
+
+    A release that holds more, such as the TFLite files, stays: a benchmark takes nothing away.
+    """
+    device = probe(remote)
+    check_fit(device, remote.destination)
+    wanted = chosen_files(job.folder, baseline=job.baseline, tflite=job.tflite)
+    wanted.append(wheels.runtime_wheel(device, job.wheel))
+    for release in list_releases(remote):
+        there = set(release.parts.values())
+        if (release.mark, release.state) == ("current", "whole") and {*map(sha256_of, wanted)} <= there:
+            return None
+    result = Result(remote.destination)
+    run(result, job, remote)
+    return result
+
+
+def measure(remote: Remote, output: Path, settings: dict[str, int]) -> BenchRecord:
+    """Measure the current release of the device, write the record to `output` and return it.
 
     `settings` are options of `edgepatho-run bench` by name. Raises InputError, with nothing written, if
     what the device sent is not a record as docs/bench-record.md describes it.
     """
     from edgepatho.report.record import read_bench
 
+    probe(remote)  # what keeps ssh from connecting is explained here; below, ssh speaks for itself
     options = [f"--{name}={value}" for name, value in settings.items()]
-    with Remote(host, interactive=interactive) as remote:
+    try:
         answer = remote.run("bench", *options, show_progress=True)
+    except ScriptFailed as error:
+        answer = error.answer  # a record with an engine that failed is a record
+        if RECORD not in answer:
+            raise
     with write_aside(output) as aside:
-        aside.write_text(answer[answer.find("{") :], encoding="utf-8")  # after a login script's greeting
-        return read_bench(aside)
+        aside.write_text(answer[max(answer.find(RECORD), 0) :], encoding="utf-8")
+        try:
+            return read_bench(aside)
+        except InputError as error:
+            reason = str(error).replace(str(aside), "its answer")
+            raise InputError(f"{remote.destination} sent no benchmark record: {reason}") from None
 
 
 def render(record: Path, page: Path, folder: Path | None = None) -> None:
@@ -53,3 +88,8 @@ def lines(record: BenchRecord) -> list[str]:
             )
             found.append(f"{row.name:24s} median {row.median_ms:.1f} ms  {memory}".rstrip())
     return found
+
+
+def failed(record: BenchRecord) -> bool:
+    """Return whether our own runtime has no figures in some row; a missing TFLite is no failure."""
+    return any(row.error is not None and row.engine.startswith("edgepatho") for row in record.rows)

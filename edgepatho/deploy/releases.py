@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 
@@ -13,18 +14,21 @@ from edgepatho.deploy.steps import explained
 
 @dataclass(frozen=True)
 class Installed:
-    """One release on a device; `mark` is current, previous or -, `state` whole or damaged."""
+    """One release on a device; `mark` is current, previous or -, `state` whole or damaged.
+
+    `parts` holds the SHA-256 of each part by its name.
+    """
 
     id: str
     size_bytes: int
     installed_at: int
     state: str
     mark: str
-    parts: tuple[str, ...]
+    parts: dict[str, str]
 
     def __str__(self) -> str:
         day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(self.installed_at))
-        parts = ", ".join(self.parts)
+        parts = ", ".join(_short(name) for name in self.parts if name not in PROGRAMS)
         return (
             f"{self.id}  {self.mark:8s}  {self.state:7s}  {self.size_bytes / 1e6:6.1f} MB  {day} UTC  {parts}"
         )
@@ -34,11 +38,11 @@ def list_releases(remote: Remote) -> list[Installed]:
     """Return the releases on the device, newest first; each was verified there just now."""
     found = []
     for line in remote.run("list").splitlines():
-        fields = line.split(" ", 5)
-        if len(fields) != 6 or not fields[1].isdecimal():
+        fields = re.fullmatch(r"([0-9a-f]+) ([0-9]{1,12}) ([0-9]{1,11}) (\S+) (\S+) (.*)", line)
+        if fields is None:
             continue  # a login script's greeting
-        identity, kib, installed_at, state, mark, text = fields
-        found.append(Installed(identity, int(kib) * 1024, int(installed_at), state, mark, _names(text)))
+        identity, kib, installed_at, state, mark, text = fields.groups()
+        found.append(Installed(identity, int(kib) * 1024, int(installed_at), state, mark, _parts(text)))
     return sorted(found, key=lambda release: release.installed_at, reverse=True)
 
 
@@ -54,15 +58,14 @@ def rollback(remote: Remote) -> tuple[str, str]:
     return words[words.index("switched") + 1], words[words.index("now") + 1]
 
 
-def _names(text: str) -> tuple[str, ...]:
-    """Return the names of the parts in a release.json; the device may send anything."""
+def _parts(text: str) -> dict[str, str]:
+    """Return the parts in a release.json, {} if it is none; the device may send anything."""
     try:
-        names = [str(part["name"]) for part in json.loads(text)["parts"]]
-    except (ValueError, TypeError, KeyError):
-        return ()
-    # of a wheel, its name and version say enough
-    return tuple(
-        " ".join(name.split("-")[:2]) if name.endswith(".whl") else name
-        for name in names
-        if name not in PROGRAMS
-    )
+        return {str(part["name"]): str(part["sha256"]) for part in json.loads(text)["parts"]}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+
+
+def _short(name: str) -> str:
+    """Return the name of a part; of a wheel, its name and version say enough."""
+    return " ".join(name.split("-")[:2]) if name.endswith(".whl") else name

@@ -1,0 +1,129 @@
+"""`edgepatho bench HOST`: the record that comes home, what it brings along, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from importlib import metadata, util
+from pathlib import Path
+
+import pytest
+import standin_payload
+from click.testing import CliRunner, Result
+from conftest import FIXTURES
+from loopback_device import HOST, LoopbackDevice
+
+from edgepatho.cli import main
+
+LYING = """
+import sys
+print("self-test passed" if sys.argv[1] == "selftest" else {answer!r})
+"""
+needs_runtime = pytest.mark.skipif(
+    util.find_spec("edgepatho_runtime") is None,
+    reason="measures with the installed runtime: `make install`",
+)
+
+
+def cli(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """A wheel of the runtime that is installed here."""
+    installed = metadata.distribution("edgepatho-runtime")
+    path = tmp_path / f"edgepatho_runtime-{installed.version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in installed.files or []:
+            if file.parts[0] == "edgepatho_runtime" and "__pycache__" not in file.parts:
+                archive.writestr(zipfile.ZipInfo(str(file)), file.read_binary())
+    return path
+
+
+@needs_runtime
+class TestWithTheRuntime:
+    def test_it_deploys_what_is_missing_and_brings_a_record_and_a_report_home(
+        self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
+    ):
+        shutil.copy(FIXTURES / "plain.epb", compress_folder / "baseline.epb")
+        record = tmp_path / "records" / "device.json"
+        options = ("--wheel", runtime, "--runs", 3, "--warmup", 1, "--threads", 1, "-o", record)
+        first = cli("bench", HOST, compress_folder, *options)
+        assert first.exit_code == 0, first.output
+        assert device.current()
+        bench = json.loads(record.read_text())
+        assert [row["file"] for row in bench["rows"]] == ["model.epb", "baseline.epb"]
+        assert all(row["error"] is None and len(row["runs_ms"]) == 3 for row in bench["rows"])
+        assert bench["settings"]["threads"] == 1
+        assert "<html" in record.with_suffix(".html").read_text()
+
+        deployed = device.current()
+        again = cli("bench", HOST, "--runs", 2, "-o", record, "--json")
+        assert json.loads(again.stdout) == json.loads(record.read_text())
+        assert device.current() == deployed
+
+    def test_a_release_that_holds_what_is_wanted_stays(
+        self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
+    ):
+        shutil.copy(FIXTURES / "plain.epb", compress_folder / "baseline.epb")
+        options = ("--wheel", runtime, "--no-images")
+        assert cli("deploy", HOST, compress_folder, *options).exit_code == 0
+        without_pillow = device.current()
+        cli("bench", HOST, compress_folder, "--wheel", runtime, "--runs", 1, "-o", tmp_path / "bench.json")
+        assert device.current() == without_pillow
+
+    def test_a_record_of_an_engine_that_fails_comes_home_with_exit_code_1(
+        self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
+    ):
+        """The baseline of the fixture ends in dense layers, which know one size of picture alone."""
+        record = tmp_path / "bench.json"
+        options = ("--wheel", runtime, "--runs", 1, "-o", record)
+        result = cli("bench", HOST, compress_folder, *options)
+        assert result.exit_code == 1, result.output
+        assert "expects 320 input channels" in result.stdout
+        assert [row["error"] is None for row in json.loads(record.read_text())["rows"]] == [True, False]
+        assert record.with_suffix(".html").exists()
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "hello", '{"format": "edgepatho-bench"}', '{"format": "edgepatho-bench", "version": 9}']
+)
+def test_what_is_no_record_is_refused_and_leaves_the_old_one(
+    device: LoopbackDevice, compress_folder: Path, tmp_path: Path, answer: str
+):
+    wheel = standin_payload.wheel(tmp_path, main=LYING.format(answer=answer))
+    assert cli("deploy", HOST, compress_folder, "--wheel", wheel, "--no-images").exit_code == 0
+    record = tmp_path / "bench.json"
+    record.write_text("an earlier record")
+    result = cli("bench", HOST, "-o", record)
+    assert result.exit_code == 3, result.output
+    assert HOST in result.output
+    assert record.read_text() == "an earlier record"
+    assert not record.with_suffix(".html").exists()
+
+
+def test_a_device_without_a_release_says_so(device: LoopbackDevice, tmp_path: Path):
+    result = cli("bench", HOST, "-o", tmp_path / "bench.json")
+    assert result.exit_code == 5
+    assert not (tmp_path / "bench.json").exists()
+
+
+def test_an_unknown_host_key_is_explained_here_too(device: LoopbackDevice, tmp_path: Path):
+    known = device.folder / "known_hosts"
+    text = known.read_text()
+    known.write_text("")
+    try:
+        result = cli("bench", HOST, "-o", tmp_path / "bench.json")
+    finally:
+        known.write_text(text)
+    assert result.exit_code == 4
+    assert "not known yet" in result.output
+
+
+@pytest.mark.parametrize("threads", [0, 17])
+def test_threads_are_those_that_the_device_takes(threads: int):
+    result = cli("bench", HOST, "--threads", threads)
+    assert result.exit_code == 2
+    assert "1<=x<=16" in result.output
