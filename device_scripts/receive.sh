@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # receive.sh SHA256 <DATA: take one part of a release. What does not match its hash is not kept.
-# Reads data, so by hand: ssh pi sh -c "'$(cat store.sh receive.sh)'" receive.sh SHA256 <FILE
+# Standard input is the part, so the script has to be on the device first; README.md shows how by hand.
 
 main() {
     check_id "$1"

@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import standin_payload
+from loopback_device import HOST, LoopbackDevice, is_whole
 
 from edgepatho.deploy.ssh import device_script
 
@@ -42,6 +44,25 @@ def test_a_script_that_arrives_in_part_does_nothing(name: str, tmp_path: Path):
         command = ["sh", "-s", "--", "0123456789ab", "model.epb=00"]
         subprocess.run(command, input=script[:end].encode(), env=environment, capture_output=True)
         assert not any(tmp_path.iterdir()), f"{name}.sh did something after {end} characters"
+
+
+def test_the_release_by_hand_of_the_readme(device: LoopbackDevice, tmp_path: Path):
+    scripts = tmp_path / "device_scripts"
+    shutil.copytree(str(resources.files("edgepatho.device_scripts")), scripts)
+    standin_payload.wheel(scripts)
+    standin_payload.compress_folder(scripts / "compressed", "by hand")
+    section = (scripts / "README.md").read_text().partition("## A release by hand")[2].partition("\n## ")[0]
+    typed = "".join(line[4:] for line in section.splitlines(keepends=True) if line.startswith("    "))
+    typed = typed.replace("pi@pi5.local", HOST)
+    done = subprocess.run(["sh", "-eu"], input=typed, cwd=scripts, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "switched none"
+    assert is_whole(device.store / "releases" / device.current())
+    for name, said in {"list": f"{device.current()} ", "rollback": "", "prune": ""}.items():
+        command = f"cat store.sh {name}.sh | ssh {HOST} sh -s --"
+        done = subprocess.run(["sh", "-c", command], cwd=scripts, capture_output=True, text=True)
+        assert done.stdout.startswith(said), done.stderr
+    assert is_whole(device.store / "releases" / device.current())
 
 
 def test_the_launcher_works_through_links_and_ignores_the_folder_it_is_called_in(tmp_path: Path):
