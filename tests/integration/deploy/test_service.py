@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from loopback_device import HOST, LoopbackDevice, is_whole
 
 MOST_EXPOSURE = 2.0  # of 10, by systemd-analyze
 SCORE = """#!/bin/sh
@@ -82,3 +85,31 @@ def test_the_ansible_role_runs_deploy_and_nothing_of_its_own():
     assert "'edgepatho', 'deploy', '--json'" in tasks[0]["ansible.builtin.command"]["argv"]
     text = str(tasks)
     assert all(name in text for name in defaults)
+
+
+def test_ansible_deploys_once_and_check_mode_not_at_all(
+    device: LoopbackDevice, compress_folder: Path, wheel: Path, tmp_path: Path
+):
+    if shutil.which("ansible-playbook") is None:
+        pytest.skip("ansible-playbook is not installed")
+    role = {
+        "role": str(resources.files("edgepatho.device_scripts") / "ansible"),
+        "edgepatho_folder": str(compress_folder),
+        "edgepatho_options": ["--wheel", str(wheel), "--no-images"],
+    }
+    play = tmp_path / "play.yml"
+    play.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": [role]}]))  # JSON is YAML
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def changed(*options: str) -> bool:
+        command = ["ansible-playbook", "-i", f"{HOST},", *options, play]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
+        assert done.returncode == 0, done.stdout
+        return "changed=1" in done.stdout
+
+    assert changed("--check")
+    assert device.current() == ""
+    assert changed()
+    assert is_whole(device.store / "releases" / device.current())
+    assert not changed("--check")
+    assert not changed()
