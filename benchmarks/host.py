@@ -126,13 +126,13 @@ def _row(one: Series, series: list[Series], folder: Path, empty_bytes: float) ->
         "difference_from_tensorflow": one.difference,
         "version": one.records[0][0]["version"],
         "python": sys.version.split()[0],
-        "processor": _processor(),
+        "processor": processor(),
         "rounds": ROUNDS,
         "runs_per_round": RUNS,
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return what the kernel calls this machine's processor or board."""
     board = Path("/proc/device-tree/model")
     if board.exists():
