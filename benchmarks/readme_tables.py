@@ -1,0 +1,126 @@
+"""Fill the tables of README.md from the records in benchmarks/results.
+
+    python -m benchmarks.readme_tables    # after `make bench`, `make bench-arm` or `make test-arm-full`
+
+A test holds README.md to the records.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import results
+from edgepatho.files import write_aside
+
+README = Path(__file__).parents[1] / "README.md"
+Row = dict[str, Any]
+MISSING = "–"
+
+
+def host_table(rows: list[Row]) -> str:
+    """Return latency, time to the first result, memory and size on one machine; two threads beside one."""
+    header = [
+        "engine",
+        "1 thread, ms",
+        "2 threads, ms",
+        "of tflite-runtime, twice",
+        "load to first result, ms",
+    ]
+    header += ["peak memory, MB", "file, MB"]
+    lines = []
+    for row in rows:
+        if row["threads"] != 1:
+            continue
+        two = next((other for other in rows if _name(other) == _name(row) and other["threads"] == 2), None)
+        lines.append(
+            [
+                _name(row),
+                f"{row['median_ms']:.1f}",
+                f"{two['median_ms']:.1f}" if two else MISSING,
+                " and ".join(f"{ratio:.2f}" for ratio in row["ratio_to_tflite_runtime_fp32"]),
+                f"{row['load_to_first_ms']:.0f}",
+                f"{row['peak_rss_over_python_bytes'] / 1e6:.1f}",
+                f"{row['file_bytes'] / 1e6:.2f}",
+            ]
+        )
+    return markdown(header, lines)
+
+
+def arm_table(rows: list[Row]) -> str:
+    """Return estimated cycles on both boards that have an estimate, instructions on the third, traffic."""
+    header = ["engine", "A72, Mcycles", "A76, Mcycles", "A53, Minstructions", "A72, MB beyond L2"]
+    reference = {row["cpu"]: row["mcycles"] for row in rows if _name(row) == "tflite-runtime fp32"}
+    lines = []
+    for name in dict.fromkeys(_name(row) for row in rows):
+        of = {row["cpu"]: row for row in rows if _name(row) == name}
+        cycles = [
+            f"{of[cpu]['mcycles']:.0f} ({reference[cpu] / of[cpu]['mcycles']:.2f}x)" if cpu in of else MISSING
+            for cpu in ("a72", "a76")
+        ]
+        instructions = f"{of['a53']['instructions'] / 1e6:.0f}" if "a53" in of else MISSING
+        traffic = f"{of['a72']['beyond_l2_bytes'] / 1e6:.0f}" if "a72" in of else MISSING
+        lines.append([name, *cycles, instructions, traffic])
+    return markdown(header, lines)
+
+
+def parity_table(rows: list[Row]) -> str:
+    """Return the worst of all thread counts for each processor and level."""
+    header = ["processor, level", "threads", "tiles", "cells", "largest difference", "cells that differ"]
+    header += ["Ki-67 index, points", "bits of all thread counts"]
+    lines = []
+    for where in dict.fromkeys((row["processor"], row["level"]) for row in rows):
+        of = [row for row in rows if (row["processor"], row["level"]) == where]
+        lines.append(
+            [
+                ", ".join(where),
+                f"{of[0]['threads']} to {of[-1]['threads']}",
+                str(of[0]["tiles"]),
+                str(of[0]["cells"]),
+                f"{max(row['largest_difference'] for row in of):.1e}",
+                str(max(row["cells_that_differ"] for row in of)),
+                f"{max(row['largest_ki67_change_points'] for row in of):.2f}",
+                "equal" if all(row["same_bits_as_one_thread"] for row in of) else "differ",
+            ]
+        )
+    return markdown(header, lines)
+
+
+def markdown(header: list[str], lines: list[list[str]]) -> str:
+    """Return a Markdown table, figures to the right of the first column."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines])
+
+
+def _name(row: Row) -> str:
+    return f"{row['engine']} {row['precision']}"
+
+
+TABLES = {"host": host_table, "arm": arm_table, "parity": parity_table}
+
+
+def filled(text: str, folder: Path) -> str:
+    """Return `text` with the table of each record between `<!-- NAME -->` and `<!-- /NAME -->`."""
+    for name, table in TABLES.items():
+        record = folder / f"{name}.json"
+        if record.exists():
+            before, rest = text.split(f"<!-- {name} -->\n")
+            _, after = rest.split(f"<!-- /{name} -->")
+            text = (
+                f"{before}<!-- {name} -->\n{table(json.loads(record.read_text()))}\n<!-- /{name} -->{after}"
+            )
+    return text
+
+
+@click.command()
+def main() -> None:
+    """Put the tables of the records in benchmarks/results into README.md."""
+    with write_aside(README) as aside:
+        aside.write_text(filled(README.read_text(), results.RESULTS))
+
+
+if __name__ == "__main__":
+    main()

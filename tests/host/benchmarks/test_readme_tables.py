@@ -1,0 +1,65 @@
+"""README.md quotes the committed records and nothing else."""
+
+from __future__ import annotations
+
+from benchmarks import readme_tables, results
+
+
+def test_the_readme_holds_the_tables_of_the_committed_records():
+    text = readme_tables.README.read_text()
+    assert readme_tables.filled(text, results.RESULTS) == text, "run `python -m benchmarks.readme_tables`"
+
+
+def test_a_table_replaces_the_one_before(tmp_path):
+    (tmp_path / "arm.json").write_text("[]")
+    text = "a\n<!-- arm -->\nold\n<!-- /arm -->\nb\n"
+    table = readme_tables.arm_table([])
+    assert readme_tables.filled(text, tmp_path) == f"a\n<!-- arm -->\n{table}\n<!-- /arm -->\nb\n"
+
+
+def test_two_threads_stand_beside_one():
+    row = {
+        "engine": "edgepatho",
+        "precision": "fp32",
+        "threads": 1,
+        "median_ms": 40.04,
+        "ratio_to_tflite_runtime_fp32": [0.4, 0.41],
+        "load_to_first_ms": 70.0,
+        "peak_rss_over_python_bytes": 14_000_000,
+        "file_bytes": 3_300_000,
+    }
+    table = readme_tables.host_table([row, {**row, "threads": 2, "median_ms": 25.0}])
+    assert table.splitlines()[2:] == ["| edgepatho fp32 | 40.0 | 25.0 | 0.40 and 0.41 | 70 | 14.0 | 3.30 |"]
+
+
+def test_cycles_come_with_how_many_times_fewer_than_the_reference():
+    def row(engine: str, cpu: str, precision: str, mcycles: float | None) -> dict[str, object]:
+        counted = {"instructions": 600_000_000, "beyond_l2_bytes": 300_000_000}
+        return {"engine": engine, "cpu": cpu, "precision": precision, "mcycles": mcycles, **counted}
+
+    rows = [row("tflite-runtime", cpu, "fp32", mcycles) for cpu, mcycles in (("a72", 1500.0), ("a76", 750.0))]
+    rows += [row("edgepatho", "a72", "fp32", 400.0), row("edgepatho", "a53", "fp32", None)]
+    rows.append(row("edgepatho", "a76", "fp16", 125.0))
+    assert readme_tables.arm_table(rows).splitlines()[2:] == [
+        "| tflite-runtime fp32 | 1500 (1.00x) | 750 (1.00x) | – | 300 |",
+        "| edgepatho fp32 | 400 (3.75x) | – | 600 | 300 |",
+        "| edgepatho fp16 | – | 125 (6.00x) | – | – |",
+    ]
+
+
+def test_the_worst_thread_count_speaks_for_a_level():
+    row = {
+        "processor": "cortex-a76",
+        "level": "neon-fp16",
+        "threads": 1,
+        "tiles": 20,
+        "cells": 900,
+        "largest_difference": 1e-3,
+        "cells_that_differ": 1,
+        "largest_ki67_change_points": 0.1,
+        "same_bits_as_one_thread": True,
+    }
+    worse = {**row, "threads": 4, "largest_difference": 2e-3, "cells_that_differ": 3}
+    assert readme_tables.parity_table([row, worse]).splitlines()[2:] == [
+        "| cortex-a76, neon-fp16 | 1 to 4 | 20 | 900 | 2.0e-03 | 3 | 0.10 | equal |"
+    ]
