@@ -18,7 +18,13 @@ import click
     "--size", default=1228, show_default=True, help="Edge of a tile in pixels; cells keep their size."
 )
 @click.option("--seed", default=101, show_default=True, help="The default set has this one.")
-@click.option("--jobs", default=2, show_default=True, help="Processes; the bytes do not depend on it.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Processes; the bytes do not depend on it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object, nothing else.")
 def command(folder: Path, patients: int, tiles: int, size: int, seed: int, jobs: int, as_json: bool) -> None:
     """Make synthetic Ki-67 tiles in FOLDER, in the layout of SHIDC-B-Ki-67.

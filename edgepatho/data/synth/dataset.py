@@ -24,6 +24,8 @@ PATIENTS, TILES = 32, 12
 TEST_SHARE = 0.25
 CROPS = 12  # a field of 4912 x 3684 px holds 4 x 3 of them
 FIELD_TILES = 3  # tiles that share a field
+MOST_PATIENTS = 1000
+MOST_PX = 4096  # a tile of this edge takes some gigabytes while it is painted
 
 Task = tuple[Path, int, Style, int, int, int]  # file without suffix, seed, style, field, crop, size
 
@@ -44,10 +46,12 @@ def generate(
     Ki-67 index. The same arguments give the same bytes, whatever `jobs` (processes) is, on the same
     versions of numpy, scipy and OpenCV. An earlier set in `folder` is replaced, anything else refused.
     """
-    if patients < 2 or not 1 <= tiles <= CROPS * FIELD_TILES or size < 64 or seed < 0:
+    sizes = 2 <= patients <= MOST_PATIENTS and 1 <= tiles <= CROPS * FIELD_TILES and 64 <= size <= MOST_PX
+    if not sizes or seed < 0:
         raise UsageError(
-            f"{patients} patients with {tiles} tiles of {size} px from seed {seed} cannot be made; "
-            f"give at least 2 patients, 1 to {CROPS * FIELD_TILES} tiles each, 64 px or more, seed 0 or more."
+            f"{patients} patients with {tiles} tiles of {size} px from seed {seed} cannot be made; give "
+            f"2 to {MOST_PATIENTS} patients, 1 to {CROPS * FIELD_TILES} tiles each, 64 to {MOST_PX} px and a "
+            "seed of 0 or more."
         )
     if (folder / MANIFEST).exists() and not is_synthetic(folder):
         raise InputError(

@@ -18,6 +18,16 @@ from edgepatho.data.synth.dataset import PATIENTS, SEED, TILES, _test_patients
 from edgepatho.data.synth.style import patient_style
 from edgepatho.errors import InputError, UsageError
 
+SETTINGS_REFUSED = [
+    {"patients": 1},
+    {"patients": 10**12},
+    {"tiles": 0},
+    {"tiles": 37},
+    {"size": 63},
+    {"size": 10**6},
+    {"seed": -1},
+]
+
 
 def digest(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -107,9 +117,9 @@ def test_an_earlier_set_is_replaced(tmp_path):
     assert len(list((tmp_path / "t").rglob("*.jpg"))) == 2
 
 
-@pytest.mark.parametrize("wrong", [{"patients": 1}, {"tiles": 0}, {"tiles": 37}, {"size": 63}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", SETTINGS_REFUSED)
 def test_settings_that_make_no_set_are_refused(tmp_path, wrong):
-    with pytest.raises(UsageError, match="at least 2 patients"):
+    with pytest.raises(UsageError, match="give 2 to 1000 patients"):
         generate(tmp_path / "none", **wrong)
     assert not (tmp_path / "none").exists()
 
