@@ -25,6 +25,7 @@ from edgepatho.progress import Progress
 SPLITS = ("train", "validation", "test")
 MARKER = "prepared.json"
 MAX_PIXELS = 1 << 26
+AGAIN = "run `edgepatho prepare` again"
 
 
 def prepare(
@@ -69,7 +70,9 @@ def check_prepared(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads(marker.read_text())
         fits = about["format"] == "edgepatho-prepared" and about["version"] == 1
-    except (ValueError, KeyError, TypeError):
+        fits = fits and all(type(about["tiles"][name]) is int for name in SPLITS)
+        fits = fits and type(about["synthetic"]) is bool
+    except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
         raise InputError(f"{marker} is not a record of this version; run `edgepatho prepare` again.")
@@ -77,20 +80,53 @@ def check_prepared(folder: Path) -> dict[str, Any]:
 
 
 def arrays(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return (images, density maps) of a split, uint8 [n, 256, 256, 3] each, memory mapped."""
+    """Return (images, density maps) of a split, uint8 [n, 256, 256, 3] each, memory mapped.
+
+    Raises InputError for a file that is missing, damaged or another array.
+    """
+    count = check_prepared(folder)["tiles"][name]
+    expected = (count, NETWORK_PX, NETWORK_PX, 3)
     found = []
     for kind in ("images", "labels"):
         path = folder / f"{name}_{kind}.npy"
         try:
-            found.append(np.load(path, mmap_mode="r", allow_pickle=False))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read ({error}); run `edgepatho prepare` again.") from None
+            array = np.lib.format.open_memmap(path, "r")
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{path} cannot be read ({error}); {AGAIN}.") from None
+        if array.shape != expected or array.dtype != np.uint8:
+            raise InputError(
+                f"{path} holds {array.dtype} of shape {array.shape}, expected uint8 of shape {expected}; "
+                f"{AGAIN}."
+            )
+        found.append(array)
     return found[0], found[1]
 
 
 def records(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Return name, patient and points [[x, y, label_id], ...] (network px) of every tile of a split."""
-    return json.loads((folder / f"{name}.json").read_text())
+    """Return name, patient and points [[x, y, label_id], ...] (network px) of every tile of a split.
+
+    Raises InputError for a file that is missing, damaged or tells of other tiles.
+    """
+    path = folder / f"{name}.json"
+    count = check_prepared(folder)["tiles"][name]
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error}); {AGAIN}.") from None
+    if not isinstance(entries, list) or len(entries) != count or not all(map(_is_record, entries)):
+        raise InputError(f"{path} is not a list of name, patient and points of {count} tiles; {AGAIN}.")
+    return entries
+
+
+def _is_record(entry: Any) -> bool:
+    fields = entry if isinstance(entry, dict) else {}
+    points = fields.get("points")
+    return (
+        all(isinstance(fields.get(key), str) for key in ("name", "patient"))
+        and isinstance(points, list)
+        and all(isinstance(point, list) and len(point) == 3 for point in points)
+        and all(type(number) in (int, float) for point in points for number in point)
+    )
 
 
 def to_network(cells: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from edgepatho.data.density import density_map, seed_density_map
 from edgepatho.data.prepare import arrays, batches, check_prepared, prepare, records, to_network
 from edgepatho.data.synth import generate
 from edgepatho.errors import InputError
+from edgepatho.evaluate.tiles import load
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,54 @@ def test_a_folder_that_prepare_did_not_make_is_refused(tmp_path):
     (tmp_path / "prepared.json").write_text("{}")
     with pytest.raises(InputError, match="not a record of this version"):
         check_prepared(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("test.json", None, "cannot be read"),
+        ("test.json", b"", "cannot be read"),
+        ("test.json", b"\xff\xfe", "cannot be read"),
+        ("test.json", b"[" * 100_000, "cannot be read"),
+        ("test.json", b"{}", "is not a list of name, patient and points of 4 tiles"),
+        ("test.json", b"[]", "is not a list of name, patient and points of 4 tiles"),
+        ("test.json", b'[{"name": "p1_0001_1"}, 1, 2, 3]', "is not a list of name, patient and points"),
+        ("test_images.npy", None, "cannot be read"),
+        ("test_images.npy", b"", "cannot be read"),
+        ("test_images.npy", b"PK\x03\x04", "cannot be read"),
+        ("prepared.json", b'{"format": "edgepatho-prepared", "version": 1}', "is not a record of this version"),
+        ("prepared.json", b"\xff", "is not a record of this version"),
+    ],
+)
+def test_a_damaged_file_of_a_prepared_folder_is_named(prepared, tmp_path, file, content, sentence):
+    folder = tmp_path / "p"
+    shutil.copytree(prepared, folder)
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_bytes(content)
+    with pytest.raises(InputError, match=f"{file} {sentence}.*run `edgepatho prepare` again"):
+        load(folder, "test")
+
+
+@pytest.mark.parametrize("damage", ["cut", "float", "other tiles", "points of two numbers"])
+def test_arrays_and_records_that_do_not_belong_together_are_named(prepared, tmp_path, damage):
+    folder = tmp_path / "p"
+    shutil.copytree(prepared, folder)
+    images = folder / "test_images.npy"
+    whole = np.load(images)
+    if damage == "cut":
+        images.write_bytes(images.read_bytes()[:-1])
+    elif damage == "float":
+        np.save(images, whole.astype(np.float32))
+    elif damage == "other tiles":
+        np.save(images, whole[:2])
+    else:
+        entries = json.loads((folder / "test.json").read_text())
+        entries[0]["points"] = [[1.0, 2.0]]
+        (folder / "test.json").write_text(json.dumps(entries))
+    with pytest.raises(InputError, match="run `edgepatho prepare` again"):
+        load(folder, "test")
 
 
 def claim(edge):
