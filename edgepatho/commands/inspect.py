@@ -71,7 +71,12 @@ def _print(facts: dict[str, Any]) -> None:
     console.print(f"sha-256 (of the content): {facts['file_sha256']}")
     for part in ("provenance", "accuracy", "scoring"):
         told = ", ".join(f"{key} {value}" for key, value in facts[part].items())
-        console.print(f"{part}: {told or 'nothing told'}", markup=False)
+        console.print(f"{part}: {printable(told) or 'nothing told'}", markup=False)
+
+
+def printable(text: str) -> str:
+    """`text` with what could steer a terminal or turn its direction written as escapes, as Python does."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def bars(counts: list[int]) -> str:

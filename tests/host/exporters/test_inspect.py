@@ -70,6 +70,28 @@ def test_the_table_names_every_layer():
     assert "research_use_only True" in result.stdout
 
 
+def test_what_a_foreign_bundle_says_cannot_steer_the_terminal(tmp_path):
+    frozen = bundle.read(FROZEN / "plain.epb")
+    provenance = {"trained_on": "\x1b[2J\x07tiles\u202e\nfile: 1 byte", "tool_version": "é"}
+    path = tmp_path / "foreign.epb"
+    bundle.write(
+        path,
+        bundle.network_of(frozen),
+        scoring=frozen.scoring,
+        provenance=provenance,
+        accuracy={},
+        golden_input=frozen.tensors["golden.input"],
+    )
+    result = CliRunner().invoke(main, ["inspect", str(path)])
+    assert result.exit_code == 0
+    told = "tool_version é, trained_on \\x1b[2J\\x07tiles\\u202e\\nfile: 1 byte"
+    assert f"provenance: {told}\n" in result.stdout
+    assert (
+        json.loads(CliRunner().invoke(main, ["inspect", str(path), "--json"]).stdout)["provenance"]
+        == provenance
+    )
+
+
 def test_bars_are_blank_only_where_nothing_is():
     assert bars([0, 1, 10, 1000, 0]) == " ▁▃█ "
     assert bars([5]) == "█"
