@@ -17,6 +17,7 @@ MOST_FILE_BYTES = 64 << 20
 MOST_HEADER_BYTES = 1 << 20
 MOST_TENSORS = 4096
 MOST_DIMENSIONS = 4
+MOST_DIGITS = 16  # of an integer, its sign included
 METADATA = ("accuracy", "coding", "file_sha256", "format", "graph", "provenance", "scoring", "version")
 TYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -94,7 +95,11 @@ def strict_json(text: str | bytes, what: str) -> dict[str, Any]:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
         value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite_number
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite_number,
+            parse_int=_short_integer,
         )
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what} is not JSON as a bundle may hold it ({error}).") from None
@@ -181,6 +186,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+def _short_integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"an integer of {len(text)} characters")
+    return int(text)
 
 
 def _finite_number(text: str) -> float:

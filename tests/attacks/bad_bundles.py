@@ -346,6 +346,7 @@ METADATA_CASES = {
     "accuracy is null": with_metadata(accuracy="null"),
     "accuracy holds NaN": with_metadata(accuracy='{"f1":NaN}'),
     "provenance holds 1e999": with_metadata(provenance='{"seed":1e999}'),
+    "provenance holds an integer of 17 characters": with_metadata(provenance='{"seed":-1000000000000000}'),
     "provenance nests 100,000 deep": with_metadata(provenance='{"a":' + "[" * 100_000),
 }
 
