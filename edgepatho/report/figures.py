@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgepatho.report.accuracy import Accuracy
 from edgepatho.report.record import BenchRecord, BenchRow, CompressRecord, Device
 
 MIB = 2**20
@@ -41,13 +42,17 @@ def compressed(record: CompressRecord) -> list[Comparison]:
     original, ours, control = map(accuracy.of, ("original", "compressed", "control"))
     if original and ours:
         outcome, better = points(original.average_f1, ours.average_f1)
-        tiles = f"{accuracy.tiles} {'synthetic ' if accuracy.synthetic else ''}tiles"
-        note = f"immunopositive and immunonegative, {tiles} of {plural(accuracy.patients, 'patient')}"
+        patients = plural(accuracy.patients, "patient")
+        note = f"immunopositive and immunonegative, {_tiles(accuracy)} of {patients}"
         if control:
             note += f"; control {control.average_f1:.3f}"
         before_f1, after_f1 = f"{original.average_f1:.3f}", f"{ours.average_f1:.3f}"
         lines.append(Comparison("average F1", "original", note, before_f1, after_f1, outcome, better))
     return lines
+
+
+def _tiles(accuracy: Accuracy) -> str:
+    return plural(accuracy.tiles, f"{'synthetic ' if accuracy.synthetic else ''}tile")
 
 
 def measured(bench: BenchRecord) -> list[Comparison]:
@@ -86,7 +91,7 @@ def verdict(record: CompressRecord | None, benches: Sequence[BenchRecord]) -> li
             f"{line.what} is {line.outcome} ({line.before} to {line.after})" for line in compressed(record)
         ]
         if parts:
-            sentences.append(f"Compressed, the {' and '.join(parts)}.")
+            sentences.append(f"Compressed, the {' and '.join(parts)}, on {_tiles(record.accuracy)}.")
     for bench in benches:
         name = device_name(bench.device)
         lines = measured(bench)
