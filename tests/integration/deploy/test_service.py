@@ -18,6 +18,8 @@ from loopback_device import HOST, LoopbackDevice, is_whole
 MOST_EXPOSURE = 2.0  # of 10, by systemd-analyze
 SCORE = """#!/bin/sh
 # score PICTURE --bundle BUNDLE -o FOLDER
+[ "$1" = selftest ] && exit
+grep -q full "$2" && exit 1
 grep -q picture "$2" || exit 3
 mkdir -p "$6"
 echo counts > "$6/result.csv"
@@ -56,8 +58,14 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
         assert (results / "a tile.png" / "result.csv").exists()
         growing.write_text("picture")
         wait_for((results / "growing.png" / "growing.png").exists)
+        growing.write_text("another picture of that name")
+        wait_for((results / "growing.png.2" / "growing.png").exists)
+        assert (results / "growing.png" / "growing.png").read_text() == "picture"
         assert [file.name for file in inbox.iterdir()] == [".hidden.png"]
         assert watch.poll() is None
+        (inbox / "later.png").write_text("the disk is full")
+        assert watch.wait(timeout=30) == 1
+        assert (inbox / "later.png").exists()
     finally:
         watch.terminate()
         watch.wait()
