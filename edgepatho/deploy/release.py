@@ -6,9 +6,11 @@ The id of a release is the start of the SHA-256 of its manifest, so equal conten
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import subprocess
 import tempfile
+import threading
 import zipfile
 from dataclasses import dataclass
 from importlib import resources
@@ -25,6 +27,7 @@ BASELINE = "baseline.epb"
 TFLITE_FILES = ("baseline.tflite", "int8.tflite")
 PROGRAMS = ("edgepatho-run", "edgepatho-watch")
 SIGNATURE_NAMESPACE = "edgepatho"
+SIGNING = threading.Lock()  # a key may want a passphrase or a touch: one at a time, and once for a fleet
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ def build(files: list[Path], wheels: list[Path], *, signing_key: Path | None = N
     parts.append(_part("MANIFEST", "MANIFEST", manifest))
     identity = parts[-1].sha256[:ID_DIGITS]
     if signing_key is not None:
-        parts.append(_part("MANIFEST.sig", "MANIFEST.sig", _sign(manifest, signing_key)))
+        with SIGNING:
+            signature = _sign(manifest, signing_key)
+        parts.append(_part("MANIFEST.sig", "MANIFEST.sig", signature))
     return Release(identity, tuple(parts), installed_bytes, contents)
 
 
@@ -151,6 +156,7 @@ def _wheel_files(wheel: Path) -> dict[str, tuple[str, int]]:
     return found
 
 
+@functools.cache
 def _sign(manifest: bytes, key: Path) -> bytes:
     """Return an OpenSSH signature of the manifest; the key may live in the user's agent."""
     with tempfile.TemporaryDirectory() as folder:

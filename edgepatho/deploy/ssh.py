@@ -121,7 +121,7 @@ class Remote:
                 raise UserError("ssh is not installed here; install OpenSSH's client.") from None
             errors.seek(0)
             said = _text(errors.read()).strip()
-        if done.returncode == SSH_FAILED:
+        if done.returncode == SSH_FAILED or done.returncode < 0:  # below zero, a signal ended ssh itself
             raise DeviceUnreachable(f"{self.destination}: {_remedy(said, self.destination)}")
         if done.returncode:
             last = said.splitlines()[-1] if said else f"exit code {done.returncode}"

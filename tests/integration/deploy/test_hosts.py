@@ -146,6 +146,15 @@ class TestNames:
             remote.run("remove", "$(touch hacked); touch hacked")
         assert not list(device.home.rglob("hacked"))
 
+    def test_an_ssh_that_is_killed_is_a_device_out_of_reach(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (tmp_path / "ssh").write_text("#!/bin/sh\nkill -9 $$\n")
+        (tmp_path / "ssh").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        with Remote("pi5.local") as remote, pytest.raises(DeviceUnreachable, match="the connection broke"):
+            remote.run("probe")
+
     def test_ipv6(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress_folder: Path, wheel: Path):
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()

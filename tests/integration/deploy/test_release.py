@@ -119,6 +119,8 @@ def test_a_given_wheel_that_does_not_fit_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="does not fit the device"):
         wheels.runtime_wheel(device(), wheel)
     assert wheels.runtime_wheel(device("x86_64"), wheel) == wheel
+    with pytest.raises(InputError, match="is no file"):
+        wheels.runtime_wheel(device("x86_64"), wheel.with_name("missing.whl"))
 
 
 def test_a_runtime_that_was_never_built_says_how_to_build_it():
