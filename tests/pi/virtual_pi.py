@@ -90,9 +90,13 @@ class VirtualPi:
             time.sleep(0.5)
         self.boot_s = time.monotonic() - started
 
+    @property
+    def is_on(self) -> bool:
+        return self._qemu is not None and self._qemu.poll() is None
+
     def cut_power(self) -> None:
         """Stop the machine as pulling the plug does: what it has not flushed is lost."""
-        if self._qemu is not None and self._qemu.poll() is None:
+        if self._qemu is not None and self.is_on:
             self._qemu.send_signal(signal.SIGKILL)
             self._qemu.wait()
 
