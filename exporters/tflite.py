@@ -17,6 +17,7 @@ from edgepatho.errors import InputError
 from edgepatho.exporters import bundle, rewrite
 from edgepatho.model import graph as graphs
 from edgepatho.model.graph import Graph
+from edgepatho.model.quiet import quiet
 
 if TYPE_CHECKING:
     from edgepatho.quantize.shared import SharedModel
@@ -94,7 +95,7 @@ def _converted(
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
     if adjust:
         adjust(converter)
-    with warnings.catch_warnings():
+    with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's own, about nothing a user can change
         return converter.convert()
 

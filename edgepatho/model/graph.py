@@ -92,6 +92,9 @@ def folded(graph: Graph) -> Graph:
 
 def evaluate(graph: Graph, images: Any) -> Any:
     """The network's output, a float32 TensorFlow tensor, for float32 images [n, height, width, channels]."""
+    from edgepatho.model.quiet import import_tensorflow
+
+    import_tensorflow()
     import tensorflow as tf
 
     values = {graph.input["name"]: tf.convert_to_tensor(images, tf.float32)}

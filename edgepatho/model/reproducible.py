@@ -10,6 +10,9 @@ def seed_everything(seed: int, deterministic: bool) -> None:
     determinism; on one it does not. Must be called before TensorFlow has run its first operation, else
     TensorFlow raises RuntimeError.
     """
+    from edgepatho.model.quiet import import_tensorflow
+
+    import_tensorflow()
     import keras
     import tensorflow as tf
 

@@ -50,6 +50,9 @@ def load(path: Path, size: int | None = 256) -> keras.Model:
     Layers are matched by name; a Keras 2 file with other names is matched by the order of its layers.
     Raises InputError naming the first layer that does not fit, with both shapes.
     """
+    from edgepatho.model.quiet import import_tensorflow
+
+    import_tensorflow()
     from edgepatho.model import pathonet
 
     model = pathonet.build(size=size)
