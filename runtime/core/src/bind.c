@@ -48,7 +48,10 @@ static size_t scratch_bytes(const ep_bound_step *step, ep_part part, const ep_le
     const size_t decoded = step->depth * form->taps * block * sizeof(float), sink = step->blocks * block * element;
     switch (part) {
     case EP_WEIGHTS: return decoded;
-    case EP_BLOCKS: return sink + decoded + form->planes * (step->depth + BATCH) * block * element;
+    case EP_BLOCKS: {
+        const size_t products = form->planes * BATCH * block * element;
+        return sink + form->planes * step->depth * block * element + (decoded > products ? decoded : products);
+    }
     case EP_TILES: return sink + (form->input_planes * step->depth + form->planes * block) * CHUNK * element;
     default: return 0;
     }
@@ -104,7 +107,9 @@ static const char *check_weights(const ep_step *raw, const ep_bound_step *step, 
     const ep_buffer *buffer = &plan->weights[raw->weights];
     if (buffer->bytes != rows * bytes_of_8[raw->weight_kind]) return "weights have another size than the layer";
     if (raw->weight_kind != EP_FLOAT32) {
-        if (raw->codebook_size < 1 || !parameters_fit(raw->codebook, (size_t)raw->codebook_size, plan))
+        const int64_t least = raw->weight_kind == EP_INDEX4 ? EP_NIBBLES : 1;
+        const int64_t read = raw->codebook_size < least ? least : raw->codebook_size;
+        if (raw->codebook_size < 1 || !parameters_fit(raw->codebook, (size_t)read, plan))
             return "codebook is outside the parameters";
         if (!indices_fit(buffer->data, buffer->bytes, (ep_weights)raw->weight_kind, (size_t)raw->codebook_size))
             return "an index lies beyond the codebook";

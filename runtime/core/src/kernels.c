@@ -305,9 +305,8 @@ static void inputs_part(const ep_call *call, size_t item, void *scratch) {
 static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     const ep_bound_step *step = call->step;
     const ep_form *form = &ep_forms[step->operation];
-    float *g = (float *)after_sink(step, scratch);
-    element *u = (element *)(g + step->depth * form->taps * BLOCK);
-    element *m = u + form->planes * step->depth * BLOCK;
+    element *u = after_sink(step, scratch), *m = u + form->planes * step->depth * BLOCK;
+    float *g = (float *)m; /* the weights, before any product */
     const size_t total = step->tile_rows * step->tiles_across;
 
     decode_block(step, block, g);

@@ -7,6 +7,35 @@
 
 enum { STORED_BLOCK = 8 }; /* output channels side by side in the file */
 
+/* Decode rows of 8 indices of 4 bits, low nibble first, by looking all 8 up at once in a codebook of 16 values. */
+static void decode_nibbles(const uint8_t *restrict stored, const float *restrict codebook, size_t rows,
+                           float *restrict out) {
+#if defined __aarch64__
+    const uint8x16x4_t bytes = vld4q_u8((const uint8_t *)codebook); /* the first bytes of the values, the second, ... */
+#elif defined __AVX2__
+    const __m256 lower = _mm256_loadu_ps(codebook), upper = _mm256_loadu_ps(codebook + 8);
+    const __m256i shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+#endif
+    for (size_t r = 0; r < rows; r++, out += BLOCK) {
+        uint32_t index;
+        memcpy(&index, stored + r * 4, 4);
+#if defined __aarch64__
+        const uint8x8_t pairs = vcreate_u8(index);
+        const uint8x8_t at = vzip1_u8(vand_u8(pairs, vdup_n_u8(15)), vshr_n_u8(pairs, 4));
+        uint8x8x4_t values;
+        UNROLL for (int i = 0; i < 4; i++) values.val[i] = vqtbl1_u8(bytes.val[i], at);
+        vst4_u8((uint8_t *)out, values);
+#elif defined __AVX2__
+        const __m256i at = _mm256_srlv_epi32(_mm256_set1_epi32((int)index), shifts); /* in the low bits; 3 count */
+        const __m256 in_upper = _mm256_castsi256_ps(_mm256_slli_epi32(at, 28));      /* the fourth, as the sign */
+        _mm256_storeu_ps(out, _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, at),
+                                               _mm256_permutevar8x32_ps(upper, at), in_upper));
+#else
+        UNROLL for (int lane = 0; lane < 8; lane++) out[lane] = codebook[index >> 4 * lane & 15];
+#endif
+    }
+}
+
 /* Decode `rows` rows of 8 weights; row r goes to out[r * BLOCK .. + 8]. */
 static void decode(const uint8_t *restrict stored, ep_weights kind, const float *restrict codebook, size_t rows,
                    float *restrict out) {
@@ -21,13 +50,7 @@ static void decode(const uint8_t *restrict stored, ep_weights kind, const float 
             UNROLL for (int lane = 0; lane < 8; lane++) out[lane] = codebook[index >> 8 * lane & 255];
         }
         break;
-    case EP_INDEX4:
-        for (size_t r = 0; r < rows; r++, out += BLOCK) {
-            uint32_t index;
-            memcpy(&index, stored + r * 4, 4);
-            UNROLL for (int lane = 0; lane < 8; lane++) out[lane] = codebook[index >> 4 * lane & 15];
-        }
-        break;
+    case EP_INDEX4: decode_nibbles(stored, codebook, rows, out); break;
     default: /* EP_INDEX16 */
         for (size_t r = 0; r < rows; r++, out += BLOCK) {
             uint16_t index[8];

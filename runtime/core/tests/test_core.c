@@ -416,6 +416,15 @@ static void test_refusals(void) {
     b.weights[0].bytes--;
     CHECK(!accepted(&b), "short weights");
     b.weights[0].bytes++;
+    const ep_step good = b.steps[1];
+    b.steps[1].weight_kind = EP_INDEX4;
+    b.weights[0].bytes /= 2;
+    CHECK(accepted(&b), "indices of 4 bits");
+    b.steps[1].codebook_size = 15;
+    b.steps[1].codebook = (int64_t)b.plan.parameter_count - 15;
+    CHECK(!accepted(&b), "fewer parameters than a nibble can name");
+    b.steps[1] = good;
+    b.weights[0].bytes *= 2;
     b.parameters[b.steps[1].slope] = 1.5f;
     CHECK(!accepted(&b), "a slope above 1");
     b.parameters[b.steps[1].slope] = 0.3f;

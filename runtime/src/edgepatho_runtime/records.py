@@ -9,6 +9,7 @@ from edgepatho_runtime.geometry import Level, ceil_div
 from edgepatho_runtime.steps import Map, Step
 
 NONE = -1  # EP_NONE
+NIBBLES = 16  # EP_NIBBLES: values that the core reads of a codebook for 4-bit indices
 OPERATIONS = ("image", "pointwise", "winograd", "upsampled", "elementwise", "maxpool", "copy", "result")
 WEIGHT_KINDS = ("float32", "index4", "index8", "index16")
 
@@ -28,15 +29,15 @@ class Pool:
         self.parameters.append(value)
         return len(self.parameters) - 1
 
-    def tensor(self, name: str, channels: int = 0) -> int:
-        """Place of a float tensor, followed by zeros up to whole blocks of `channels`."""
-        padded = ceil_div(channels, self.level.block) * self.level.block
+    def tensor(self, name: str, values: int = 0) -> int:
+        """Place of a float tensor, followed by zeros up to whole blocks that hold `values`."""
+        padded = ceil_div(values, self.level.block) * self.level.block
         if (name, padded) not in self._places:
-            values = array("f")
-            values.frombytes(self.tensors[name].data)
+            tensor = array("f")
+            tensor.frombytes(self.tensors[name].data)
             self._places[name, padded] = len(self.parameters)
-            self.parameters.extend(values)
-            self.parameters.extend([0.0] * (padded - len(values)))
+            self.parameters.extend(tensor)
+            self.parameters.extend([0.0] * (padded - len(tensor)))
         return self._places[name, padded]
 
     def constant(self, value: float, channels: int) -> int:
@@ -53,7 +54,7 @@ class Pool:
         if step.codebook is not None:
             values = self.tensors[step.codebook].shape[0]
             kind = "index16" if values > 256 else "index8" if values > 16 else "index4"
-            codebook = self.tensor(step.codebook)
+            codebook = self.tensor(step.codebook, NIBBLES if kind == "index4" else 0)
         self.weights.append(self.tensors[f"{step.weights}.{'weight' if values == 0 else 'index'}"].data)
         return len(self.weights) - 1, WEIGHT_KINDS.index(kind), codebook, values
 
