@@ -5,6 +5,9 @@ else()
   find_package(Python REQUIRED COMPONENTS Interpreter Development.Module Development.SABIModule)
 endif()
 find_program(CYTHON cython REQUIRED)
+# Flags of code objects, as the documentation of `inspect` lists them.
+set(CODE_FLAGS CO_OPTIMIZED=0x1 CO_NEWLOCALS=0x2 CO_VARARGS=0x4 CO_VARKEYWORDS=0x8 CO_GENERATOR=0x20 CO_COROUTINE=0x80
+    CO_ASYNC_GENERATOR=0x200)
 
 function(add_extension name)
   set(source ${CMAKE_CURRENT_SOURCE_DIR}/src/edgepatho_runtime/${name}.pyx)
@@ -12,10 +15,11 @@ function(add_extension name)
   add_custom_command(
     OUTPUT ${generated}
     COMMAND ${CYTHON} -3 --module-name edgepatho_runtime.${name} ${source} -o ${generated}
+    COMMAND ${CMAKE_COMMAND} -DFILE=${generated} -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/without_inspect.cmake
     DEPENDS ${source} VERBATIM)
   python_add_library(${name} MODULE WITH_SOABI USE_SABI 3.11 ${generated} ${ARGN})
   target_include_directories(${name} PRIVATE core/include)
-  target_compile_definitions(${name} PRIVATE CYTHON_LIMITED_API=1 CYTHON_CCOMPLEX=0)
+  target_compile_definitions(${name} PRIVATE CYTHON_LIMITED_API=1 CYTHON_CCOMPLEX=0 ${CODE_FLAGS})
   target_compile_options(${name} PRIVATE -O2 -ffp-contract=off -fno-strict-aliasing -w)
   target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now -Wl,--gc-sections -s)
   install(TARGETS ${name} LIBRARY DESTINATION edgepatho_runtime)
