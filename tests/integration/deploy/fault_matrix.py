@@ -117,6 +117,7 @@ class Laboratory:
     def survey(self, operation: str) -> list[StepFacts]:
         """Run the operation undisturbed and return its steps."""
         self.restart(operation)
+        self.device.count_calls()
         marks: list[tuple[int, int]] = []
 
         def mark(step: int = 0) -> None:
@@ -134,6 +135,8 @@ class Laboratory:
     def check(self, case: Case) -> None:
         """Run one case; AssertionError if the promise is broken."""
         self.restart(case.operation)
+        if case.fault == "power cut":
+            self.device.watch_disk()
         before = self.device.current()
         with suppress(UserError), WatchedRemote(HOST, lambda step: self._arm(case, step)) as remote:
             self.perform(case.operation, remote)

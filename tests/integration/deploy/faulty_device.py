@@ -1,6 +1,6 @@
 """A loopback device on which any command of any step can fail, and which can lose power.
 
-Every program that the device scripts call is found first as a shim. The shims count the calls of each
+Every program that the device scripts call is found first as a shim. The shims count the calls of a
 remote command, make a chosen one fail or stop the device, and write down what `sync` has put on disk.
 """
 
@@ -35,19 +35,21 @@ if [ "$name" = sh ]; then
 fi
 read -r step < $faults/step
 read -r target < $faults/target
-printf . >> $faults/calls # one byte a call: programs of one pipeline count at the same time
-call=$(/usr/bin/wc -c < $faults/calls)
-case $target in
-    "$step $call fail") exit 1 ;;
-    "$step $call stop") kill -9 0 ;;
+case $target in count | "$step "*)
+    printf . >> $faults/calls # one byte a call: programs of one pipeline count at the same time
+    call=$(/usr/bin/wc -c < $faults/calls)
+    case $target in
+        "$step $call fail") exit 1 ;;
+        "$step $call stop") kill -9 0 ;;
+    esac ;;
 esac
 if [ "$name" = sync ]; then
+    [ -e $faults/synced ] || exit 0
+    /usr/bin/stat -c 'file %i %.9Y %s' -- "$@" >> $faults/synced
     for path; do
-        /usr/bin/stat -c 'file %i %.9Y %s' -- "$path" >> $faults/synced
-        if [ -d "$path" ]; then
-            folder=$(/usr/bin/stat -c %i -- "$path")
-            /usr/bin/ls -A -- "$path" | /usr/bin/sed "s/^/entry $folder /" >> $faults/synced
-        fi
+        [ -d "$path" ] || continue
+        folder=$(/usr/bin/stat -c %i -- "$path")
+        /usr/bin/ls -A -- "$path" | /usr/bin/sed "s/^/entry $folder /" >> $faults/synced
     done
     exit 0
 fi
@@ -82,9 +84,17 @@ class FaultyDevice(LoopbackDevice):
         """Let everything work again and count steps from the beginning."""
         for name in ("step", "done", "target"):
             (self.faults / name).write_text("0\n")
-        for name in ("calls", "synced"):
-            (self.faults / name).write_text("")
+        (self.faults / "calls").write_text("")
+        (self.faults / "synced").unlink(missing_ok=True)
+
+    def count_calls(self) -> None:
+        """Count the programs of every remote command, until `repair`."""
+        (self.faults / "target").write_text("count\n")
+
+    def watch_disk(self) -> None:
+        """Take all that is there as safely on disk, and write down what `sync` adds, until `repair`."""
         self._before = on_disk(self.home)
+        (self.faults / "synced").write_text("")
 
     def break_at(self, step: int, call: int, action: str) -> None:
         """Make the call-th program of the step-th remote command `fail` or `stop` the device."""
@@ -103,7 +113,7 @@ class FaultyDevice(LoopbackDevice):
         return int((self.faults / "done").read_text() or 0)
 
     def lose_power(self) -> None:
-        """Leave on disk only what was there before or has been synced since; the worst a disk may do.
+        """Leave on disk only what was there at `watch_disk` or was synced since; the worst a disk may do.
 
         A file without sync keeps its name and loses its content; a name in a folder without sync is gone.
         A name that was there before may keep its new meaning, as after a rename that did reach the disk.
