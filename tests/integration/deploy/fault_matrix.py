@@ -1,6 +1,6 @@
 """Every step of a deploy and of a rollback, with every fault: is the promise kept?
 
-    python tests/integration/deploy/fault_matrix.py [--every N]
+    python tests/integration/deploy/fault_matrix.py [--every N] [--jobs N]
 
 The promise: whenever deploy is interrupted, `current` is a whole release, old or new, and the next deploy
 succeeds. A case starts from a device on an old release, breaks the operation once, checks, lets
@@ -11,6 +11,7 @@ faulty_device.py for how programs fail and power is lost. Prints a table of case
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -225,38 +227,68 @@ def _fill(folder: Path, free_kib: int) -> None:
     (folder / "ballast").write_bytes(b"\0" * (blocks * facts.f_frsize))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--every", type=int, default=1, help="check only every N-th case")
-    every = parser.parse_args().every
-    kept = broken = 0
-    started = time.monotonic()
-    print(f"{'operation':13s} {'step':28s}" + "".join(f"{fault:>14s}" for fault in FAULTS))
+def check_share(every: int, share: int, shares: int) -> None:
+    """Check every so many cases, of these the share-th, and print each as a line of JSON when it is done."""
     with tempfile.TemporaryDirectory(prefix="edgepatho-matrix-") as folder, laboratory(Path(folder)) as lab:
-        for operation in lab.starts:
-            steps = lab.survey(operation)
-            chosen = list(cases(operation, steps))[::every]
-            for number, step in enumerate(steps, 1):
-                cells = []
-                for fault in FAULTS:
-                    here = [case for case in chosen if (case.step, case.fault) == (number, fault)]
-                    good = sum(_keeps(lab, case, step) for case in here)
-                    kept, broken = kept + good, broken + len(here) - good
-                    cells.append(f"{good}/{len(here)}")
-                print(
-                    f"{operation:13s} {step.name:28s}" + "".join(f"{cell:>14s}" for cell in cells), flush=True
-                )
-    print(f"{kept} of {kept + broken} cases kept the promise, in {time.monotonic() - started:.0f} s")
-    return int(broken > 0)
+        surveys = {operation: lab.survey(operation) for operation in lab.starts}
+        chosen = [case for operation in surveys for case in cases(operation, surveys[operation])]
+        for case in chosen[::every][share::shares]:
+            name = surveys[case.operation][case.step - 1].name
+            row = (case.operation, case.step, name)
+            print(json.dumps({"row": row, "fault": case.fault, "kept": _keeps(lab, case, name)}), flush=True)
 
 
-def _keeps(lab: Laboratory, case: Case, step: StepFacts) -> bool:
+def _keeps(lab: Laboratory, case: Case, step: str) -> bool:
     try:
         lab.check(case)
     except (AssertionError, UserError, subprocess.CalledProcessError) as error:
-        print(f"BROKEN: {step.name}: {case}: {error}", file=sys.stderr, flush=True)
+        print(f"BROKEN: {step}: {case}: {error}", file=sys.stderr, flush=True)
         return False
     return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="check only every N-th case")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="devices at work at once")
+    parser.add_argument("--share", type=int, help=argparse.SUPPRESS)  # what one of these processes checks
+    options = parser.parse_args()
+    if options.share is not None:
+        check_share(options.every, options.share, options.jobs)
+        return 0
+    started = time.monotonic()
+    command = [sys.executable, __file__, f"--every={options.every}", f"--jobs={options.jobs}"]
+    workers = [
+        subprocess.Popen([*command, f"--share={share}"], stdout=subprocess.PIPE, text=True)
+        for share in range(options.jobs)
+    ]
+    done: list[dict[str, Any]] = []
+
+    def collect(worker: subprocess.Popen[str]) -> int:
+        for line in worker.stdout or ():
+            done.append(json.loads(line))
+            if len(done) % 100 == 0:
+                print(f"{len(done)} cases", file=sys.stderr, flush=True)
+        return worker.wait()
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        codes = list(pool.map(collect, workers))
+    _print_table(done)
+    kept = sum(case["kept"] for case in done)
+    print(f"{kept} of {len(done)} cases kept the promise, in {time.monotonic() - started:.0f} s")
+    return int(kept < len(done) or any(codes))
+
+
+def _print_table(done: list[dict[str, Any]]) -> None:
+    print(f"{'operation':13s} {'step':28s}" + "".join(f"{fault:>14s}" for fault in FAULTS))
+    operations = ("deploy", "rollback", "first deploy")
+    rows = {tuple(case["row"]) for case in done}
+    for row in sorted(rows, key=lambda row: (operations.index(row[0]), row[1])):
+        cells = []
+        for fault in FAULTS:
+            here = [case["kept"] for case in done if (tuple(case["row"]), case["fault"]) == (row, fault)]
+            cells.append(f"{sum(here)}/{len(here)}")
+        print(f"{row[0]:13s} {row[2]:28s}" + "".join(f"{cell:>14s}" for cell in cells))
 
 
 if __name__ == "__main__":
