@@ -19,6 +19,10 @@ from benchmarks.arm import debian
 from benchmarks.arm.tools import cache
 from edgepatho.files import folder_aside
 
+HOST_PACKAGES = (
+    *("qemu-system-arm", "qemu-utils", "ipxe-qemu", "e2fsprogs", "device-tree-compiler", "xz-utils"),
+    "openssh-client",
+)
 PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
 # A subset of what Raspberry Pi OS Lite installs; busybox only runs /sbin/init.
 PACKAGES = (
@@ -167,7 +171,9 @@ def _make_board(tree: Path) -> None:
 
 
 def run(program: str, *arguments: str | Path) -> bytes:
-    """Return the standard output of a program; end with one sentence if it fails."""
+    """Return the standard output of a program; end with one sentence if it is missing or fails."""
+    if shutil.which(program) is None:
+        sys.exit(f"{program} is not installed; on Debian run `apt-get install -y {' '.join(HOST_PACKAGES)}`.")
     done = subprocess.run([program, *map(str, arguments)], capture_output=True)
     if done.returncode:
         sys.exit(f"{program} failed: {done.stderr.decode(errors='replace')[-600:]}")
