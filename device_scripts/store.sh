@@ -125,7 +125,7 @@ switch_to() {
         fail 14 "the health check of release $1 failed; this device is on ${current:-no release} as before ($said)"
     fi
     link_command
-    echo "switched ${current:-none}"
+    echo "switched ${left:-none}"
 }
 
 # link_command: ~/.local/bin/edgepatho-run, unless something else has that name.

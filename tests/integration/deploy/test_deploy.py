@@ -227,7 +227,7 @@ def test_a_release_deleted_by_hand_never_becomes_the_previous_one(
     deployed(release("first"))
     deployed(release("second"))
     shutil.rmtree(device.store / "releases" / release("second").id)
-    deployed(release("third"))
+    assert deployed(release("third")).previous == "none"
     assert (device.store / "previous").resolve().name == release("first").id
     with Remote(HOST) as remote:
         rollback(remote)
