@@ -1,0 +1,221 @@
+"""The commands compress and evaluate on a few made-up tiles: what they write, print, refuse and repeat."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edgepatho.cli import main
+from edgepatho.data.prepare import prepare
+from edgepatho.exporters import bundle
+from edgepatho.files import sha256_of
+from edgepatho.model import pathonet, weights
+from edgepatho.quantize import shared as shared_models
+from edgepatho.report.record import read_compress
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = ["--steps", "20", "--validate-every", "10", "--batch", "2", "--crop-px", "32", "-k", "16"]
+
+
+def _tile(path: Path, rng: np.random.Generator) -> None:
+    """A picture of brown and blue discs with their labels, in the SHIDC layout."""
+    picture = np.full((256, 256, 3), 225, np.uint8)
+    cells = []
+    for x, y in rng.integers(12, 244, (14, 2)):
+        label = int(rng.integers(1, 3))
+        cv2.circle(picture, (int(x), int(y)), 7, (60, 90, 140) if label == 1 else (170, 120, 100), -1)
+        cells.append({"x": int(x), "y": int(y), "label_id": label})
+    cv2.imwrite(str(path.with_suffix(".jpg")), picture)
+    path.with_suffix(".json").write_text(json.dumps(cells))
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """Six tiles for training, of as many patients, and two for testing."""
+    source = tmp_path_factory.mktemp("tiles")
+    rng = np.random.default_rng(0)
+    for part, patients in (("Train", range(1, 7)), ("Test", (7, 8))):
+        (source / part).mkdir()
+        for patient in patients:
+            _tile(source / part / f"p{patient}_0001_1", rng)
+    folder = tmp_path_factory.mktemp("data") / "prepared"
+    prepare(source, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights_file(tmp_path_factory) -> Path:
+    """PathoNet with random weights, its last layer scaled until thresholds are crossed."""
+    import keras
+
+    keras.utils.set_random_seed(5)
+    model = pathonet.build(None)
+    output = np.asarray(model(np.random.default_rng(0).random((1, 64, 64, 3), np.float32)))
+    last = model.get_layer("conv10")
+    last.kernel.assign(np.asarray(last.kernel) * 150 / np.percentile(output, 97))
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    weights.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folders(prepared, weights_file, tmp_path_factory) -> list[Path]:
+    """Two processes of one deterministic command."""
+    outputs = [tmp_path_factory.mktemp(name) / "compressed" for name in "ab"]
+    command = [sys.executable, "-m", "edgepatho", "compress", str(prepared), "--weights", str(weights_file)]
+    processes = [
+        subprocess.Popen(
+            [*command, *OPTIONS, "--deterministic", "--json", "-o", str(output)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for output in outputs
+    ]
+    for process, output in zip(processes, outputs, strict=True):
+        stdout, stderr = process.communicate()
+        assert process.returncode == 0, stderr
+        assert json.loads(stdout) == json.loads((output / "compress.json").read_text())
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def record(folders):
+    return json.loads((folders[0] / "compress.json").read_text())
+
+
+def test_two_processes_give_equal_bytes(folders, record):
+    assert record["training"]["steps"] == 20
+    for name in ("model.epb", "baseline.epb", "shared.npz", "compress.json"):
+        assert sha256_of(folders[0] / name) == sha256_of(folders[1] / name), name
+
+
+def test_the_folder_is_complete_and_its_record_is_one_that_the_report_reads(folders):
+    names = {path.name for path in folders[0].iterdir()}
+    exports = {"model.epb", "baseline.epb", "compressed.tflite", "baseline.tflite", "int8.tflite"}
+    assert names == exports | {"shared.npz", "compress.json", "report.html", "overlays"}
+    found = read_compress(folders[0])
+    for name in exports:
+        assert found.files[name].sha256 == sha256_of(folders[0] / name)
+    assert len(list((folders[0] / "overlays").glob("*.png"))) == 4
+    assert [path.name for path in folders[0].parent.iterdir()] == ["compressed"]  # no state, nothing aside
+
+
+def test_original_compressed_and_control_stand_in_the_table(record, weights_file):
+    assert record["original"]["sha256"] == weights.sha256(weights.load(weights_file, None))
+    assert [row["model"] for row in record["accuracy"]["rows"]] == ["original", "compressed", "control"]
+    assert record["accuracy"]["tiles"] == record["accuracy"]["patients"] == 2
+    original = record["accuracy"]["rows"][0]
+    assert original["immunopositive"]["tp"] + original["immunopositive"]["fp"] > 0
+    assert 3.9 < record["space"]["seed_ratio"] < 4
+    assert record["space"]["measured_ratio"] > 5
+
+
+def test_the_bundle_holds_at_most_k_values_and_the_kernels_of_shared_npz(folders):
+    network = bundle.network_of(bundle.read(folders[0] / "model.epb"))
+    shared = shared_models.load(folders[0] / "shared.npz")
+    assert np.unique(np.concatenate([kernel.ravel() for kernel in network.kernels.values()])).size <= 16
+    for layer, kernel in network.kernels.items():
+        assert np.array_equal(kernel, shared.kernel(layer))
+
+
+def test_retraining_never_makes_validation_worse(record):
+    history = [entry["validation_mse"] for entry in record["training"]["history"]]
+    assert min(history) <= history[0]
+    assert [entry["step"] for entry in record["training"]["history"]] == [0, 10, 20]
+
+
+def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, tmp_path, record):
+    table = tmp_path / "tiles.csv"
+    result = CliRunner().invoke(
+        main, ["evaluate", str(prepared), str(folders[0]), "--json", "--csv", str(table)]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [row["model"] for row in found["rows"]] == ["original", "compressed"]
+    for ours, theirs in zip(found["rows"], record["accuracy"]["rows"], strict=False):
+        assert ours["average_f1"] == pytest.approx(theirs["average_f1"], abs=0.02)
+        assert 0 <= ours["seed_protocol"]["tiles_left_out"] <= 2
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for model, row in zip(("original", "compressed"), found["rows"], strict=True):
+        ours = [each for each in rows if each["model"] == model and each["protocol"] == "one-to-one"]
+        assert len(ours) == 2 * 3
+        for name in ("immunopositive", "til"):
+            assert sum(int(each["tp"]) for each in ours if each["class"] == name) == row[name]["tp"]
+    assert set(found["patients"]["original"]) == {"p7", "p8"}
+
+
+def test_evaluate_prints_what_is_wrong_with_the_published_protocol(folders, prepared):
+    arguments = ["evaluate", str(prepared), str(folders[0] / "model.epb"), "--protocol", "seed"]
+    result = CliRunner().invoke(main, [*arguments, "--thresholds", "60,55,40"])
+    assert result.exit_code == 0, result.output
+    assert "published protocol" in result.stdout
+    assert "within 20 px of 256" in result.stdout
+
+
+def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    result = CliRunner().invoke(
+        main, ["compress", str(prepared), "-o", str(tmp_path), "--weights", str(weights_file), *OPTIONS]
+    )
+    assert result.exit_code == 3
+    assert "holds no compress.json" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (["--bits", "2"], 2, "--bits is a target for ecsq alone; cws has no entropy term"),
+        (["-k", "1"], 2, "k = 1 is outside 2 to 65536"),
+        (["--prune", "100"], 2, "--prune 100 is outside 0 to 99"),
+        (["--layer", "conv10=none"], 2, "is not NAME=K or NAME=skip"),
+        (["--crop-px", "100"], 2, "needs a multiple of 16"),
+        (["--steps", "-1"], 2, "--steps is -1; expected at least 0"),
+        (["--weights", "nowhere.h5"], 3, "nowhere.h5 is not a file"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_any_work(prepared, tmp_path, options, code, sentence):
+    output = tmp_path / "out"
+    result = CliRunner().invoke(main, ["compress", str(prepared), "-o", str(output), *options])
+    assert result.exit_code == code, result.output
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["compress", "sweep"])
+@pytest.mark.parametrize("seed", ["-1", str(2**32)])
+def test_a_seed_that_no_generator_takes_is_refused(tmp_path, command, seed):
+    result = CliRunner().invoke(main, [command, str(tmp_path), "-o", str(tmp_path / "out"), "--seed", seed])
+    assert result.exit_code == 2
+    assert "0<=x<=4294967295" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["compress", "evaluate", "sweep"])
+def test_a_folder_that_is_not_prepared_is_refused(tmp_path, command):
+    output = [] if command == "evaluate" else ["-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [command, str(tmp_path), *output])
+    assert result.exit_code == 3
+    assert "holds no prepared.json" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--thresholds", "60,55"], "--thresholds 60,55 is not 3 numbers"),
+        (["--ki67-cutoffs", "0.1,2"], "is not 2 numbers above 0 and up to 1"),
+    ],
+)
+def test_evaluate_refuses_numbers_out_of_range(prepared, options, sentence):
+    result = CliRunner().invoke(main, ["evaluate", str(prepared), *options])
+    assert result.exit_code == 2
+    assert sentence in result.stderr
