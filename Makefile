@@ -13,7 +13,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
-        bench bench-arm hardness core-test clean
+        bench bench-arm hardness quantizers retraining-step trained-frozen core-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -72,6 +72,19 @@ hardness: install  ## the default synthetic tiles: F1 of a detector without lear
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/python -m benchmarks.classical_detector build/tiles
 	$(BIN)/python -m benchmarks.tile_statistics build/tiles
+
+build/prepared/prepared.json: | install
+	$(BIN)/edgepatho synth build/tiles
+	$(BIN)/edgepatho prepare build/tiles build/prepared
+
+quantizers: install  ## every quantizer beside the published code; benchmarks/results/quantizers.json
+	$(BIN)/python -m benchmarks.quantizer_table
+
+retraining-step: install  ## cost of a retraining step in ordinary steps; benchmarks/results/retraining_step.json
+	$(BIN)/python -m benchmarks.retraining_step
+
+trained-frozen: install build/prepared/prepared.json  ## does training the codebook pay? benchmarks/results/trained_frozen.json
+	$(BIN)/python -m benchmarks.trained_frozen build/prepared
 
 lint: install  ## ruff and shellcheck
 	$(BIN)/ruff check .

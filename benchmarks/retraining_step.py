@@ -1,0 +1,95 @@
+"""What a retraining step costs over an ordinary training step of the same network, at 8 tiles of 256 px.
+
+    python -m benchmarks.retraining_step     # also written to benchmarks/results/retraining_step.json
+
+Both steps live in one process and take turns, one pair after the other, so a machine that slows down slows
+both; the ratio is taken within a pair. The ordinary step moves all weights of PathoNet, the retraining step
+the shared codebook, biases and batch normalization. Time does not depend on what the tiles show.
+"""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.host import processor
+from benchmarks.results import RESULTS, save, table
+
+if TYPE_CHECKING:
+    from edgepatho.quantize.training import Training
+
+TILES, SIDE_PX, PAIRS = 8, 256, 12
+MOST = 1.15  # what a retraining step may cost, in ordinary steps
+K, RATE = 256, 1e-4
+
+
+def main() -> None:
+    """Print the two steps and their ratio, and keep every pair."""
+    from edgepatho.model import graph, weights
+    from edgepatho.progress import progress
+    from edgepatho.quantize.quantizer import Quantizer, share
+    from edgepatho.quantize.training import SharedTraining, ordinary
+
+    model = weights.load_shipped(None)
+    shared = share(graph.from_keras(model), Quantizer(k=K))
+    steps = (ordinary(model, RATE), SharedTraining(model, shared, RATE, RATE))
+    rng = np.random.default_rng(0)
+    batch = rng.random((2, TILES, SIDE_PX, SIDE_PX, 3), np.float32)
+    for training in steps:  # traces it
+        seconds(training, batch)
+    pairs = []
+    with progress("pairs of steps", PAIRS) as bar:
+        for number in range(PAIRS):
+            ordinary_first = number % 2 == 0
+            found = [seconds(each, batch) for each in (steps if ordinary_first else steps[::-1])]
+            pairs.append(found if ordinary_first else found[::-1])
+            bar.advance()
+    row = summary(pairs)
+    save([row], RESULTS / "retraining_step.json")
+    header = ["step of 8 x 256 px", "median s", "ratio", "of pairs", f"at most {MOST}"]
+    print(
+        table(
+            header,
+            [
+                ["ordinary", f"{row['ordinary_s']:.3f}", "", "", ""],
+                [
+                    "retraining",
+                    f"{row['retraining_s']:.3f}",
+                    f"{row['ratio']:.3f}",
+                    f"{row['lowest_ratio']:.3f} to {row['highest_ratio']:.3f}",
+                    "met" if row["ratio"] <= MOST else "missed",
+                ],
+            ],
+        )
+    )
+
+
+def seconds(training: Training, batch: np.ndarray) -> float:
+    """Return the wall time of one step on (images, labels) of `batch` [2, tiles, side, side, 3]."""
+    begun = time.perf_counter()
+    float(training.step(batch[0], batch[1]))
+    return time.perf_counter() - begun
+
+
+def summary(pairs: list[list[float]]) -> dict[str, Any]:
+    """Return the row of the results for pairs of (ordinary, retraining) seconds."""
+    ratios = [shared / plain for plain, shared in pairs]
+    return {
+        "processor": processor(),
+        "tiles": TILES,
+        "side_px": SIDE_PX,
+        "k": K,
+        "ordinary_s": round(median(plain for plain, _ in pairs), 4),
+        "retraining_s": round(median(shared for _, shared in pairs), 4),
+        "ratio": round(median(ratios), 4),
+        "lowest_ratio": round(min(ratios), 4),
+        "highest_ratio": round(max(ratios), 4),
+        "pairs_s": [[round(each, 4) for each in pair] for pair in pairs],
+    }
+
+
+if __name__ == "__main__":
+    main()
