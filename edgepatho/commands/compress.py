@@ -69,6 +69,22 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--rate", default=1e-4, show_default=True, help="Learning rate of biases and batch normalization."
 )
+@click.option(
+    "--index-rate",
+    default=0.0,
+    show_default=True,
+    help="Learning rate of the latent weights that choose the indices anew; 0 leaves the indices alone.",
+)
+@click.option(
+    "--reassign-every", default=10, show_default=True, help="Steps between two choices of the indices."
+)
+@click.option(
+    "--target",
+    type=click.Choice(["labels", "original"]),
+    default="labels",
+    show_default=True,
+    help="What retraining aims at: the labels, or the output of the original.",
+)
 @click.option("--batch", default=8, show_default=True, help="Crops a step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
 @click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
@@ -135,7 +151,7 @@ def _options(prepared: Path, given: dict[str, Any]) -> Options:
         train_tiles = check_prepared(prepared)["tiles"]["train"]
         options = paper_k256(given["method"], train_tiles)
         return replace(options, measuring=replace(options.measuring, test_tiles=given["test_tiles"]))
-    for name in ("steps", "validate_every", "patience", "batch", "test_tiles"):
+    for name in ("steps", "validate_every", "patience", "reassign_every", "batch", "test_tiles"):
         least = 0 if name == "steps" else 1
         if given[name] is not None and given[name] < least:
             raise UsageError(f"--{name.replace('_', '-')} is {given[name]}; expected at least {least}.")
@@ -154,9 +170,17 @@ def _options(prepared: Path, given: dict[str, Any]) -> Options:
             seed=given["seed"],
             layers=dict(_override(text) for text in given["layers"]),
         ),
-        schedule=Schedule(given["steps"], given["validate_every"], given["patience"]),
+        schedule=Schedule(
+            given["steps"], given["validate_every"], given["patience"], given["reassign_every"]
+        ),
         steps=Steps(
-            given["codebook_rate"], given["rate"], given["batch"], given["crop_px"], seed=given["seed"]
+            given["codebook_rate"],
+            given["rate"],
+            given["batch"],
+            given["crop_px"],
+            seed=given["seed"],
+            index_rate=given["index_rate"],
+            target=given["target"],
         ),
         measuring=Measuring(test_tiles=given["test_tiles"]),
         control=given["control"],

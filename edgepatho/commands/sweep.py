@@ -39,7 +39,17 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     "--codebook-rate", "codebook_rates", multiple=True, type=float, help="Learning rate of the codebook."
 )
 @click.option("--rate", "rates", multiple=True, type=float, help="That of biases and batch normalization.")
-@click.option("--steps", default=100, show_default=True, help="Retraining steps of a point of the grid.")
+@click.option(
+    "--index-rate", "index_rates", multiple=True, type=float, help="That of latent weights; 0: indices stay."
+)
+@click.option(
+    "--target",
+    type=click.Choice(["labels", "original"]),
+    default="labels",
+    show_default=True,
+    help="What retraining aims at; with labels, the control is measured too.",
+)
+@click.option("--steps", default=60, show_default=True, help="Retraining steps of a point of the grid.")
 @click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
@@ -109,21 +119,25 @@ def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
         options = [paper_k256(method, tiles["train"]) for method in PAPER_RATES]
         return [Point(each.quantizer, each.schedule, each.steps) for each in options]
     default, seed = Steps(), given["seed"]
+    schedule = Schedule(given["steps"])
     points = []
-    for method, prune, codebook, scale, codebook_rate, rate in product(
+    if given["target"] == "labels":
+        rate = (given["rates"] or (default.rate,))[0]
+        points.append(Point(None, schedule, Steps(rate=rate, seed=seed)))
+    for method, prune, codebook, scale, codebook_rate, rate, index_rate in product(
         given["methods"] or ("cws",),
         given["prunes"] or (0.0,),
         given["codebooks"] or ("shared",),
         given["scales"] or ("none",),
         given["codebook_rates"] or (default.codebook_rate,),
         given["rates"] or (default.rate,),
+        given["index_rates"] or (0.0,),
     ):
         bits = given["rates_bits"] if method == "ecsq" else ()
         levels: list[dict[str, Any]] = [{"k": k} for k in given["ks"] or (() if bits else (DEFAULT_K,))]
         for level in [*levels, *({"bits": each} for each in bits)]:
             quantizer = Quantizer(method, prune=prune, codebook=codebook, scale=scale, seed=seed, **level)
             quantizer.check()
-            points.append(
-                Point(quantizer, Schedule(given["steps"], 25), Steps(codebook_rate, rate, seed=seed))
-            )
+            steps = Steps(codebook_rate, rate, seed=seed, index_rate=index_rate, target=given["target"])
+            points.append(Point(quantizer, schedule, steps))
     return points

@@ -67,15 +67,17 @@ def run(
             "parameters": model.count_params(),
         }
         experiment = Experiment(model, prepared, options.measuring, options.steps, progress)
-        quantized = experiment.share(options.quantizer)
-        for note in notes(experiment.graph, quantized, options.quantizer):
-            tell(note)
         state = output.with_name(f"{output.name}.retraining.npz")
         key = canonical_json({"original": original, "options": asdict(options), "tiles": about["tiles"]})
-        result = experiment.compress(quantized, options.schedule, state=state, key=key, progress=progress)
+        result = experiment.compress(
+            options.quantizer, options.schedule, state=state, key=key, progress=progress
+        )
+        quantized = result.before
+        for note in notes(experiment.graph, quantized, options.quantizer):
+            tell(note)
         rows = [{"model": "original"} | experiment.row, {"model": "compressed"} | result.row_after]
         if options.control:
-            rows.append({"model": "control"} | experiment.control(options.schedule, progress)[0])
+            rows.append({"model": "control"} | experiment.control(options.schedule, progress=progress)[0])
         found: dict[str, Any] = {
             "format": "edgepatho-compress",
             "version": 1,

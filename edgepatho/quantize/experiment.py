@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ from edgepatho.evaluate import accuracy, calibrate
 from edgepatho.evaluate.tiles import Tiles, load
 from edgepatho.model import graph as graphs
 from edgepatho.progress import Progress
-from edgepatho.quantize import retrain, sensitivity
+from edgepatho.quantize import prune, retrain, sensitivity
+from edgepatho.quantize.latent import LatentTraining
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Run, Schedule
 from edgepatho.quantize.shared import SharedModel, other_variables, variables_of
-from edgepatho.quantize.training import SharedTraining, Training, ordinary
+from edgepatho.quantize.training import SMALLEST_CAPACITY, SharedTraining, Training, ordinary
 
 if TYPE_CHECKING:
     import keras
@@ -36,10 +37,13 @@ class Measuring:
 
 @dataclass(frozen=True)
 class Steps:
-    """What a retraining step is made of: learning rates of Adam and batches.
+    """What a retraining step is made of: learning rates of Adam, batches and what they aim at.
 
-    `rate` is that of biases and batch normalization, and of all weights in the control. A batch holds
-    random crops of `crop_px`, or whole tiles, each in a random one of the first `symmetries`.
+    `rate` is that of biases and batch normalization, and of all weights in the control; `index_rate` that of
+    the latent weights that choose the indices, 0 for indices that stay. A batch holds random crops of
+    `crop_px`, or whole tiles, each in a random one of the first `symmetries`. The target is the labels, or
+    the output of the original: then batch normalization keeps its statistics and nothing is dropped out, as
+    in inference, and no label is looked at.
     """
 
     codebook_rate: float = 1e-4
@@ -48,6 +52,8 @@ class Steps:
     crop_px: int | None = 128
     symmetries: int = 8
     seed: int = 0
+    index_rate: float = 0
+    target: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,9 @@ class Experiment:
         self._model = model
         self._original = {name: np.array(variable) for name, variable in variables_of(model).items()}
         self._others = other_variables(model)
+        self._teacher = ordinary(_copy(model), 0.0)
         self._ordinary: Training = ordinary(model, steps.rate)
-        self._shared: SharedTraining | None = None
+        self._shared: dict[tuple[type[SharedTraining], str], SharedTraining] = {}
         self._sensitivity: dict[str, float] | None = None
         self.validation = load(prepared, "validation", measuring.validation_tiles)
         thresholds = measuring.thresholds
@@ -105,16 +112,18 @@ class Experiment:
 
     def share(self, quantizer: Quantizer) -> SharedModel:
         """Return the original with its weights shared, biases and batch normalization as they are."""
+        return self._shared_of(self.graph.kernels, quantizer)
+
+    def _shared_of(self, kernels: dict[str, NDArray[np.float32]], quantizer: Quantizer) -> SharedModel:
         if quantizer.scale == "output" and self._sensitivity is None:
-            self._restore(self._original)
-            self._sensitivity = sensitivity.of_layers(self._model, self.validation.images)
-        shared = share(self.graph, quantizer, self._sensitivity)
+            self._sensitivity = sensitivity.of_layers(self._teacher.model, self.validation.images)
+        shared = share(replace(self.graph, kernels=kernels), quantizer, self._sensitivity)
         shared.variables = dict(self._others)
         return shared
 
     def compress(
         self,
-        shared: SharedModel,
+        quantizer: Quantizer,
         schedule: Schedule,
         steps: Steps | None = None,
         *,
@@ -122,36 +131,54 @@ class Experiment:
         key: str = "",
         progress: Progress | None = None,
     ) -> Compression:
-        """Return `shared` retrained, with figures before and after; `steps` may differ from the others'."""
+        """Return the network shared and retrained, with figures before and after."""
         steps = steps or self.steps
-        training = self._training(shared, steps)
+        shared = self.share(quantizer)
+        training = self._training(shared, quantizer, steps)
         before = self.row_of(training.heat(self.tiles.images))
         run = self._retrain(training, schedule, steps, state=state, key=key, progress=progress)
         heat = training.heat(self.tiles.images)
         return Compression(shared, training.trained(), before, self.row_of(heat), run, heat)
 
-    def control(self, schedule: Schedule, progress: Progress | None = None) -> tuple[dict[str, Any], Run]:
+    def control(
+        self, schedule: Schedule, steps: Steps | None = None, *, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], Run]:
         """Return the row of the original after the same steps of ordinary training of all its weights."""
+        steps = steps or self.steps
         self._restore(self._original)
-        self._ordinary.restart(self.steps.rate)
-        run = self._retrain(self._ordinary, schedule, self.steps, progress=progress)
+        self._ordinary.restart(steps.rate)
+        run = self._retrain(self._ordinary, schedule, steps, progress=progress)
         row = self.row_of(self._ordinary.heat(self.tiles.images))
         self._restore(self._original)
         return row, run
 
-    def _training(self, shared: SharedModel, steps: Steps) -> SharedTraining:
-        rates = (steps.codebook_rate, steps.rate)
-        if self._shared is not None and self._shared.fits(shared):
-            self._shared.load(shared, *rates)
+    def _training(self, shared: SharedModel, quantizer: Quantizer, steps: Steps) -> SharedTraining:
+        """A training of `shared`, ready to begin; one that was traced before if it fits."""
+        rates = [steps.codebook_rate, steps.rate]
+        kind: type[SharedTraining] = SharedTraining
+        if steps.index_rate:
+            rates, kind = [*rates, steps.index_rate], LatentTraining
+        capacity = max(quantizer.k, SMALLEST_CAPACITY)
+        training = self._shared.get((kind, steps.target))
+        if training is not None and training.fits(shared, capacity):
+            training.load(shared, *rates)
         else:
-            self._shared = SharedTraining(self._model, shared, *rates)
-        return self._shared
+            statistics = steps.target == "labels"
+            training = kind(self._model, shared, *rates, statistics=statistics, capacity=capacity)
+            self._shared[kind, steps.target] = training
+        if isinstance(training, LatentTraining):
+            kernels = {layer: self.graph.kernels[layer] for layer in shared.indices}
+            training.choose(
+                prune.pruned(kernels, quantizer.prune, quantizer.prune_scope),
+                lambda latent: self._shared_of({**self.graph.kernels, **latent}, quantizer),
+            )
+        return training
 
     def _retrain(self, training: Training, schedule: Schedule, steps: Steps, **options: Any) -> Run:
         from edgepatho.data.prepare import batches
 
         def feed(start: int) -> Iterator[retrain.Batch]:
-            return batches(
+            found = batches(
                 self.prepared,
                 "train",
                 steps.batch,
@@ -160,12 +187,25 @@ class Experiment:
                 symmetries=steps.symmetries,
                 start=start,
             )
+            return found if steps.target == "labels" else ((x, self._teacher.infer(x)) for x, _ in found)
+
+        images = self.validation.images
+        maps = self.validation.maps if steps.target == "labels" else self._teacher.heat(images)
 
         def validate() -> float:
-            return training.mse(self.validation.images, self.validation.maps)
+            return training.mse(images, maps)
 
         return retrain.retrain(training, feed, validate, schedule, **options)
 
     def _restore(self, values: Mapping[str, NDArray[Any]]) -> None:
         for name, variable in variables_of(self._model).items():
             variable.assign(values[name])
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    """The same network in variables of its own."""
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy

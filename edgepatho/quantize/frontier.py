@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from edgepatho.quantize.retrain import Schedule
 from edgepatho.quantize.shared import SharedModel
 from edgepatho.quantize.sweep import Point, Row
 
-SCHEDULE = Schedule(steps=100, validate_every=25, patience=4)
+SCHEDULE = Schedule(validate_every=15)
+INDEX_RATE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,38 @@ TARGETS = (Target(500_000, 0.98, 0.5), Target(250_000, 0.95, 1.0))
 
 
 def points(seed: int = 0) -> list[Point]:
-    """Return the points of `edgepatho sweep --preset frontier`."""
-    return [Point(quantizer, SCHEDULE, Steps(seed=seed)) for quantizer in _quantizers()]
+    """The points of `edgepatho sweep --preset frontier`, all retrained towards the original's output."""
+    fixed = Steps(seed=seed, target="original")
+    moving = replace(fixed, index_rate=INDEX_RATE)
+    return [
+        *(Point(quantizer, SCHEDULE, fixed) for quantizer in _quantizers()),
+        *(Point(quantizer, SCHEDULE, moving) for quantizer in _with_moving_indices()),
+    ]
 
 
 def _quantizers() -> Iterator[Quantizer]:
     for method in ("cws", "uq", "pws", "ecsq"):
         yield Quantizer(method, k=256)
-    for k in (128, 64, 32, 16, 8):
+    for bits in (1.5, 1, 0.7, 0.5, 0.35, 0.25, 0.15):
+        yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
+    for bits in (8, 2, 0.8, 0.3):
+        yield Quantizer("ecsq", bits=bits)
+    for prune in (50, 80, 90):
+        yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
+    for k in (64, 16):
         yield Quantizer("cws", k=k)
+    for k in (64, 32, 16, 8):
         yield Quantizer("cws", k=k, scale="channel")
     for k in (64, 16):
-        yield Quantizer("uq", k=k, scale="channel")
         yield Quantizer("pws", k=k, scale="channel")
-    yield Quantizer("cws", k=16, codebook="per-layer")
-    for prune in (50, 80, 90):
-        yield Quantizer("cws", k=32, prune=prune, scale="channel")
-        yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
-    for bits in (6, 4, 2, 1.2, 0.8, 0.5, 0.3):
-        yield Quantizer("ecsq", bits=bits)
-    for bits in (0.9, 0.7, 0.5, 0.35, 0.25, 0.15):
+    for k in (32, 16):
+        yield Quantizer("uq", k=k, codebook="per-layer", scale="channel")
+
+
+def _with_moving_indices() -> Iterator[Quantizer]:
+    yield Quantizer("uq", k=16, codebook="per-layer", scale="channel")
+    yield Quantizer("cws", k=16, scale="channel")
+    for bits in (0.25, 0.15):
         yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
 
 
@@ -90,10 +103,13 @@ def experiment(
 
 
 def row(experiment: Experiment, point: Point, original_sha256: str) -> Row:
-    """Return sizes and accuracy of one point, before and after retraining."""
-    quantizer = point.quantizer
-    quantized = experiment.share(quantizer)
-    result = experiment.compress(quantized, point.schedule, point.steps)
+    """Return sizes and accuracy of one point, before and after retraining; of a control, its accuracy."""
+    quantizer, steps = point.quantizer, point.steps
+    if quantizer is None:
+        figures, run = experiment.control(point.schedule, steps)
+        return {"method": "control", "best_step": run.best_step, "figures": figures}
+    result = experiment.compress(quantizer, point.schedule, point.steps)
+    quantized = result.before
     before, after, original = result.row_before, result.row_after, experiment.row
     return {
         "method": quantizer.method,
@@ -120,6 +136,10 @@ def row(experiment: Experiment, point: Point, original_sha256: str) -> Row:
         "ki67_mae_points_before": before["ki67_mae_points"],
         "ki67_change_points": after["ki67_change_points"],
         "patients_changing_ki67_class": after["patients_changing_ki67_class"],
+        "target": steps.target,
+        "index_rate": steps.index_rate,
+        "codebook_rate": steps.codebook_rate,
+        "rate": steps.rate,
         "steps": result.run.step,
         "best_step": result.run.best_step,
         "original_sha256": original_sha256,
@@ -151,7 +171,8 @@ def _disk(experiment: Experiment, shared: SharedModel) -> dict[str, int]:
 
 def summary(rows: list[Row], about: dict[str, Any], original: dict[str, Any]) -> dict[str, Any]:
     """Return frontier.json: the rows, the original's figures, and which target is met by which row."""
-    measured = [each for each in rows if "error" not in each]
+    measured = [each for each in rows if "error" not in each and each["method"] != "control"]
+    controls = [each["figures"] for each in rows if each.get("method") == "control"]
     targets = []
     for target in TARGETS:
         meeting = [each for each in measured if target.met_by(each)]
@@ -162,6 +183,7 @@ def summary(rows: list[Row], about: dict[str, Any], original: dict[str, Any]) ->
         "version": 1,
         "about": about,
         "original": original,
+        "control": controls[0] if controls else None,
         "targets": targets,
         "rows": measured,
         "errors": [each["error"] for each in rows if "error" in each],

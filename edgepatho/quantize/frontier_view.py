@@ -15,7 +15,7 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         f"{len(found['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
         f"original {about['original_sha256'][:12]}, average F1 {original['average_f1']:.4f}",
-        "method  codebook  scale    prune     k   bits   bundle B    RAM B    seed B  agree before / after"
+        "method  codebook  scale    prune     k   bits   bundle B     RAM B     seed B  agree before / after"
         "  F1 points before / after  Ki-67 error",
     ]
     for each in sorted(found["rows"], key=lambda each: -each["bundle_bytes"]):
@@ -23,10 +23,16 @@ def table(found: dict[str, Any]) -> str:
         lines.append(
             f"{each['method']:7s} {each['codebook']:9s} {each['scale']:8s} {each['prune']:5.2f} "
             f"{each['k']:5d} "
-            f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:8,d} "
-            f"{each['seed_disk_bytes']:9,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
+            f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:9,d} "
+            f"{each['seed_disk_bytes']:10,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
             f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
-            f"{each['ki67_mae_points']:14.2f}"
+            f"{each['ki67_mae_points']:14.2f}{'  indices moved' if each['index_rate'] else ''}"
+        )
+    if found["control"]:
+        after = found["control"]
+        lines.append(
+            f"control: the original after the same steps: average F1 {after['average_f1']:.4f}, "
+            f"Ki-67 error {after['ki67_mae_points']:.2f} points"
         )
     for target in found["targets"]:
         by = target["by"]

@@ -15,6 +15,12 @@ Masks = dict[str, NDArray[np.bool_]]
 SCOPES = ("layer", "global")
 
 
+def pruned(kernels: Kernels, percent: float, scope: str = "layer") -> dict[str, NDArray[np.float32]]:
+    """Return `kernels` with zeros where `masks` says."""
+    found = masks(kernels, percent, scope)
+    return {name: np.where(found[name], np.float32(0), kernel) for name, kernel in kernels.items()}
+
+
 def masks(kernels: Kernels, percent: float, scope: str = "layer") -> Masks:
     """Return for every kernel where weights are pruned: `percent` of each kernel, or of all together.
 

@@ -66,8 +66,7 @@ def share(graph: Graph, settings: Quantizer, sensitivity: Mapping[str, float] | 
     for layer, kernel in kernels.items():
         if not np.isfinite(kernel).all():
             raise InputError(f"layer {layer} holds NaN or infinite weights; all must be finite numbers.")
-    masks = prune.masks(kernels, settings.prune, settings.prune_scope)
-    kernels = {layer: np.where(masks[layer], np.float32(0), kernel) for layer, kernel in kernels.items()}
+    kernels = prune.pruned(kernels, settings.prune, settings.prune_scope)
     scales = _scales(kernels, settings.scale, sensitivity)
     codebook_of = {layer: _codebook_name(layer, settings) for layer in layers}
     groups = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgepatho.errors import InputError
+from edgepatho.errors import InputError, UsageError
 from edgepatho.files import canonical_json, write_aside
 from edgepatho.progress import Progress
 from edgepatho.quantize.training import Training
@@ -25,11 +25,16 @@ Arrays = list[NDArray[Any]]
 @dataclass(frozen=True)
 class Schedule:
     """How long to retrain: at most `steps`, with validation every `validate_every`; stop early after
-    `patience` validations without a new best."""
+    `patience` validations without a new best. Indices that can move are chosen anew every `reassign_every`
+    steps of the first two thirds; the last third is the codebook's alone."""
 
     steps: int = 60
     validate_every: int = 20
     patience: int = 5
+    reassign_every: int = 10
+
+    def reassigns_at(self, step: int) -> bool:
+        return step % self.reassign_every == 0 and 3 * step <= 2 * self.steps
 
 
 @dataclass
@@ -73,8 +78,15 @@ def retrain(
     batches = feed(run.step)
     while run.step < schedule.steps and run.waited < schedule.patience:
         losses.append(float(training.step(*next(batches))))
+        if not np.isfinite(losses[-1]):
+            raise UsageError(
+                f"retraining diverged: the error is {losses[-1]} after {run.step + 1} steps; lower the "
+                "learning rates."
+            )
         run.step += 1
         progress.advance()
+        if schedule.reassigns_at(run.step):
+            training.reassign()
         if run.step % schedule.validate_every == 0 or run.step == schedule.steps:
             _validate(run, training, validate, losses)
             losses = []

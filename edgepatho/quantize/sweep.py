@@ -28,9 +28,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Point:
-    """One compression of a sweep."""
+    """One compression of a sweep; without a quantizer, the control: the original after the same steps."""
 
-    quantizer: Quantizer = field(default_factory=Quantizer)
+    quantizer: Quantizer | None = field(default_factory=Quantizer)
     schedule: Schedule = field(default_factory=Schedule)
     steps: Steps = field(default_factory=Steps)
 

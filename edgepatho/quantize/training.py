@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.model import graph as graphs
-from edgepatho.quantize.shared import SharedModel, other_variables, variables_of
+from edgepatho.quantize.shared import Float32, SharedModel, other_variables, variables_of
 
 if TYPE_CHECKING:
     import keras
@@ -22,17 +22,25 @@ if TYPE_CHECKING:
 
 Kernels = Callable[[], Mapping[str | None, "tf.Tensor"]]
 BATCH = 4  # tiles at a time outside training
-SMALLEST_CAPACITY = 256  # room in a codebook variable, so that one traced step serves many codebooks
+SMALLEST_CAPACITY = 256
 
 
 class Training:
     """One traced training step and one traced inference of `model`, kept for any number of runs.
 
     `kernels` gives the tensors that stand for the model's own kernels, by layer. `groups` are pairs of
-    a learning rate and the variables that Adam moves at it. The loss is the mean squared error.
+    a learning rate and the variables that Adam moves at it. The loss is the mean squared error. Without
+    `statistics` a step computes what inference does: batch normalization by its running statistics, which
+    stay as they are, and no dropout.
     """
 
-    def __init__(self, model: keras.Model, kernels: Kernels, groups: list[tuple[float, list[Any]]]) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        kernels: Kernels,
+        groups: list[tuple[float, list[Any]]],
+        statistics: bool = True,
+    ) -> None:
         import keras
         import tensorflow as tf
 
@@ -54,7 +62,7 @@ class Training:
         @tf.function(reduce_retracing=True)
         def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
-                outputs, updated = forward(images, True)
+                outputs, updated = forward(images, statistics)
                 mse = tf.reduce_mean(tf.square(outputs - labels))
             everything = [variable for _, variables in self._groups for variable in variables]
             gradients = tape.gradient(mse, [variable.value for variable in everything])
@@ -67,12 +75,12 @@ class Training:
             return mse
 
         self.step = step
-        self._infer = tf.function(lambda images: forward(images, False)[0], reduce_retracing=True)
+        self.infer = tf.function(lambda images: forward(images, False)[0], reduce_retracing=True)
 
     def heat(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's output for `images` uint8 [n, height, width, 3]."""
         parts = [images[at : at + BATCH] for at in range(0, len(images), BATCH)]
-        return np.concatenate([np.asarray(self._infer(part.astype(np.float32) / 255)) for part in parts])
+        return np.concatenate([np.asarray(self.infer(part.astype(np.float32) / 255)) for part in parts])
 
     def mse(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
         """Return the mean squared error against `labels` (0..255) of the shape of the output."""
@@ -83,6 +91,9 @@ class Training:
         moments = [variable for optimizer, _ in self._groups for variable in optimizer.variables]
         trained = [variable for _, variables in self._groups for variable in variables]
         return [*trained, *self.model.non_trainable_variables, *moments]
+
+    def reassign(self) -> None:
+        """Choose indices anew where they can move; here they cannot."""
 
     def restart(self, *rates: float) -> None:
         """Forget the optimizers' moments, for a new run with other learning rates, one a group."""
@@ -102,14 +113,23 @@ class SharedTraining(Training):
 
     `codebook_rate` is that of levels as large as the network's weights; the levels of a codebook whose
     weights are smaller, or in units of a scale, move less or more in proportion. A level that is zero stays
-    zero. The indices are fixed within a step.
+    zero. A codebook has room for `capacity` levels at least, so that one traced step serves many codebooks.
     """
 
-    def __init__(self, model: keras.Model, shared: SharedModel, codebook_rate: float, rate: float) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        shared: SharedModel,
+        codebook_rate: float,
+        rate: float,
+        *more_rates: float,
+        statistics: bool = True,
+        capacity: int = SMALLEST_CAPACITY,
+    ) -> None:
         import keras
         import tensorflow as tf
 
-        self.capacity = {name: max(book.size, SMALLEST_CAPACITY) for name, book in shared.codebooks.items()}
+        self.capacity = {name: max(book.size, capacity) for name, book in shared.codebooks.items()}
         self._codebooks = {
             name: keras.Variable(np.zeros(size, np.float32), name=name)
             for name, size in self.capacity.items()
@@ -124,27 +144,47 @@ class SharedTraining(Training):
         self._scales = {layer: tf.Variable(scale) for layer, scale in shared.scales.items()}
         self._codebook_of = dict(shared.codebook_of)
 
-        def kernels() -> dict[str | None, tf.Tensor]:
-            books = {name: book.value * self._units[name] for name, book in self._codebooks.items()}
-            return {
-                layer: tf.gather(books[self._codebook_of[layer]], index) * self._scales[layer]
-                for layer, index in self._indices.items()
-            }
+        rates = (codebook_rate, rate, *more_rates)
+        groups = list(zip(rates, self._movable(model), strict=True))
+        super().__init__(model, self._kernels, groups, statistics)
+        self.load(shared, *rates)
 
+    def _movable(self, model: keras.Model) -> list[list[Any]]:
+        """The variables of each learning rate."""
         others = [
             v for name, v in variables_of(model).items() if not name.endswith("/kernel") and v.trainable
         ]
-        super().__init__(model, kernels, [(codebook_rate, list(self._codebooks.values())), (rate, others)])
-        self.load(shared, codebook_rate, rate)
+        return [list(self._codebooks.values()), others]
 
-    def fits(self, shared: SharedModel) -> bool:
-        """Whether `load` takes `shared`: the same layers share, and no codebook is too long."""
-        return self._codebook_of == shared.codebook_of and all(
-            shared.codebooks[name].size <= size for name, size in self.capacity.items()
+    def _kernels(self) -> dict[str | None, tf.Tensor]:
+        import tensorflow as tf
+
+        books = {name: book.value * self._units[name] for name, book in self._codebooks.items()}
+        return {
+            layer: tf.gather(books[self._codebook_of[layer]], index) * self._scales[layer]
+            for layer, index in self._indices.items()
+        }
+
+    def fits(self, shared: SharedModel, capacity: int = 0) -> bool:
+        """Whether `load` takes `shared`: layers, codebooks and scales alike, and room in all codebooks."""
+        return (
+            self._codebook_of == shared.codebook_of
+            and all(self._scales[layer].shape == scale.shape for layer, scale in shared.scales.items())
+            and all(
+                max(shared.codebooks[each].size, capacity) <= size for each, size in self.capacity.items()
+            )
         )
 
-    def load(self, shared: SharedModel, codebook_rate: float, rate: float) -> None:
+    def load(self, shared: SharedModel, codebook_rate: float, rate: float, *more_rates: float) -> None:
         """Start anew with the weights of `shared`, and its biases and batch normalization if it has them."""
+        for name, variable in variables_of(self.model).items():
+            if name in shared.variables:
+                variable.assign(shared.variables[name])
+        self._set(shared)
+        self.restart(codebook_rate, rate, *more_rates)
+
+    def _set(self, shared: SharedModel) -> None:
+        """Take over codebooks, indices and scales."""
         self.shared = shared
         network = _rms(np.concatenate([shared.kernel(layer).ravel() for layer in shared.indices]))
         for name, book in shared.codebooks.items():
@@ -156,19 +196,16 @@ class SharedTraining(Training):
         for layer, index in shared.indices.items():
             self._indices[layer].assign(index.astype(np.int32))
             self._scales[layer].assign(shared.scales[layer])
-        for name, variable in variables_of(self.model).items():
-            if name in shared.variables:
-                variable.assign(shared.variables[name])
-        self.restart(codebook_rate, rate)
 
     def trained(self) -> SharedModel:
         """Return the shared model as it stands, with the graph's affines of the trained variables."""
-        books = {
-            name: (np.array(self._codebooks[name]) * np.array(self._units[name]))[: book.size]
-            for name, book in self.shared.codebooks.items()
-        }
+        books = {name: book[: self.shared.codebooks[name].size] for name, book in self._books().items()}
         graph = replace(graphs.from_keras(self.model), kernels=self.shared.graph.kernels)
         return replace(self.shared, graph=graph, codebooks=books, variables=other_variables(self.model))
+
+    def _books(self) -> dict[str, Float32]:
+        """The codebooks with zeros up to their capacity."""
+        return {name: np.array(book) * np.array(self._units[name]) for name, book in self._codebooks.items()}
 
 
 def _rms(values: NDArray[np.float32]) -> float:

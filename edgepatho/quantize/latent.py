@@ -1,0 +1,107 @@
+"""Retraining in which the indices move too: latent weights, trained with the rest, choose them again.
+
+A step computes with the shared weights; the derivative of a weight goes to its level and, past the choice of
+the level, to a latent float weight behind the index (the straight-through estimator: Bengio, Léonard and
+Courville, arXiv 1308.3432). Now and then the quantizer shares the latent weights anew. With ECSQ at a number
+of bits the rate is thereby part of the loss, as in Wiedemann et al., "Entropy-constrained training of deep
+neural networks" (IJCNN 2019): a weight keeps a rare level only if the error pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.quantize.shared import SharedModel
+from edgepatho.quantize.training import SMALLEST_CAPACITY, SharedTraining
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+Kernels = Mapping[str, NDArray[np.float32]]
+
+
+class LatentTraining(SharedTraining):
+    """Training of a shared model with a latent weight behind every index.
+
+    Latent weights move at `index_rate`, in the unit of their codebook. One that is zero, as pruned ones are,
+    stays zero.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        shared: SharedModel,
+        codebook_rate: float,
+        rate: float,
+        index_rate: float,
+        statistics: bool = True,
+        capacity: int = SMALLEST_CAPACITY,
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        shapes = {layer: index.shape for layer, index in shared.indices.items()}
+        self._latents = {layer: keras.Variable(np.zeros(each, np.float32)) for layer, each in shapes.items()}
+        self._latent_units = {layer: tf.Variable(np.ones(each, np.float32)) for layer, each in shapes.items()}
+        rates = (codebook_rate, rate, index_rate)
+        super().__init__(model, shared, *rates, statistics=statistics, capacity=capacity)
+
+    def choose(self, kernels: Kernels, share: Callable[[Kernels], SharedModel]) -> None:
+        """Start the latent weights at `kernels`; from now on `reassign` gives them to `share`."""
+        self._share = share
+        for layer, latent in self._latents.items():
+            unit = np.max(np.array(self._units[self._codebook_of[layer]])) or np.float32(1)  # 0: all zeros
+            unit = unit * np.array(self._scales[layer])
+            latent.assign(kernels[layer] / unit)
+            self._latent_units[layer].assign(np.where(kernels[layer] != 0, unit, 0))
+
+    def reassign(self) -> None:
+        """Choose codebooks and indices anew; the optimizers go on."""
+        self._set(
+            self._share(
+                {
+                    layer: np.array(latent) * np.array(self._latent_units[layer])
+                    for layer, latent in self._latents.items()
+                }
+            )
+        )
+
+    def variables(self) -> list[Any]:
+        chosen = (self._units, self._indices, self._scales)
+        return [*super().variables(), *(variable for group in chosen for variable in group.values())]
+
+    def trained(self) -> SharedModel:
+        indices = {layer: np.array(index).astype(np.uint16) for layer, index in self._indices.items()}
+        scales = {layer: np.array(scale) for layer, scale in self._scales.items()}
+        found = replace(super().trained(), codebooks=self._books(), indices=indices, scales=scales)
+        return _without_unused(found)
+
+    def _movable(self, model: keras.Model) -> list[list[Any]]:
+        return [*super()._movable(model), list(self._latents.values())]
+
+    def _kernels(self) -> dict[str | None, tf.Tensor]:
+        import tensorflow as tf
+
+        kernels = super()._kernels()
+        for layer, latent in self._latents.items():
+            value = latent.value * self._latent_units[layer]
+            kernels[layer] += value - tf.stop_gradient(value)
+        return kernels
+
+
+def _without_unused(shared: SharedModel) -> SharedModel:
+    """The same model without levels that no weight has."""
+    books, indices = {}, dict(shared.indices)
+    for name, book in shared.codebooks.items():
+        used = np.unique(shared.group(name))
+        books[name] = book[used]
+        for layer, codebook in shared.codebook_of.items():
+            if codebook == name:
+                indices[layer] = np.searchsorted(used, indices[layer]).astype(np.uint16)
+    return replace(shared, codebooks=books, indices=indices)

@@ -1,0 +1,147 @@
+"""Indices that move: latent weights follow the gradient and choose their levels anew."""
+
+from dataclasses import replace
+from itertools import repeat
+
+import numpy as np
+import pytest
+
+from edgepatho.model import graph as graphs
+from edgepatho.quantize.latent import LatentTraining
+from edgepatho.quantize.prune import pruned
+from edgepatho.quantize.quantizer import Quantizer, share
+from edgepatho.quantize.retrain import Schedule, retrain
+from edgepatho.quantize.shared import other_variables
+from edgepatho.quantize.training import SharedTraining, ordinary
+
+RATES = (0.003, 0.003, 0.001)
+
+
+def latent_training(model, quantizer, rates=RATES, statistics=False):
+    graph, others = graphs.from_keras(model), other_variables(model)
+
+    def sharing(kernels):
+        return replace(share(replace(graph, kernels=dict(kernels)), quantizer), variables=others)
+
+    training = LatentTraining(model, sharing(graph.kernels), *rates, statistics=statistics)
+    training.choose(pruned(graph.kernels, quantizer.prune), sharing)
+    return training
+
+
+def test_without_a_step_the_same_indices_are_chosen_again(small_model):
+    training = latent_training(small_model, Quantizer("ecsq", bits=1.5))
+    before = training.trained()
+    training.reassign()
+    after = training.trained()
+    for layer in before.indices:
+        np.testing.assert_allclose(after.kernel(layer), before.kernel(layer), atol=1e-6)
+
+
+def test_a_step_computes_with_the_shared_weights(small_model, feed):
+    """Latent weights change the derivatives' way, not the value of the loss."""
+    quantizer = Quantizer("cws", k=8)
+    shared = share(graphs.from_keras(small_model), quantizer)
+    shared.variables = other_variables(small_model)
+    images, labels = next(feed(0))
+    plain = SharedTraining(small_model, shared, 0.0, 0.0, statistics=False).step(images, labels)
+    latent = latent_training(small_model, quantizer, (0.0, 0.0, 0.0))
+    images_as_tiles = np.round(images * 255).astype(np.uint8)
+    heat = latent.heat(images_as_tiles)
+    assert float(plain) == pytest.approx(np.mean((heat - labels) ** 2), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "quantizer", [Quantizer("cws", k=4), Quantizer("ecsq", bits=1.0)], ids=lambda each: each.method
+)
+def test_moving_indices_come_nearer_to_the_original_than_the_codebook_alone(small_model, feed, quantizer):
+    """On one batch, so that only what a method can express counts."""
+    images, labels = next(feed(0))
+    teaching = ordinary(small_model, 0.01)
+    for _ in range(100):
+        teaching.step(images, labels)
+    pixels, weights = np.round(images * 255).astype(np.uint8), small_model.get_weights()
+    expected = teaching.heat(pixels)
+
+    def error(index_rate):
+        small_model.set_weights(weights)
+        training = latent_training(small_model, quantizer, (1e-3, 1e-3, index_rate))
+        retrain(
+            training,
+            lambda start: repeat((images, expected)),
+            lambda: float(np.mean((training.heat(pixels) - expected) ** 2)),
+            Schedule(steps=90, validate_every=15, reassign_every=5),
+        )
+        return float(np.mean((training.heat(pixels) - expected) ** 2)), training.trained()
+
+    moving, found = error(1e-3)
+    assert moving < 0.8 * error(0.0)[0]
+    if quantizer.bits:
+        assert found.entropy_bits() <= quantizer.bits
+    else:
+        assert found.codebooks["codebook"].size <= quantizer.k
+
+
+def test_pruned_weights_stay_zero_while_indices_move(small_model, feed):
+    quantizer = Quantizer("cws", k=8, prune=60)
+    zeros = {
+        layer: kernel == 0 for layer, kernel in pruned(graphs.from_keras(small_model).kernels, 60).items()
+    }
+    training = latent_training(small_model, quantizer)
+    before = training.trained()
+    batches = feed(0)
+    for _ in range(4):
+        training.step(*next(batches))
+        training.reassign()
+    after = training.trained()
+    assert any(not np.array_equal(before.kernel(layer), after.kernel(layer)) for layer in zeros)
+    for layer, zero in zeros.items():
+        assert not after.kernel(layer)[zero].any()
+
+
+def test_the_best_state_brings_its_indices_back(small_model, feed):
+    training = latent_training(small_model, Quantizer("ecsq", bits=1.5))
+    errors, seen = [5.0, 1.0, 3.0, 4.0], []
+
+    def validate():
+        seen.append(training.trained())
+        return errors[len(seen) - 1]
+
+    retrain(training, feed, validate, Schedule(steps=6, validate_every=2, reassign_every=2))
+    best, last = seen[1], seen[3]
+    found = training.trained()
+    assert any(not np.array_equal(best.indices[layer], last.indices[layer]) for layer in best.indices)
+    for layer in best.indices:
+        assert np.array_equal(found.kernel(layer), best.kernel(layer))
+
+
+def test_an_interrupted_run_goes_on_with_the_same_indices(small_model, feed, tmp_path):
+    class Interrupted(BaseException):
+        pass
+
+    quantizer = Quantizer("ecsq", bits=1.5)
+    schedule = Schedule(steps=8, validate_every=2, reassign_every=2, patience=99)
+    weights = small_model.get_weights()
+    whole = latent_training(small_model, quantizer)
+    counts = iter(range(100))
+    retrain(whole, feed, lambda: -float(next(counts)), schedule)
+    expected = whole.trained()
+
+    def failing(start):
+        for number, batch in enumerate(feed(start), start):
+            if number == 5:
+                raise Interrupted
+            yield batch
+
+    small_model.set_weights(weights)
+    broken = latent_training(small_model, quantizer)
+    counts = iter(range(100))
+    state = tmp_path / "state.npz"
+    with pytest.raises(Interrupted):
+        retrain(broken, failing, lambda: -float(next(counts)), schedule, state=state, key="a")
+    small_model.set_weights(weights)
+    again = latent_training(small_model, quantizer)
+    counts = iter(range(3, 100))
+    retrain(again, feed, lambda: -float(next(counts)), schedule, state=state, key="a")
+    found = again.trained()
+    for layer in expected.indices:
+        np.testing.assert_allclose(found.kernel(layer), expected.kernel(layer), atol=1e-6)
