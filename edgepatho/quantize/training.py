@@ -82,7 +82,7 @@ class Training:
         parts = [images[at : at + BATCH] for at in range(0, len(images), BATCH)]
         return np.concatenate([np.asarray(self.infer(part.astype(np.float32) / 255)) for part in parts])
 
-    def mse(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+    def mse(self, images: NDArray[np.uint8], labels: NDArray[Any]) -> float:
         """Return the mean squared error against `labels` (0..255) of the shape of the output."""
         return float(np.mean((self.heat(images) - labels.astype(np.float32)) ** 2, dtype=np.float64))
 
