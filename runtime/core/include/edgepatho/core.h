@@ -11,7 +11,7 @@
 enum {
     EP_SOURCES = 4, /* maps that one step reads as if concatenated channel by channel */
     EP_NONE = -1,   /* an index field that points nowhere */
-    EP_NIBBLES = 16,
+    EP_NIBBLES = 16, /* values that a codebook for 4-bit indices has room for */
     EP_MAX_THREADS = 16,
     EP_MAX_EXTENT = 1 << 16,   /* height and width of a map, dilation */
     EP_MAX_CHANNELS = 1 << 24, /* of a map; a flattened map has many */
@@ -83,7 +83,7 @@ typedef struct ep_step {
     int64_t dilation;                    /* EP_WINOGRAD */
     int64_t weights;                     /* buffer */
     int64_t weight_kind;                 /* ep_weights */
-    int64_t codebook;                    /* parameter: first value; EP_INDEX4 always reads EP_NIBBLES values */
+    int64_t codebook;                    /* parameter: first value; EP_INDEX4 may read EP_NIBBLES from there on */
     int64_t codebook_size;
     int64_t scale;      /* parameter: output channels, padded to the block; folded into the decoded weights */
     int64_t shift;      /* parameter, likewise: value * scale + shift */
