@@ -1,170 +1,82 @@
-"""The README's picture: cells found by the compressed network beside size, memory and speed.
+"""The README's picture: one synthetic tile, its cells by the original and by the compressed network.
 
-    python -m benchmarks.readme_figure COMPRESS_FOLDER
+    python -m benchmarks.readme_figure COMPRESS_FOLDER    # docs/images/overview.png
 
-Figures come from benchmarks/results/host.json and arm.json, the cells from the first overlay in the folder
-that `edgepatho compress` wrote: nothing is typed in here.
+Cells, counts and sizes come from the folder that `edgepatho compress` wrote: nothing is typed in here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import click
 
-from benchmarks.results import RESULTS
 from edgepatho.errors import InputError, UserError
+from edgepatho.evaluate.overlay import COLOURS
 from edgepatho.files import write_aside
-from edgepatho.report.decode import Range, decode, read_json
-from edgepatho.report.html import MARKS
-from edgepatho.report.quantities import Bytes, Count, Milliseconds
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from edgepatho.report.record import CompressRecord, read_compress
 
 OUTPUT = Path("docs/images/overview.png")
-CORE = "a72"  # the Raspberry Pi 4's
-COLOURS = {"edgepatho": "#0072b2", "edgepatho-baseline": "#e69f00"}
-PEER = "#8b8793"
-NAMES = {
-    "edgepatho": "edgepatho",
-    "edgepatho-baseline": "edgepatho, uncompressed",
-    "tflite-runtime": "tflite-runtime",
-    "litert": "LiteRT",
-    "litert-rewritten": "LiteRT, our rewrite",
-    "ncnn": "ncnn",
-}
+NAMES = ("immunopositive", "immunonegative", "til")
+SHADES = 256  # of the PNG's palette, which keeps the file small
 
 
-@dataclass(frozen=True)
-class HostRow:
-    """What the picture takes from a row of host.json."""
-
-    ignores_unknown: ClassVar[bool] = True
-
-    engine: str
-    precision: str
-    threads: Count
-    median_ms: Milliseconds
-    peak_rss_over_python_bytes: Bytes
-    file_bytes: Bytes
-    processor: str
-
-
-@dataclass(frozen=True)
-class ArmRow:
-    """What the picture takes from a row of arm.json; cycles in millions, null on in-order cores."""
-
-    ignores_unknown: ClassVar[bool] = True
-
-    engine: str
-    precision: str
-    cpu: str
-    mcycles: Annotated[float, Range(0, 1e9)] | None = None
+def captions(record: CompressRecord, tile: str) -> list[str]:
+    """Return what stands over the cells of the original and of the compressed network."""
+    found = []
+    for model, bundle in (("original", "baseline.epb"), ("compressed", "model.epb")):
+        row = record.accuracy.of(model)
+        if row is None or bundle not in record.files:
+            raise InputError(f"the record holds no {model} network; give the folder of a whole compression.")
+        size = f"{model}, {record.files[bundle].bytes / 1e6:.2f} MB"
+        agreement = "" if row.agreement is None else f", agreement {row.agreement:.3f}"
+        counts = getattr(record.overlays[tile], model)
+        cells = ", ".join(f"{getattr(counts, name)} {name}" for name in NAMES)
+        found.append(f"{size}{agreement}\n{cells}")
+    return found
 
 
-@dataclass(frozen=True)
-class Results:
-    """Rows of both files, those of fp32 and int8 at one thread."""
-
-    host: list[HostRow]
-    arm: list[ArmRow]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One group of bars: the title with its unit, and (engine, precision, value) from top to bottom."""
-
-    title: str
-    bars: list[tuple[str, str, float]]
-
-
-def read(host: Path, arm: Path) -> Results:
-    """Return the rows that the picture shows; raises InputError."""
-    rows = decode(Results, {"host": read_json(host), "arm": read_json(arm)}, host.parent)
-    return Results(
-        [row for row in rows.host if row.threads == 1 and row.precision in ("fp32", "int8")],
-        [row for row in rows.arm if row.cpu == CORE and row.precision in ("fp32", "int8") and row.mcycles],
-    )
-
-
-def panels(results: Results) -> list[Panel]:
-    """Return the four groups of bars."""
-    host = results.host
-    if not host or not results.arm:
-        raise InputError("host.json needs rows at one thread and arm.json rows for the a72: measure again.")
-    mib = 2**20
-    sizes = [(row.engine, row.precision, row.file_bytes / mib) for row in host]
-    memory = [(row.engine, row.precision, row.peak_rss_over_python_bytes / mib) for row in host]
-    latency = [(row.engine, row.precision, row.median_ms) for row in host]
-    cycles = [(row.engine, row.precision, row.mcycles or 0) for row in results.arm]
-    return [
-        Panel("model file, MiB", sizes),
-        Panel("peak memory over Python, MiB", memory),
-        Panel(f"latency, one thread, ms\n{host[0].processor[:40]}", latency),
-        Panel("estimated cycles of one core, millions\nCortex-A72 (Raspberry Pi 4)", cycles),
-    ]
-
-
-def draw(groups: list[Panel], overlay: Path, output: Path) -> None:
-    """Write the picture as PNG: the overlay at the left, the bars beside it."""
+def draw(folder: Path, output: Path) -> None:
+    """Write the picture of the first tile of the compress `folder`; raises InputError."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib.figure import Figure
-
-    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9}):
-        figure = Figure(figsize=(13, 5.2), dpi=150, facecolor="white", layout="constrained")
-        axes = figure.subplot_mosaic("AABC;AADE", width_ratios=(0.78, 0.78, 1, 1))
-        _picture(axes["A"], overlay)
-        for place, group in zip("BCDE", groups, strict=True):
-            _bars(axes[place], group)
-        with write_aside(output) as aside:
-            figure.savefig(aside, format="png", metadata={"Software": None})
-
-
-def _picture(axes: Axes, overlay: Path) -> None:
     from PIL import Image
 
-    with Image.open(overlay, formats=["PNG"]) as picture:
-        axes.imshow(picture.convert("RGB"))
-    axes.set_axis_off()
-    axes.set_title("cells found by the compressed network (synthetic tile)")
-    for x, (name, colour) in zip((0.0, 0.36, 0.74), MARKS, strict=True):
-        axes.text(x, -0.03, f"● {name}", color=colour, va="top", transform=axes.transAxes)
-
-
-def _bars(axes: Axes, group: Panel) -> None:
-    names = [f"{NAMES.get(engine, engine)} {precision}" for engine, precision, _ in group.bars]
-    values = [value for _, _, value in group.bars]
-    colours = [COLOURS.get(engine, PEER) for engine, _, _ in group.bars]
-    places = range(len(values), 0, -1)
-    drawn = axes.barh(places, values, color=colours, height=0.72)
-    shown = [f"{value:,.3g}" if value < 1000 else f"{value:,.0f}" for value in values]
-    axes.bar_label(drawn, shown, padding=3)
-    axes.set_yticks(list(places), names)
-    axes.set_xlim(0, max(values) * 1.18)
-    axes.set_title(group.title, loc="left")
-    axes.set_xticks([])
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    record = read_compress(folder)
+    if not record.overlays:
+        raise InputError(f"{folder} tells of no overlays; give a folder that `edgepatho compress` wrote.")
+    tile = min(record.overlays)
+    figure = Figure(figsize=(8, 4.8), dpi=100, facecolor="white", layout="constrained")
+    models = ("original", "compressed")
+    panels = zip(figure.subplots(1, 2), models, captions(record, tile), strict=True)
+    for axes, model, caption in panels:
+        with Image.open(folder / "overlays" / f"{tile}-{model}.png", formats=["PNG"]) as picture:
+            axes.imshow(picture.convert("RGB"))
+        axes.set_title(caption, fontsize=9)
+        axes.set_axis_off()
+    kind = "synthetic tile" if record.accuracy.synthetic else "tile"
+    figure.supxlabel(f"one {kind}: rings are cells found, dots are labels", x=0.99, ha="right", fontsize=9)
+    for x, name, colour in zip((0.01, 0.18, 0.36), NAMES, COLOURS, strict=True):
+        figure.text(x, 0.012, f"● {name}", color=[channel / 255 for channel in colour], fontsize=9)
+    with write_aside(output) as aside:
+        figure.savefig(aside, format="png", metadata={"Software": None})
+        with Image.open(aside) as drawn:
+            small = drawn.convert("RGB").quantize(SHADES, method=Image.Quantize.MAXCOVERAGE)
+        small.save(aside, format="png", optimize=True)
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=OUTPUT, show_default=True)
 def main(folder: Path, output: Path) -> None:
-    """Draw the README's picture from the results and the compress FOLDER."""
+    """Draw the README's picture from the compress FOLDER."""
     try:
-        overlay = next(iter(sorted((folder / "overlays").glob("*-compressed.png"))), None)
-        if overlay is None:
-            raise InputError(f"{folder} holds no overlays/*-compressed.png; give a compress folder.")
-        draw(panels(read(RESULTS / "host.json", RESULTS / "arm.json")), overlay, output)
+        draw(folder, output)
     except UserError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(output)
+    click.echo(f"{output}: {output.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

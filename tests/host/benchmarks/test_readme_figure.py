@@ -1,6 +1,10 @@
-"""The README's picture is drawn from result files and an overlay, and from nothing else."""
+"""The README's picture is drawn from a compress folder and from nothing else, and it is a small file."""
+
+from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,55 +12,53 @@ from PIL import Image
 
 from benchmarks import readme_figure
 from edgepatho.errors import InputError
+from edgepatho.report.record import read_compress
 
-
-def host_row(engine, precision="fp32", threads=1, **more):
-    return {
-        "engine": engine,
-        "precision": precision,
-        "threads": threads,
-        "median_ms": 120.0,
-        "peak_rss_over_python_bytes": 40 * 2**20,
-        "file_bytes": 12 * 2**20,
-        "processor": "Example CPU",
-        "version": "ignored",
-        **more,
-    }
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+import report_examples as examples
 
 
 @pytest.fixture
-def results(tmp_path):
-    host = [host_row("edgepatho", file_bytes=3 * 2**20, median_ms=90.0), host_row("litert", "int8")]
-    host += [host_row("litert", threads=2), host_row("edgepatho", "fp16")]
-    arm = [
-        {"engine": "edgepatho", "precision": "fp32", "cpu": "a72", "mcycles": 800.5},
-        {"engine": "edgepatho", "precision": "fp32", "cpu": "a53", "mcycles": None},
-        {"engine": "litert", "precision": "fp32", "cpu": "a72", "mcycles": 1200.0},
-    ]
-    (tmp_path / "host.json").write_text(json.dumps(host))
-    (tmp_path / "arm.json").write_text(json.dumps(arm))
-    return tmp_path
+def folder(tmp_path):
+    return examples.write_folder(tmp_path / "compressed")
 
 
-def test_the_picture_shows_overlay_and_bars(results):
-    overlay = results / "tile-compressed.png"
-    Image.fromarray(np.full((64, 64, 3), (200, 30, 90), np.uint8)).save(overlay)
-    groups = readme_figure.panels(readme_figure.read(results / "host.json", results / "arm.json"))
-    assert [[bar[2] for bar in group.bars] for group in groups] == [
-        [3.0, 12.0],
-        [40.0, 40.0],
-        [90.0, 120.0],
-        [800.5, 1200.0],
+def test_sizes_agreement_and_counts_come_from_the_record(folder):
+    assert readme_figure.captions(read_compress(folder), "p9_0001_1") == [
+        "original, 13.00 MB\n12 immunopositive, 30 immunonegative, 2 til",
+        "compressed, 3.25 MB, agreement 0.972\n11 immunopositive, 31 immunonegative, 2 til",
     ]
-    output = results / "images" / "overview.png"
-    readme_figure.draw(groups, overlay, output)
+
+
+def test_both_networks_are_shown_in_a_small_file(folder, tmp_path):
+    output = tmp_path / "images" / "overview.png"
+    colours = {"original": (200, 30, 90), "compressed": (20, 120, 60)}
+    for model, colour in colours.items():
+        tile = np.full((512, 512, 3), colour, np.uint8)
+        Image.fromarray(tile).save(folder / "overlays" / f"p9_0001_1-{model}.png")
+    readme_figure.draw(folder, output)
     with Image.open(output) as picture:
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-    for colour in ((200, 30, 90), (0, 114, 178), (139, 135, 147)):
-        assert (pixels == colour).all(axis=1).sum() > 2000
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    left, right = np.array_split(pixels, 2, axis=1)
+    for half, colour in ((left, colours["original"]), (right, colours["compressed"])):
+        assert (abs(half - colour).max(axis=2) < 8).mean() > 0.5
+    assert output.stat().st_size < 200_000
 
 
-def test_a_damaged_result_is_named(results):
-    (results / "arm.json").write_text('[{"engine": "edgepatho", "precision": "fp32"}]')
-    with pytest.raises(InputError, match=r"the field cpu is missing in arm\[0\]"):
-        readme_figure.read(results / "host.json", results / "arm.json")
+def test_the_picture_in_the_readme_is_small_and_shown():
+    assert readme_figure.OUTPUT.stat().st_size < 200_000
+    assert f"]({readme_figure.OUTPUT})" in Path("README.md").read_text(encoding="utf-8")
+
+
+def test_a_folder_without_overlays_is_named(tmp_path):
+    record = examples.compress_record()
+    del record["overlays"]
+    with pytest.raises(InputError, match="tells of no overlays"):
+        readme_figure.draw(examples.write_folder(tmp_path / "bare", record), tmp_path / "o.png")
+
+
+def test_a_folder_that_is_no_compression_is_named(tmp_path):
+    (tmp_path / "compress.json").write_text(json.dumps({}))
+    with pytest.raises(InputError):
+        readme_figure.draw(tmp_path, tmp_path / "o.png")
+    assert not (tmp_path / "o.png").exists()
