@@ -16,9 +16,13 @@ PROTOCOLS = {"ours": "one to one, 6 px of 256", "seed": "published protocol"}
 @click.argument("prepared", type=FOLDER)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which tiles of the folder.",
 )
-@click.option("--tiles", type=int, help="Evaluate on this many tiles instead of all.")
+@click.option("--tiles", type=click.IntRange(1), help="Evaluate on this many tiles instead of all.")
 @click.option("--calibrate", is_flag=True, help="Choose thresholds anew, on the validation split.")
 @click.option("--thresholds", metavar="P,N,T", help="Thresholds of the three classes, 0 to 255.")
 @click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; 0.16,0.30 if not given.")
