@@ -16,6 +16,8 @@ from edgepatho.exporters import container
 from edgepatho.files import canonical_json
 
 ENTRY = {"bytes", "codec", "dtype", "shape"}
+BLOCKED_LANES_BYTES = (4, 8, 16, 32)  # eight output channels of 4, 8, 16 and 32 bits
+INPUT_MAJOR = {"order": "input-major"}
 MOST_LZMA_MEMORY = 16 << 20  # bytes a decoder may take: a dictionary of 8 MiB and its tables
 DECODERS: dict[str, Callable[[], Any]] = {
     "zlib": zlib.decompressobj,
@@ -30,12 +32,13 @@ def encode(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[
     """The tensors with each in its smallest form, and the `coding` entries of those that changed."""
     stored, entries = {}, {}
     for name, tensor in tensors.items():
-        codec, stream = _smallest(tensor.tobytes(), tensor.itemsize)
+        codec, stream, order = _smallest(tensor)
         entry = {
             "bytes": tensor.nbytes,
             "codec": codec,
             "dtype": container.type_name(tensor),
             "shape": list(tensor.shape),
+            **order,
         }
         # inside the header, the entry's quotes are escaped
         cost = len(canonical_json(canonical_json({name: entry})))
@@ -53,28 +56,53 @@ def decode(stored: dict[str, np.ndarray], entries: dict[str, Any]) -> dict[str, 
     for name, entry in entries.items():
         if name not in stored or stored[name].dtype != np.uint8 or stored[name].ndim != 1:
             raise InputError(f"coding: {name[:80]} is no U8 tensor of one dimension.")
-        if not isinstance(entry, dict) or set(entry) != ENTRY or not container.is_shape(entry["shape"]):
+        if not isinstance(entry, dict) or set(entry) - {"order"} != ENTRY:
             raise InputError(f"coding: the entry of {name} is not bytes, codec, dtype and a shape.")
+        if not container.is_shape(entry["shape"]):
+            raise InputError(f"coding: the entry of {name} has no shape.")
         codec, size, shape = str(entry["codec"]), entry["bytes"], entry["shape"]
         dtype = container.TYPES.get(str(entry["dtype"]))
         if codec not in DECODERS or dtype is None:
             raise InputError(
                 f"coding: {name} is {codec[:40]} of {str(entry['dtype'])[:40]}; one is not known."
             )
+        blocked = len(shape) == 4 and shape[3] * dtype.itemsize in BLOCKED_LANES_BYTES
+        if "order" in entry and (entry["order"] != "input-major" or not blocked):
+            raise InputError(f"coding: the order of {name} is not input-major of a blocked tensor.")
         if type(size) is not int or size != math.prod(shape) * dtype.itemsize:
             raise InputError(f"coding: {size!r} bytes of {name} do not fit {entry['dtype']} {shape}.")
         left -= size
         if left < 0:
             raise InputError(f"coding: {name} takes the tensors beyond {container.MOST_FILE_BYTES} bytes.")
         data = _inflated(codec, stored[name].tobytes(), size, name)
-        tensors[name] = np.frombuffer(data, dtype).reshape(shape)
+        if "order" in entry:
+            blocks, *inner, lanes = shape
+            tensors[name] = _blocks_first(np.frombuffer(data, dtype).reshape(*inner, blocks, lanes))
+        else:
+            tensors[name] = np.frombuffer(data, dtype).reshape(shape)
     return tensors
 
 
-def _smallest(data: bytes, element_bytes: int) -> tuple[str, bytes]:
-    """The (codec, stream) of the fewest bytes for `data`; the same bytes for the same input and library."""
-    streams = [("zlib", zlib.compress(data, 9)), ("lzma", _lzma(data, *LZMA_SETTINGS[element_bytes]))]
-    return min(streams, key=lambda pair: len(pair[1]))
+def _smallest(tensor: np.ndarray) -> tuple[str, bytes, dict[str, str]]:
+    """The codec, stream and order of the fewest bytes; the same for the same input and library.
+
+    Blocked kernels are also tried with the blocks next to the lanes: weights of one input channel are alike
+    for all output channels, above all where training has given that channel up.
+    """
+    candidates: list[tuple[str, bytes, dict[str, str]]] = []
+    orders: list[tuple[np.ndarray, dict[str, str]]] = [(tensor, {})]
+    if tensor.ndim == 4 and tensor.shape[0] > 1:
+        orders.append((tensor.transpose(1, 2, 0, 3), INPUT_MAJOR))
+    for ordered, order in orders:
+        data = ordered.tobytes()
+        candidates.append(("zlib", zlib.compress(data, 9), order))
+        candidates.append(("lzma", _lzma(data, *LZMA_SETTINGS[tensor.itemsize]), order))
+    return min(candidates, key=lambda each: len(each[1]) + len(canonical_json(each[2])))
+
+
+def _blocks_first(tensor: np.ndarray) -> np.ndarray:
+    """[in, taps, blocks, lanes] as [blocks, in, taps, lanes]."""
+    return np.ascontiguousarray(tensor.transpose(2, 0, 1, 3))
 
 
 def _inflated(codec: str, stream: bytes, size: int, name: str) -> bytes:

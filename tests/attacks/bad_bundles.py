@@ -249,6 +249,12 @@ def huge_decoded(parts: Parts) -> None:
     entry.update(bytes=65 << 20, shape=[65, 1024, 1024], dtype="U8")
 
 
+def odd_lanes(entry: dict[str, Any]) -> None:
+    """A shape of as many bytes whose last axis holds no eight channels."""
+    *outer, lanes = entry["shape"]
+    entry.update(order="input-major", shape=[*outer[:-1], outer[-1] * lanes, 1])
+
+
 def raw(data: bytes) -> Callable[[], bytes]:
     return lambda: data
 
@@ -488,6 +494,12 @@ CODING_CASES = {
     "coded tensor that is not U8": with_json("coding", lambda c: c.update(codebook=c["d1.index"]), "coded"),
     "coding entry lacks its size": with_coding(drop("bytes")),
     "coding entry has another key": with_coding(put("level", 9)),
+    "order not known": with_coding(put("order", "output-major")),
+    "order is true": with_coding(put("order", True)),
+    "order of a picture": with_json(
+        "coding", lambda c: c["golden.input"].update(order="input-major"), "coded"
+    ),
+    "order of lanes that are no lanes": with_coding(odd_lanes),
     "coding entry is a string": with_json("coding", put("d1.index", "zlib"), "coded"),
     "coded size true": with_coding(put("bytes", True)),
     "coded size one more than the shape": with_coding(lambda entry: entry.update(bytes=entry["bytes"] + 1)),

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import lzma
+import zlib
 from dataclasses import replace
 
 import keras
@@ -169,6 +171,17 @@ def test_coding_saves_bytes_and_changes_nothing(small, tmp_path):
     assert set(plain.tensors) == set(coded.tensors)
     assert all(np.array_equal(plain.tensors[name], values) for name, values in coded.tensors.items())
     assert all(coded.stored_bytes[name] < plain.stored_bytes[name] for name in coded.coding)
+
+
+@pytest.mark.parametrize(("dtype", "lanes"), [("u1", 4), ("u1", 8), ("<u2", 8), ("<f4", 8)])
+def test_coding_puts_channels_that_were_given_up_side_by_side(dtype, lanes):
+    kernel = np.random.default_rng(3).integers(0, 200, (5, 30, 9, lanes)).astype(dtype)
+    kernel[:, np.random.default_rng(4).random(30) < 0.6] = 0
+    stored, entries = coding.encode({"k.index": kernel})
+    assert entries["k.index"]["order"] == "input-major"
+    blockwise = len(zlib.compress(kernel.tobytes(), 9)), len(lzma.compress(kernel.tobytes(), preset=9))
+    assert stored["k.index"].size < min(blockwise)
+    assert np.array_equal(coding.decode(stored, entries)["k.index"], kernel)
 
 
 def test_coding_leaves_what_does_not_shrink():

@@ -17,7 +17,7 @@ from bundle_recipe import SCORING, Recipe, floats, sealed, tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgepatho_runtime import bundle
+from edgepatho_runtime import bundle, coding, container
 from edgepatho_runtime.bundle import BundleError
 
 
@@ -497,6 +497,26 @@ def test_coded_tensors_come_back_decoded(codec: str, name: str) -> None:
     assert bytes(read.tensors[name].data) == bytes(expected.tensors[name].data)
     assert read.tensors[name].shape == expected.tensors[name].shape
     assert read.stored_bytes[name] == len(packed.tensors[name][2])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lanes"), [("U8", 4), ("U8", 8), ("U16", 8), ("F32", 8)], ids=["4 bits", "8", "16", "32"]
+)
+def test_input_major_streams_come_back_with_their_blocks_first(dtype: str, lanes: int) -> None:
+    blocks, inputs, taps, width = 3, 5, 9, lanes * container.ITEM_BYTES[dtype]
+    group = {
+        (b, i, t): bytes((b * 83 + i * 19 + t * 7 + lane) % 251 for lane in range(width))
+        for b in range(blocks)
+        for i in range(inputs)
+        for t in range(taps)
+    }
+    data = b"".join(group[b, i, t] for i in range(inputs) for t in range(taps) for b in range(blocks))
+    stream, shape = zlib.compress(data), [blocks, inputs, taps, lanes]
+    tensors = {"k.index": container.Tensor("U8", (len(stream),), memoryview(stream))}
+    entry = {"bytes": len(data), "codec": "zlib", "dtype": dtype, "shape": shape, "order": "input-major"}
+    coding.decode(tensors, {"k.index": entry})
+    assert tensors["k.index"].shape == tuple(shape)
+    assert bytes(tensors["k.index"].data) == b"".join(group.values())
 
 
 BOMB = zlib.compress(bytes(1 << 26), 9)
