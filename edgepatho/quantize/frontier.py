@@ -17,7 +17,7 @@ from edgepatho.quantize.shared import SharedModel
 from edgepatho.quantize.sweep import Point, Row
 
 SCHEDULE = Schedule(validate_every=15)
-INDEX_RATE = 1e-5
+LONGER = Schedule(steps=120, validate_every=15)  # where the indices move too
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,9 @@ TARGETS = (Target(500_000, 0.98, 0.5), Target(250_000, 0.95, 1.0))
 def points(seed: int = 0) -> list[Point]:
     """The points of `edgepatho sweep --preset frontier`, all retrained towards the original's output."""
     fixed = Steps(seed=seed, target="original")
-    moving = replace(fixed, index_rate=INDEX_RATE)
     return [
         *(Point(quantizer, SCHEDULE, fixed) for quantizer in _quantizers()),
-        *(Point(quantizer, SCHEDULE, moving) for quantizer in _with_moving_indices()),
+        *(Point(each, LONGER, replace(fixed, index_rate=rate)) for each, rate in _with_moving_indices()),
     ]
 
 
@@ -68,11 +67,11 @@ def _quantizers() -> Iterator[Quantizer]:
         yield Quantizer("uq", k=k, codebook="per-layer", scale="channel")
 
 
-def _with_moving_indices() -> Iterator[Quantizer]:
-    yield Quantizer("uq", k=16, codebook="per-layer", scale="channel")
-    yield Quantizer("cws", k=16, scale="channel")
+def _with_moving_indices() -> Iterator[tuple[Quantizer, float]]:
+    """With the learning rate of the latent weights."""
+    yield Quantizer("uq", k=16, codebook="per-layer", scale="channel"), 2e-5
     for bits in (0.25, 0.15):
-        yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
+        yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output"), 1e-5
 
 
 def experiment(
