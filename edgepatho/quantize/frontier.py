@@ -43,8 +43,9 @@ def points(seed: int = 0) -> list[Point]:
     """The points of `edgepatho sweep --preset frontier`, all retrained towards the original's output."""
     fixed = Steps(seed=seed, target="original")
     return [
-        *(Point(quantizer, SCHEDULE, fixed) for quantizer in _quantizers()),
+        *(Point(each, SCHEDULE, fixed) for each in _quantizers()),
         *(Point(each, LONGER, replace(fixed, index_rate=rate)) for each, rate in _with_moving_indices()),
+        *(Point(each, SCHEDULE, fixed) for each in _fewer_levels()),
     ]
 
 
@@ -53,18 +54,6 @@ def _quantizers() -> Iterator[Quantizer]:
         yield Quantizer(method, k=256)
     for bits in (1.5, 1, 0.7, 0.5, 0.35, 0.25, 0.15):
         yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
-    for bits in (8, 2, 0.8, 0.3):
-        yield Quantizer("ecsq", bits=bits)
-    for prune in (50, 80, 90):
-        yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
-    for k in (64, 16):
-        yield Quantizer("cws", k=k)
-    for k in (64, 32, 16, 8):
-        yield Quantizer("cws", k=k, scale="channel")
-    for k in (64, 16):
-        yield Quantizer("pws", k=k, scale="channel")
-    for k in (32, 16):
-        yield Quantizer("uq", k=k, codebook="per-layer", scale="channel")
 
 
 def _with_moving_indices() -> Iterator[tuple[Quantizer, float]]:
@@ -72,6 +61,18 @@ def _with_moving_indices() -> Iterator[tuple[Quantizer, float]]:
     yield Quantizer("uq", k=16, codebook="per-layer", scale="channel"), 2e-5
     for bits in (0.25, 0.15):
         yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output"), 1e-5
+
+
+def _fewer_levels() -> Iterator[Quantizer]:
+    for bits in (0.8, 0.3):
+        yield Quantizer("ecsq", bits=bits)
+    for prune in (50, 80, 90):
+        yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
+    for k in (64, 32, 16, 8):
+        yield Quantizer("cws", k=k, scale="channel")
+    yield Quantizer("cws", k=16)
+    yield Quantizer("pws", k=64, scale="channel")
+    yield Quantizer("uq", k=16, codebook="per-layer", scale="channel")
 
 
 def experiment(
