@@ -115,7 +115,8 @@ def command(
     \b
     Examples:
       edgepatho compress prepared -o compressed
-      edgepatho compress prepared -o small --method ecsq --bits 0.8 --steps 100
+      edgepatho compress prepared -o small --method ecsq --bits 0.5 --target original \\
+          --codebook per-layer --scale output
       edgepatho compress prepared -o published --method uq --preset paper-k256
     """
     from edgepatho.model.reproducible import seed_everything
