@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgepatho.progress import Progress
-from edgepatho.quantize import record, sizes
+from edgepatho.quantize import record, sizes, targets
 from edgepatho.quantize.experiment import Experiment, Measuring, Steps
 from edgepatho.quantize.quantizer import Quantizer, distortion
 from edgepatho.quantize.retrain import Schedule
@@ -18,25 +18,6 @@ from edgepatho.quantize.sweep import Point, Row
 
 SCHEDULE = Schedule(validate_every=15)
 LONGER = Schedule(steps=120, validate_every=15)  # where the indices move too
-
-
-@dataclass(frozen=True)
-class Target:
-    """A bundle of at most so many bytes with at least this agreement and at most this loss of F1."""
-
-    bundle_bytes: int
-    agreement: float
-    f1_loss_points: float
-
-    def met_by(self, row: Row) -> bool:
-        return (
-            row["bundle_bytes"] <= self.bundle_bytes
-            and row["agreement"] >= self.agreement
-            and -row["f1_delta_points"] <= self.f1_loss_points
-        )
-
-
-TARGETS = (Target(500_000, 0.98, 0.5), Target(250_000, 0.95, 1.0))
 
 
 def points(seed: int = 0) -> list[Point]:
@@ -173,18 +154,13 @@ def summary(rows: list[Row], about: dict[str, Any], original: dict[str, Any]) ->
     """Return frontier.json: the rows, the original's figures, and which target is met by which row."""
     measured = [each for each in rows if "error" not in each and each["method"] != "control"]
     controls = [each["figures"] for each in rows if each.get("method") == "control"]
-    targets = []
-    for target in TARGETS:
-        meeting = [each for each in measured if target.met_by(each)]
-        best = max(meeting, key=lambda each: each["agreement"], default=None)
-        targets.append(target.__dict__ | {"met": best is not None, "by": best})
     return {
         "format": "edgepatho-frontier",
         "version": 1,
         "about": about,
         "original": original,
         "control": controls[0] if controls else None,
-        "targets": targets,
+        "targets": targets.judged(measured),
         "rows": measured,
         "errors": [each["error"] for each in rows if "error" in each],
     }

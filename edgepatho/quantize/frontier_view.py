@@ -36,12 +36,18 @@ def table(found: dict[str, Any]) -> str:
         )
     for target in found["targets"]:
         by = target["by"]
-        how = f"met: {by['bundle_bytes']:,d} B at agreement {by['agreement']:.4f}" if by else "missed"
+        how = "missed"
+        if by:
+            how = f"met by {by['method']}: {by['bundle_bytes']:,d} B, agreement {by['agreement']:.4f}"
         lines.append(
-            f"target: at most {target['bundle_bytes']:,d} B, agreement at least {target['agreement']}, "
-            f"F1 within {target['f1_loss_points']} points: {how}"
+            f"target {target['name']}: agreement at least {target['agreement']:g}{_loss(target)}: {how}"
         )
     return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in found["errors"])])
+
+
+def _loss(target: dict[str, Any]) -> str:
+    points = target["f1_loss_points"]
+    return "" if points is None else f", F1 within {points:g} points"
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
@@ -58,6 +64,8 @@ def plot(found: dict[str, Any], path: Path) -> None:
         for axes, key in ((upper, "agreement"), (lower, "f1_delta_points")):
             axes.scatter(megabytes, [each[key] for each in rows], s=18, color=colour, label=method)
     for target in found["targets"]:
+        if target["bundle_bytes"] is None:
+            continue
         corner = target["bundle_bytes"] / 1e6
         mark = "met" if target["met"] else "missed"
         for axes, value in ((upper, target["agreement"]), (lower, -target["f1_loss_points"])):

@@ -1,0 +1,103 @@
+"""The table and the plot of a sweep, and the targets that its rows are held against."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from edgepatho.quantize import frontier, frontier_view
+from edgepatho.quantize.targets import TARGETS, Target, judged
+
+
+def row(**changes):
+    return {
+        "method": "ecsq",
+        "codebook": "per-layer",
+        "scale": "output",
+        "k": 256,
+        "bits": 0.5,
+        "prune": 0.0,
+        "levels": 256,
+        "bundle_bytes": 220_000,
+        "weights_ram_bytes": 3_300_000,
+        "seed_disk_bytes": 300_000,
+        "agreement_before": 0.967,
+        "agreement": 0.981,
+        "f1_delta_points_before": -1.2,
+        "f1_delta_points": -0.3,
+        "ki67_mae_points": 1.5,
+        "ki67_change_points": 0.4,
+        "patients_changing_ki67_class": 0,
+        "index_rate": 0,
+    } | changes
+
+
+def summary(rows):
+    about = {"original_sha256": "ab" * 32, "tiles": 96, "patients": 8, "synthetic": True}
+    return frontier.summary(rows, about, {"average_f1": 0.947})
+
+
+def test_a_target_is_met_at_its_bounds_and_missed_beyond_each_of_them():
+    target = Target(
+        "all", "ecsq", 256, 256, 220_000, 3_300_000, 0.981, 0.3, 0.4, patients_changing_ki67_class=0
+    )
+    assert target.met_by(row())
+    beyond = {
+        "method": "uq",
+        "k": 128,
+        "levels": 257,
+        "bundle_bytes": 220_001,
+        "weights_ram_bytes": 3_300_001,
+        "agreement": 0.9809,
+        "f1_delta_points": -0.31,
+        "ki67_change_points": 0.41,
+        "patients_changing_ki67_class": 1,
+    }
+    for key, value in beyond.items():
+        assert not target.met_by(row(**{key: value})), key
+    assert target.met_by(row(f1_delta_points=2.0))
+
+
+def test_of_the_rows_that_meet_a_target_the_most_faithful_stands_for_it():
+    rows = [row(agreement=0.97), row(agreement=0.99, bundle_bytes=240_000), row(bundle_bytes=900_000)]
+    found = {each["name"]: each for each in judged(rows)}
+    assert found["at most 0.25 MB"]["by"] is rows[1]
+    assert not found["at most 1.7 MB of memory, k <= 16"]["met"]
+
+
+def test_the_frontier_spans_what_it_must_with_at_most_60_points():
+    points = frontier.points()
+    assert len(points) <= 60
+    quantizers = [point.quantizer for point in points]
+    assert {each.method for each in quantizers if each.k == 256 and each.bits is None} == {
+        "cws",
+        "pws",
+        "uq",
+        "ecsq",
+    }
+    assert {8, 256} <= {each.k for each in quantizers}
+    assert any(each.prune for each in quantizers)
+    assert min(each.bits for each in quantizers if each.bits) <= 0.3
+    assert len({point.key for point in points}) == len(points)
+
+
+def test_table_and_plot_show_rows_targets_and_control(tmp_path):
+    control = {"method": "control", "best_step": 0, "figures": {"average_f1": 0.95, "ki67_mae_points": 1.2}}
+    refused = {"error": "a rate of 9 bits per weight cannot be met."}
+    found = json.loads(json.dumps(summary([row(), control, refused, row(method="cws", bits=None, k=16)])))
+    text = frontier_view.table(found)
+    assert "2 points on 96 synthetic tiles of 8 patients" in text
+    assert "control: the original after the same steps: average F1 0.9500" in text
+    assert "not measured: a rate of 9 bits" in text
+    assert (
+        "target at most 0.25 MB: agreement at least 0.95, F1 within 1 points: met by ecsq: 220,000 B" in text
+    )
+    assert text.count("missed") == len(TARGETS) - 2
+    frontier_view.plot(found, tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert min(picture.size) > 500
+
+
+@pytest.mark.parametrize("key", ["original_sha256", "tiles", "synthetic"])
+def test_the_record_says_what_it_was_measured_on(key):
+    assert key in summary([row()])["about"]
