@@ -9,6 +9,7 @@ Arrays are memory mapped, so no split is ever held in memory.
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,10 +177,7 @@ def batches(
 
 def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, progress: Progress) -> None:
     shape = (len(tiles), NETWORK_PX, NETWORK_PX, 3)
-    images, maps = (
-        np.lib.format.open_memmap(folder / f"{name}_{kind}.npy", "w+", np.uint8, shape)
-        for kind in ("images", "labels")
-    )
+    images, maps = (_claimed(folder / f"{name}_{kind}.npy", shape) for kind in ("images", "labels"))
     found = []
     for index, tile in enumerate(tiles):
         picture, (width, height) = _picture(tile)
@@ -193,6 +191,20 @@ def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, 
     images.flush()
     maps.flush()
     (folder / f"{name}.json").write_text(json.dumps(found))
+
+
+def _claimed(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A new uint8 array in a file whose room on disk is already its own.
+
+    A memory map of a file with holes ends the process with a bus error where the disk is full.
+    """
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+    return array
 
 
 def _picture(tile: shidc.Tile) -> tuple[np.ndarray, tuple[int, int]]:

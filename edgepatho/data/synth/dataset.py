@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -95,7 +96,13 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
         return
     # spawned, not forked: OpenCV's threads do not survive a fork
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_make, tasks, chunksize=4)
+        # the processes inherit the mask, so that Ctrl-C is this one's to answer
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            records = pool.map(_make, tasks)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        yield from records
 
 
 def _make(task: Task) -> dict[str, Any]:

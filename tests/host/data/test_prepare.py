@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import math
+import os
 import random
 import shutil
 
@@ -16,7 +18,7 @@ from PIL import Image
 from edgepatho.cli import main
 from edgepatho.data import augment, shidc, split
 from edgepatho.data.density import density_map, seed_density_map
-from edgepatho.data.prepare import arrays, batches, check_prepared, prepare, records, to_network
+from edgepatho.data.prepare import _claimed, arrays, batches, check_prepared, prepare, records, to_network
 from edgepatho.data.synth import generate
 from edgepatho.errors import InputError
 from edgepatho.evaluate.tiles import load
@@ -229,6 +231,21 @@ def test_a_foreign_folder_is_neither_read_nor_replaced(tiles, tmp_path):
     with pytest.raises(InputError, match=r"holds no prepared\.json"):
         prepare(tiles, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_room_on_disk_is_claimed_before_it_is_mapped(tmp_path):
+    """Writing to a mapped hole on a full disk is a bus error, which no handler can turn into a sentence."""
+    array = _claimed(tmp_path / "a.npy", (40, 256, 256, 3))
+    assert (tmp_path / "a.npy").stat().st_blocks * 512 >= array.nbytes
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"No space left.*b\.npy"):
+        _claimed(tmp_path / "b.npy", (1, 256, 256, 3))
 
 
 def test_the_command_prints_what_it_made(tiles, tmp_path):

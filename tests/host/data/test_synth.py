@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +138,26 @@ def test_the_default_set_is_large_enough_for_a_figure():
     held_out, others = (indices[indices[:, 1] == part, 0] for part in (1, 0))
     assert abs(np.median(held_out) - np.median(others)) < 0.1
     assert held_out.min() < 0.16 < 0.30 < held_out.max()  # the clinical cut-offs lie inside
+
+
+def test_ctrl_c_ends_all_processes_with_one_word_and_leaves_nothing(tmp_path):
+    arguments = ["synth", str(tmp_path / "t"), "--patients", "1000", "--size", "64"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgepatho", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("*.jpg")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.communicate(timeout=120) == ("", "Interrupted.\n")
+    assert process.returncode == 130
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_prints_what_it_made(tmp_path):
