@@ -22,11 +22,22 @@ static bool is_cortex_a53(void) {
     return (midr & 0xff00fff0u) == 0x4100d030u; /* Arm, part 0xd03 */
 }
 #else
+#include <cpuid.h>
+
 static bool has_sse2(void) { return true; }
-static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-static bool has_avx512(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+/* Asked of the processor itself: __builtin_cpu_supports knows nothing where zig compiles. */
+static bool has(unsigned leaf_1_ecx, unsigned leaf_7_ebx, unsigned saved_by_system) {
+    unsigned a, b, c, d, saved;
+    const unsigned xsave = 1u << 27; /* the system keeps registers, XGETBV tells which */
+    if (!__get_cpuid(1, &a, &b, &c, &d) || ~c & (leaf_1_ecx | xsave)) return false;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || ~b & leaf_7_ebx) return false;
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(d) : "c"(0));
+    return !(~saved & saved_by_system);
+}
+
+static bool has_avx2(void) { return has(1u << 28 | 1u << 12 /* AVX, FMA */, 1u << 5, 0x06); }
+static bool has_avx512(void) { /* F, DQ, BW, VL */
+    return has_avx2() && has(0, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 0xe6);
 }
 #endif
 
