@@ -1,7 +1,13 @@
-"""A small network that is not PathoNet, and batches for it."""
+"""Small networks and data: one that is not PathoNet, with batches for it, and a few prepared tiles."""
 
+import json
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+
+from edgepatho.data.prepare import prepare
 
 
 @pytest.fixture
@@ -35,3 +41,29 @@ def feed():
             step += 1
 
     return batches
+
+
+def _tile(path: Path, rng: np.random.Generator) -> None:
+    """A picture of brown and blue discs with their labels, in the SHIDC layout."""
+    picture = np.full((256, 256, 3), 225, np.uint8)
+    cells = []
+    for x, y in rng.integers(12, 244, (14, 2)):
+        label = int(rng.integers(1, 3))
+        cv2.circle(picture, (int(x), int(y)), 7, (60, 90, 140) if label == 1 else (170, 120, 100), -1)
+        cells.append({"x": int(x), "y": int(y), "label_id": label})
+    cv2.imwrite(str(path.with_suffix(".jpg")), picture)
+    path.with_suffix(".json").write_text(json.dumps(cells))
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """Six tiles for training, of as many patients, and two for testing."""
+    source = tmp_path_factory.mktemp("tiles")
+    rng = np.random.default_rng(0)
+    for part, patients in (("Train", range(1, 7)), ("Test", (7, 8))):
+        (source / part).mkdir()
+        for patient in patients:
+            _tile(source / part / f"p{patient}_0001_1", rng)
+    folder = tmp_path_factory.mktemp("data") / "prepared"
+    prepare(source, folder)
+    return folder

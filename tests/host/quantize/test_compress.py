@@ -6,13 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from edgepatho.cli import main
-from edgepatho.data.prepare import prepare
 from edgepatho.exporters import bundle
 from edgepatho.files import sha256_of
 from edgepatho.model import pathonet, weights
@@ -22,32 +20,6 @@ from edgepatho.report.record import read_compress
 pytestmark = pytest.mark.slow
 
 OPTIONS = ["--steps", "20", "--validate-every", "10", "--batch", "2", "--crop-px", "32", "-k", "16"]
-
-
-def _tile(path: Path, rng: np.random.Generator) -> None:
-    """A picture of brown and blue discs with their labels, in the SHIDC layout."""
-    picture = np.full((256, 256, 3), 225, np.uint8)
-    cells = []
-    for x, y in rng.integers(12, 244, (14, 2)):
-        label = int(rng.integers(1, 3))
-        cv2.circle(picture, (int(x), int(y)), 7, (60, 90, 140) if label == 1 else (170, 120, 100), -1)
-        cells.append({"x": int(x), "y": int(y), "label_id": label})
-    cv2.imwrite(str(path.with_suffix(".jpg")), picture)
-    path.with_suffix(".json").write_text(json.dumps(cells))
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Path:
-    """Six tiles for training, of as many patients, and two for testing."""
-    source = tmp_path_factory.mktemp("tiles")
-    rng = np.random.default_rng(0)
-    for part, patients in (("Train", range(1, 7)), ("Test", (7, 8))):
-        (source / part).mkdir()
-        for patient in patients:
-            _tile(source / part / f"p{patient}_0001_1", rng)
-    folder = tmp_path_factory.mktemp("data") / "prepared"
-    prepare(source, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
