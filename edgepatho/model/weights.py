@@ -37,6 +37,7 @@ UNREADABLE = (
     TypeError,
     RuntimeError,  # RecursionError too
     MemoryError,
+    SystemError,  # h5py, where an error meets another
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,

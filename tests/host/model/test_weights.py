@@ -101,6 +101,16 @@ def test_rubbish_is_one_sentence(tmp_path, suffix, content):
         weights.load(path)
 
 
+def test_what_h5py_itself_stumbles_over_is_one_sentence(tmp_path, monkeypatch):
+    def stumble(*arguments):
+        raise SystemError("returned a result with an exception set")
+
+    (tmp_path / "flipped.h5").write_bytes(b"\x89HDF")
+    monkeypatch.setattr(h5py, "File", stumble)
+    with pytest.raises(InputError, match="flipped.h5 is not a readable .h5 weights file"):
+        weights.read(tmp_path / "flipped.h5")
+
+
 def test_truncated_files_are_refused(model, tmp_path):
     weights.save(model, tmp_path / "net.safetensors")
     model.save(tmp_path / "net.keras")
