@@ -107,7 +107,7 @@ def test_what_h5py_itself_stumbles_over_is_one_sentence(tmp_path, monkeypatch):
 
     (tmp_path / "flipped.h5").write_bytes(b"\x89HDF")
     monkeypatch.setattr(h5py, "File", stumble)
-    with pytest.raises(InputError, match="flipped.h5 is not a readable .h5 weights file"):
+    with pytest.raises(InputError, match=r"flipped\.h5 is not a readable \.h5 weights file"):
         weights.read(tmp_path / "flipped.h5")
 
 
