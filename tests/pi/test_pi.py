@@ -70,13 +70,12 @@ def edgepatho(log: Log, *arguments: object, expected: int = 0) -> str:
 def road(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path, list[str]]:
     """Two folders that `edgepatho compress` wrote, a tile to score, and the log of how they were made.
 
-    Few tiles of 512 pixels and few retraining steps, for emulation takes its time; the weights are the
-    shipped ones.
+    Few tiles and few retraining steps; the weights are the shipped ones.
     """
     folder = tmp_path_factory.mktemp("road")
     lines: list[str] = []
     tiles, prepared = folder / "tiles", folder / "prepared"
-    edgepatho(lines.append, "synth", tiles, "--patients", 4, "--tiles", 2, "--size", 512)
+    edgepatho(lines.append, "synth", tiles, "--patients", 4, "--tiles", 4)
     edgepatho(lines.append, "prepare", tiles, prepared)
     for name, k in (("compressed", 256), ("smaller", 32)):
         options = ("-k", k, "--steps", 20, "--no-control")
