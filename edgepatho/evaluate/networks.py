@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.data.density import NETWORK_PX
 from edgepatho.errors import InputError
+from edgepatho.evaluate.accuracy import CLASSES
 from edgepatho.files import sha256_of
 
 if TYPE_CHECKING:
+    from edgepatho.exporters.bundle import Bundle
     from edgepatho.model.graph import Graph
 
 BATCH = 4
+TILE = (NETWORK_PX, NETWORK_PX, len(CLASSES))  # of pixels, and of heat maps alike
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,31 @@ def load(path: Path | None) -> Networks:
     if path is not None and path.is_dir():
         if not (path / "compress.json").is_file():
             raise InputError(f"{path} holds no compress.json; give a folder that `edgepatho compress` wrote.")
-        original, compressed = (bundle.read(path / name) for name in ("baseline.epb", "model.epb"))
+        original, compressed = (_read(path / name) for name in ("baseline.epb", "model.epb"))
         found = {"original": bundle.network_of(original), "compressed": bundle.network_of(compressed)}
         return Networks(found, compressed.scoring, compressed.file_sha256)
     if path is not None and path.suffix == ".epb":
-        single = bundle.read(path)
+        single = _read(path)
         return Networks({path.stem: bundle.network_of(single)}, single.scoring, single.file_sha256)
     model = weights.load_shipped(None) if path is None else weights.load(path, None)
     source = weights.SHIPPED if path is None else path
     return Networks({"original": graphs.from_keras(model)}, None, sha256_of(source))
+
+
+def _read(path: Path) -> Bundle:
+    """The bundle of a network that turns a tile into heat maps of three classes; InputError otherwise."""
+    from edgepatho.exporters import bundle, schema
+
+    content = bundle.read(path)
+    try:
+        shape = schema.check_graph(content.graph, TILE)
+    except InputError as error:
+        raise InputError(f"{path} does not take tiles of {TILE[0]} px: {error}") from None
+    if shape != TILE:
+        raise InputError(
+            f"{path} makes {list(shape)} of a tile, not heat maps {list(TILE)}; another kind of network."
+        )
+    return content
 
 
 def heat(network: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:

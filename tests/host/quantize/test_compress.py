@@ -133,6 +133,13 @@ def test_evaluate_prints_what_is_wrong_with_the_published_protocol(folders, prep
     assert "within 20 px of 256" in result.stdout
 
 
+def test_evaluate_refuses_a_bundle_that_makes_no_heat_maps(prepared):
+    dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"
+    result = CliRunner().invoke(main, ["evaluate", str(prepared), str(dense)])
+    assert result.exit_code == 3
+    assert "dense.epb does not take tiles of 256 px" in result.stderr
+
+
 def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     result = CliRunner().invoke(
