@@ -17,7 +17,7 @@ from edgepatho.quantize.shared import SharedModel
 from edgepatho.quantize.sweep import Point, Row
 
 SCHEDULE = Schedule(validate_every=15)
-LONGER = Schedule(steps=120, validate_every=15)  # where the indices move too
+FOUR_BITS = Quantizer("uq", k=16, codebook="per-layer", scale="channel")
 
 
 def points(seed: int = 0) -> list[Point]:
@@ -25,7 +25,7 @@ def points(seed: int = 0) -> list[Point]:
     fixed = Steps(seed=seed, target="original")
     return [
         *(Point(each, SCHEDULE, fixed) for each in _quantizers()),
-        *(Point(each, LONGER, replace(fixed, index_rate=rate)) for each, rate in _with_moving_indices()),
+        *_with_moving_indices(fixed),
         *(Point(each, SCHEDULE, fixed) for each in _fewer_levels()),
     ]
 
@@ -37,11 +37,11 @@ def _quantizers() -> Iterator[Quantizer]:
         yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
 
 
-def _with_moving_indices() -> Iterator[tuple[Quantizer, float]]:
-    """With the learning rate of the latent weights."""
-    yield Quantizer("uq", k=16, codebook="per-layer", scale="channel"), 2e-5
-    for bits in (0.25, 0.15):
-        yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output"), 1e-5
+def _with_moving_indices(fixed: Steps) -> Iterator[Point]:
+    longer, longest = (Schedule(steps=steps, validate_every=15) for steps in (120, 300))
+    small = Quantizer("ecsq", bits=0.25, codebook="per-layer", scale="output")
+    yield Point(small, longer, replace(fixed, index_rate=1e-5))
+    yield Point(FOUR_BITS, longest, replace(fixed, index_rate=2e-5))
 
 
 def _fewer_levels() -> Iterator[Quantizer]:
@@ -51,9 +51,8 @@ def _fewer_levels() -> Iterator[Quantizer]:
         yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
     for k in (64, 32, 16, 8):
         yield Quantizer("cws", k=k, scale="channel")
-    yield Quantizer("cws", k=16)
     yield Quantizer("pws", k=64, scale="channel")
-    yield Quantizer("uq", k=16, codebook="per-layer", scale="channel")
+    yield FOUR_BITS
 
 
 def experiment(
