@@ -193,7 +193,7 @@ def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, 
     (folder / f"{name}.json").write_text(json.dumps(found))
 
 
-def _claimed(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _claimed(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     """A new uint8 array in a file whose room on disk is already its own.
 
     A memory map of a file with holes ends the process with a bus error where the disk is full.
