@@ -50,6 +50,11 @@ def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **se
     schedule = Schedule(**settings)  # type: ignore[arg-type]
     if schedule.crop_px % 16 or schedule.crop_px <= 0:
         raise UsageError(f"--crop-px is {schedule.crop_px}; PathoNet needs a multiple of 16.")
+    if not (0 < schedule.rate <= 1 and 0 <= schedule.l2 <= 1):
+        raise UsageError(
+            f"--rate {schedule.rate:g} with --l2 {schedule.l2:g} trains nothing; "
+            "expected a rate above 0 and up to 1, and 0 to 1."
+        )
     if schedule.steps < 1 or schedule.batch < 1:
         raise UsageError("training needs at least one step and a batch of at least 1.")
     check_prepared(prepared)

@@ -33,3 +33,11 @@ def test_a_seed_that_no_generator_takes_is_a_usage_error(seed, tmp_path):
     result = CliRunner().invoke(main, ["train", str(tmp_path), "-o", str(tmp_path / "out"), "--seed", seed])
     assert result.exit_code == 2
     assert "--seed" in result.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rate", "nan"), ("--rate", "0"), ("--l2", "-1")])
+def test_rates_that_train_nothing_are_usage_errors(option, value, tmp_path):
+    result = CliRunner().invoke(main, ["train", str(tmp_path), "-o", str(tmp_path / "out"), option, value])
+    assert result.exit_code == 2
+    assert "trains nothing" in result.stderr
+    assert not list(tmp_path.iterdir())
