@@ -5,7 +5,8 @@
 
 place() {
     case $1 in
-        lib) python3 -I -m zipfile -e "$2" "$aside/lib" ;;
+        # Byte code that a wheel brings along (numpy does) would be made anew below, under the same name.
+        lib) python3 -I -m zipfile -e "$2" "$aside/lib" && find "$aside/lib" -name '*.pyc' -exec rm {} + ;;
         *) mkdir -p "$(dirname "$aside/$1")" && { ln "$2" "$aside/$1" 2>/dev/null || cp "$2" "$aside/$1"; } ;;
     esac
 }

@@ -126,7 +126,7 @@ def _part(name: str, place: str, source: Path | bytes) -> Part:
 
 
 def _wheel_files(wheel: Path) -> dict[str, tuple[str, int]]:
-    """Return {path in the release: (SHA-256, bytes)} of all files in a wheel."""
+    """Return {path in the release: (SHA-256, bytes)} of all files in a wheel but byte code."""
     found = {}
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -148,6 +148,8 @@ def _wheel_files(wheel: Path) -> dict[str, tuple[str, int]]:
                     raise InputError(
                         f"{wheel} needs an installer for {entry.filename}; unpacking is not enough."
                     )
+                if path.suffix == ".pyc":
+                    continue  # the device makes its own
                 with archive.open(entry) as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
                 found[f"{LIB}/{path}"] = (sha256, entry.file_size)

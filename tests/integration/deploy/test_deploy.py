@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -284,6 +287,21 @@ def test_a_damaged_release_is_repaired(
     bundle.write_text("first and something else")
     assert deployed(wanted).changed
     assert is_whole(device.store / "releases" / wanted.id)
+
+
+def test_byte_code_in_a_wheel_is_left_out(device: LoopbackDevice, deployed: Deployed, tmp_path: Path):
+    """numpy's wheel brings some along, under the name that the device's own gets."""
+    content = standin_payload.compress_folder(tmp_path / "compressed", "first")
+    wheel = standin_payload.wheel(tmp_path)
+    name = Path(importlib.util.cache_from_source("edgepatho_runtime/__main__.py"))
+    with zipfile.ZipFile(wheel, "a") as archive:
+        for tag in (name.name, name.name.replace(sys.implementation.cache_tag or "", "cpython-27")):
+            archive.writestr(str(name.with_name(tag)), b"of another Python")
+    wanted = build([content / "model.epb"], [wheel])
+    assert deployed(wanted).changed
+    assert is_whole(device.store / "releases" / wanted.id)
+    assert not deployed(wanted).changed
+    assert answer(device) == "self-test passed: first"
 
 
 def test_two_deploys_at_once_both_end_well(device: LoopbackDevice, deployed: Deployed, release: Named):
