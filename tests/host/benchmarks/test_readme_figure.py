@@ -46,8 +46,9 @@ def test_both_networks_are_shown_in_a_small_file(folder, tmp_path):
 
 
 def test_the_picture_in_the_readme_is_small_and_shown():
-    assert readme_figure.OUTPUT.stat().st_size < 200_000
-    assert f"]({readme_figure.OUTPUT})" in Path("README.md").read_text(encoding="utf-8")
+    root = Path(__file__).parents[3]
+    assert (root / readme_figure.OUTPUT).stat().st_size < 200_000
+    assert f"]({readme_figure.OUTPUT})" in (root / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_overlays_is_named(tmp_path):
