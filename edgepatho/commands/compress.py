@@ -23,7 +23,13 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     type=click.Path(dir_okay=False, path_type=Path),
     help="PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors); the shipped ones if not given.",
 )
-@click.option("--method", type=click.Choice(["cws", "pws", "uq", "ecsq"]), default="cws", show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["cws", "pws", "uq", "ecsq"]),
+    default="cws",
+    show_default=True,
+    help="Quantizer.",
+)
 @click.option("-k", "k", default=256, show_default=True, help="Levels of a codebook, 2 to 65536.")
 @click.option("--bits", type=float, help="Entropy of the indices in bits per weight (ecsq alone).")
 @click.option(
@@ -36,7 +42,13 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="Whether every layer loses that share, or all weights together do.",
 )
-@click.option("--codebook", type=click.Choice(["shared", "per-layer"]), default="shared", show_default=True)
+@click.option(
+    "--codebook",
+    type=click.Choice(["shared", "per-layer"]),
+    default="shared",
+    show_default=True,
+    help="One codebook, or one a layer.",
+)
 @click.option(
     "--scale",
     type=click.Choice(["none", "layer", "channel", "output"]),

@@ -29,12 +29,30 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     type=click.Choice(["frontier", "paper-k256"]),
     help="A fixed list of points; the grid of the other settings is then ignored.",
 )
-@click.option("--method", "methods", multiple=True, type=click.Choice(["cws", "pws", "uq", "ecsq"]))
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(["cws", "pws", "uq", "ecsq"]),
+    help="Quantizer; cws if none is given.",
+)
 @click.option("-k", "ks", multiple=True, type=int, help="Levels of a codebook.")
 @click.option("--bits", "rates_bits", multiple=True, type=float, help="Bits per weight, for ecsq alone.")
 @click.option("--prune", "prunes", multiple=True, type=float, help="Per cent of weights pruned first.")
-@click.option("--codebook", "codebooks", multiple=True, type=click.Choice(["shared", "per-layer"]))
-@click.option("--scale", "scales", multiple=True, type=click.Choice(["none", "layer", "channel", "output"]))
+@click.option(
+    "--codebook",
+    "codebooks",
+    multiple=True,
+    type=click.Choice(["shared", "per-layer"]),
+    help="One codebook, or one a layer.",
+)
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    type=click.Choice(["none", "layer", "channel", "output"]),
+    help="What weights are divided by first.",
+)
 @click.option(
     "--codebook-rate", "codebook_rates", multiple=True, type=float, help="Learning rate of the codebook."
 )

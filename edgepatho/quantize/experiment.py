@@ -42,8 +42,9 @@ class Steps:
     `rate` is that of biases and batch normalization, and of all weights in the control; `index_rate` that of
     the latent weights that choose the indices, 0 for indices that stay. A batch holds random crops of
     `crop_px`, or whole tiles, each in a random one of the first `symmetries`. The target is the labels, or
-    the output of the original: then batch normalization keeps its statistics and nothing is dropped out, as
-    in inference, and no label is looked at.
+    the output of the original; then no label is looked at. Without `statistics` a step computes what
+    inference does: batch normalization keeps its running statistics and nothing is dropped out. With them,
+    a short retraining ends with statistics that lag behind its weights.
     """
 
     codebook_rate: float = 1e-4
@@ -54,6 +55,7 @@ class Steps:
     seed: int = 0
     index_rate: float = 0
     target: str = "labels"
+    statistics: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Experiment:
         self._original = {name: np.array(variable) for name, variable in variables_of(model).items()}
         self._others = other_variables(model)
         self._teacher = ordinary(_copy(model), 0.0)
-        self._ordinary: Training = ordinary(model, steps.rate)
-        self._shared: dict[tuple[type[SharedTraining], str], SharedTraining] = {}
+        self._ordinary: Training = ordinary(model, steps.rate, steps.statistics)
+        self._shared: dict[tuple[type[SharedTraining], bool], SharedTraining] = {}
         self._sensitivity: dict[str, float] | None = None
         self.validation = load(prepared, "validation", measuring.validation_tiles)
         thresholds = measuring.thresholds
@@ -159,13 +161,12 @@ class Experiment:
         if steps.index_rate:
             rates, kind = [*rates, steps.index_rate], LatentTraining
         capacity = max(quantizer.k, SMALLEST_CAPACITY)
-        training = self._shared.get((kind, steps.target))
+        training = self._shared.get((kind, steps.statistics))
         if training is not None and training.fits(shared, capacity):
             training.load(shared, *rates)
         else:
-            statistics = steps.target == "labels"
-            training = kind(self._model, shared, *rates, statistics=statistics, capacity=capacity)
-            self._shared[kind, steps.target] = training
+            training = kind(self._model, shared, *rates, statistics=steps.statistics, capacity=capacity)
+            self._shared[kind, steps.statistics] = training
         if isinstance(training, LatentTraining):
             kernels = {layer: self.graph.kernels[layer] for layer in shared.indices}
             training.choose(

@@ -29,6 +29,6 @@ def paper_k256(method: str, train_tiles: int) -> Options:
     return Options(
         quantizer=Quantizer(method, k=256, seed=PAPER_SEED),
         schedule=Schedule(PAPER_EPOCHS * epoch, validate_every=epoch, patience=PAPER_PATIENCE),
-        steps=Steps(codebook_rate, rate, PAPER_BATCH, None, PAPER_SYMMETRIES, PAPER_SEED),
+        steps=Steps(codebook_rate, rate, PAPER_BATCH, None, PAPER_SYMMETRIES, PAPER_SEED, statistics=True),
         measuring=Measuring(thresholds=seed_protocol.THRESHOLDS),
     )

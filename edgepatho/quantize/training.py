@@ -103,9 +103,9 @@ class Training:
             optimizer.learning_rate.assign(rate)
 
 
-def ordinary(model: keras.Model, rate: float) -> Training:
+def ordinary(model: keras.Model, rate: float, statistics: bool = True) -> Training:
     """Return the ordinary training of all parameters of `model`."""
-    return Training(model, dict, [(rate, list(model.trainable_variables))])
+    return Training(model, dict, [(rate, list(model.trainable_variables))], statistics)
 
 
 class SharedTraining(Training):
