@@ -45,14 +45,12 @@ def _with_moving_indices(fixed: Steps) -> Iterator[Point]:
 
 
 def _fewer_levels() -> Iterator[Quantizer]:
-    for bits in (0.8, 0.3):
-        yield Quantizer("ecsq", bits=bits)
     for prune in (50, 80, 90):
         yield Quantizer("cws", k=256, prune=prune, prune_scope="global")
-    for k in (64, 32, 16, 8):
+    for k in (64, 16, 8):
         yield Quantizer("cws", k=k, scale="channel")
-    yield Quantizer("pws", k=64, scale="channel")
-    yield FOUR_BITS
+    for bits in (0.8, 0.3):
+        yield Quantizer("ecsq", bits=bits)
 
 
 def experiment(
