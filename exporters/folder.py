@@ -36,7 +36,9 @@ def write(
     without them. Sets `files` (bytes, SHA-256 and deflated bytes of each) and `space.measured_ratio`.
     """
     about = provenance(record)
-    sources = {"compressed": (shared, about), "original": (original, about | {"method": "none"})}
+    # Nothing of the compression is in baseline.epb: a device that has it needs no other one.
+    origin_alone = {key: value for key, value in about.items() if key not in SETTINGS} | {"method": "none"}
+    sources = {"compressed": (shared, about), "original": (original, origin_alone)}
     for name, row in (("model.epb", "compressed"), ("baseline.epb", "original")):
         source, origin = sources[row]
         bundle.write(
