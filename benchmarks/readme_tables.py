@@ -89,6 +89,31 @@ def parity_table(rows: list[Row]) -> str:
     return markdown(header, lines)
 
 
+def frontier_table(found: dict[str, Any]) -> str:
+    """Return the published methods at k = 256, the smallest bundles, and four bits a weight."""
+    header = ["compression", "bundle, kB", "memory of weights, kB", "agreement before", "agreement after"]
+    header += ["average F1, points", "Ki-67 index, points"]
+    lines = []
+    for row in sorted(found["rows"], key=lambda row: -row["bundle_bytes"]):
+        published = row["k"] == 256 and row["bits"] is None and not row["prune"]
+        small = row["scale"] == "output" and not row["index_rate"]
+        four_bits = row["levels"] <= 16 and row["index_rate"]
+        if published or small or four_bits:
+            size = f"{row['bits']:g} bits a weight" if row["bits"] else f"k = {row['k']}"
+            lines.append(
+                [
+                    f"{row['method'].upper()}, {size}" + (", indices moved" if row["index_rate"] else ""),
+                    f"{row['bundle_bytes'] / 1e3:.0f}",
+                    f"{row['weights_ram_bytes'] / 1e3:.0f}",
+                    f"{row['agreement_before']:.3f}",
+                    f"{row['agreement']:.3f}",
+                    f"{row['f1_delta_points']:+.2f}",
+                    f"{row['ki67_change_points']:.2f}",
+                ]
+            )
+    return markdown(header, lines)
+
+
 def markdown(header: list[str], lines: list[list[str]]) -> str:
     """Return a Markdown table, figures to the right of the first column."""
     rule = ["---", *["---:"] * (len(header) - 1)]
@@ -99,7 +124,7 @@ def _name(row: Row) -> str:
     return f"{row['engine']} {row['precision']}"
 
 
-TABLES = {"host": host_table, "arm": arm_table, "parity": parity_table}
+TABLES = {"host": host_table, "arm": arm_table, "parity": parity_table, "frontier": frontier_table}
 
 
 def filled(text: str, folder: Path) -> str:

@@ -17,6 +17,38 @@ def test_a_table_replaces_the_one_before(tmp_path):
     assert readme_tables.filled(text, tmp_path) == f"a\n<!-- arm -->\n{table}\n<!-- /arm -->\nb\n"
 
 
+def test_the_frontier_shows_published_settings_and_what_is_small():
+    row = {
+        "method": "cws",
+        "k": 256,
+        "bits": None,
+        "prune": 0.0,
+        "scale": "none",
+        "levels": 256,
+        "index_rate": 0,
+        "bundle_bytes": 2_400_000,
+        "weights_ram_bytes": 3_250_000,
+        "agreement_before": 0.983,
+        "agreement": 0.997,
+        "f1_delta_points": -0.03,
+        "ki67_change_points": 0.1,
+    }
+    small = {**row, "method": "ecsq", "bits": 0.5, "scale": "output", "bundle_bytes": 298_000}
+    four = {**row, "method": "uq", "k": 16, "levels": 16, "index_rate": 2e-5, "bundle_bytes": 925_000}
+    others = [
+        {**row, "prune": 0.5},
+        {**row, "k": 64},
+        {**small, "scale": "none"},
+        {**small, "index_rate": 1e-5},
+    ]
+    found = {"rows": [small, row, four, *others]}
+    assert [line.split(" | ")[:2] for line in readme_tables.frontier_table(found).splitlines()[2:]] == [
+        ["| CWS, k = 256", "2400"],
+        ["| UQ, k = 16, indices moved", "925"],
+        ["| ECSQ, 0.5 bits a weight", "298"],
+    ]
+
+
 def test_two_threads_stand_beside_one():
     row = {
         "engine": "edgepatho",
