@@ -8,6 +8,7 @@ A test holds README.md to the records.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,12 @@ def _name(row: Row) -> str:
     return f"{row['engine']} {row['precision']}"
 
 
-TABLES = {"host": host_table, "arm": arm_table, "parity": parity_table, "frontier": frontier_table}
+TABLES: dict[str, Callable[[Any], str]] = {
+    "host": host_table,
+    "arm": arm_table,
+    "parity": parity_table,
+    "frontier": frontier_table,
+}
 
 
 def filled(text: str, folder: Path) -> str:
