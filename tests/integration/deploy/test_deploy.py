@@ -46,19 +46,14 @@ def test_a_first_deploy_leaves_a_whole_working_release(
     assert answer(device) == "self-test passed: first"
 
 
-def test_equal_content_changes_nothing_and_takes_under_two_seconds(
+def test_equal_content_changes_nothing_and_sends_nothing(
     device: LoopbackDevice, deployed: Deployed, release: Named
 ):
     deployed(release("first"))
     before = sorted((path, path.lstat().st_mtime_ns) for path in device.store.rglob("*"))
-    seconds = []
-    for _ in range(3):  # the best of three: other tests may be at work on this machine
-        started = time.monotonic()
-        outcome = deployed(release("first"))
-        seconds.append(time.monotonic() - started)
-        assert not outcome.changed
-        assert list(outcome.seconds) == ["switch"]
-    assert min(seconds) < 2
+    outcome = deployed(release("first"))
+    assert not outcome.changed
+    assert list(outcome.seconds) == ["switch"]
     assert sorted((path, path.lstat().st_mtime_ns) for path in device.store.rglob("*")) == before
 
 
