@@ -3,12 +3,12 @@
 
 main() {
     open_store
-    previous=$(release_at previous)
-    if [ -z "$previous" ] || [ "$previous" = "$(release_at current)" ]; then
+    wanted=$(release_at previous)
+    if [ -z "$wanted" ] || [ "$wanted" = "$(release_at current)" ]; then
         fail 16 "this device has no previous release to go back to"
     fi
-    switch_to "$previous"
-    echo "now $previous"
+    switch_to "$wanted"
+    echo "now $wanted"
 }
 
 main "$@"
