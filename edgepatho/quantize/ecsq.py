@@ -48,7 +48,11 @@ def quantize(
     view = sort(weights)
     start = _start(view, min(START_OVER_WANTED * k, MOST_LEVELS))
     (cells,) = _least_multiplier(
-        [view], [start], lambda cells: np.union1d(cells[0].levels, [0]).size <= k, lambda _: False
+        [view],
+        [start],
+        _start(view, k),
+        lambda cells: np.union1d(cells[0].levels, [0]).size <= k,
+        lambda _: False,
     )
     return _assign(weights, view, cells, keep_zero)
 
@@ -75,7 +79,11 @@ def quantize_jointly(
             f"{rate(finest):.2f} bits for these weights; ask for fewer bits or give a larger -k."
         )
     found = _least_multiplier(
-        views, starts, lambda cells: rate(cells) <= bits, lambda cells: rate(cells) > bits - RATE_SLACK
+        views,
+        starts,
+        np.zeros(1),
+        lambda cells: rate(cells) <= bits,
+        lambda cells: rate(cells) > bits - RATE_SLACK,
     )
     return [_assign(*each, keep_zero) for each in zip(groups, views, found, strict=True)]
 
@@ -127,10 +135,14 @@ def _start(view: SortedWeights, k: int) -> Floats:
 def _least_multiplier(
     views: list[SortedWeights],
     starts: list[Floats],
+    coarsest: Floats,
     fits: Callable[[list[Cells]], bool],
     close: Callable[[list[Cells]], bool],
 ) -> list[Cells]:
-    """Return the cells of the smallest multiplier, by bisection, that `fits`; stop early when `close`."""
+    """Return the cells of the smallest multiplier, by bisection, that `fits`; stop early when `close`.
+
+    Levels that share the weights equally stay under any multiplier; the descent then starts at `coarsest`.
+    """
 
     def at(multiplier: float) -> list[Cells]:
         return [settle(view, start, multiplier) for view, start in zip(views, starts, strict=True)]
@@ -141,6 +153,8 @@ def _least_multiplier(
     spread = max(float(np.ptp(view.values)) for view in views) ** 2
     low, high = spread * 1e-15, spread * 10  # at the top one level is left
     best = at(high)
+    if not fits(best):
+        return [settle(view, coarsest, 0.0) for view in views]
     for _ in range(HALVINGS):
         middle = (low * high) ** 0.5
         cells = at(middle)

@@ -25,6 +25,7 @@ every_method = pytest.mark.parametrize("method", QUANTIZERS)
 
 
 @every_method
+@example(weights=np.array([2, 0, 1], np.float32), k=2)  # as many weights on each level, at any multiplier
 @given(weights=numbers, k=st.integers(2, 40))
 def test_codebook_is_rising_and_no_longer_than_k(method, weights, k):
     found = QUANTIZERS[method](weights, k)
