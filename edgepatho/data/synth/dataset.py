@@ -96,13 +96,17 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
         return
     # spawned, not forked: OpenCV's threads do not survive a fork
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        # the processes inherit the mask, so that Ctrl-C is this one's to answer
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            records = pool.map(_make, tasks)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield from records
+            # the processes inherit the mask, so that Ctrl-C is this one's to answer
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                records = pool.map(_make, tasks)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield from records
+        except BaseException:  # a Ctrl-C before the first record is asked for would wait for all of them
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _make(task: Task) -> dict[str, Any]:
