@@ -160,10 +160,10 @@ def main(output: Path) -> None:
             with progress("parity", len(places)) as bar:
                 for place in places:
                     rows += compare(place, folder, THREADS)
+                    results.save([asdict(row) for row in rows], output)  # the next place takes minutes
                     bar.advance()
     except UserError as error:
         raise click.ClickException(str(error)) from error
-    results.save([asdict(row) for row in rows], output)
     header = ["processor", "level", "threads", "tiles", "cells", "difference", "other cells"]
     header += ["Ki-67 points", "same bits"]
     lines = []
