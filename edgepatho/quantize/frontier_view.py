@@ -76,6 +76,8 @@ def plot(found: dict[str, Any], path: Path) -> None:
     lower.set_ylabel("change of average F1, points")
     lower.set_ylim(-10, 2)
     lower.set_xscale("log")
+    lower.set_xticks([0.125, 0.25, 0.5, 1, 2, 4], ["0.125", "0.25", "0.5", "1", "2", "4"], minor=False)
+    lower.set_xticks([], minor=True)
     lower.set_xlabel("bundle on disk, MB")
     upper.legend(loc="lower right")
     kind = "synthetic tiles" if found["about"]["synthetic"] else "tiles"
