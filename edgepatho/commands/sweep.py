@@ -157,5 +157,6 @@ def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
             quantizer = Quantizer(method, prune=prune, codebook=codebook, scale=scale, seed=seed, **level)
             quantizer.check()
             steps = Steps(codebook_rate, rate, seed=seed, index_rate=index_rate, target=given["target"])
+            steps.check()
             points.append(Point(quantizer, schedule, steps))
     return points

@@ -59,6 +59,7 @@ def run(
     progress = progress or Progress()
     about = check_prepared(prepared)
     options.quantizer.check()
+    options.steps.check()
     with folder_aside(output, RECORD) as folder:
         model = weights.load_shipped(None) if weights_file is None else weights.load(weights_file, None)
         original = {

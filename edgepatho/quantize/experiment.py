@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.errors import UsageError
 from edgepatho.evaluate import accuracy, calibrate
 from edgepatho.evaluate.tiles import Tiles, load
 from edgepatho.model import graph as graphs
@@ -56,6 +57,13 @@ class Steps:
     index_rate: float = 0
     target: str = "labels"
     statistics: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError for a learning rate that trains nothing."""
+        rates = {"codebook-rate": self.codebook_rate, "rate": self.rate, "index-rate": self.index_rate}
+        for name, rate in rates.items():
+            if not 0 <= rate <= 1:
+                raise UsageError(f"--{name} is {rate:g}; expected a learning rate from 0 to 1.")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.quantize.shared import SharedModel
-from edgepatho.quantize.training import SMALLEST_CAPACITY, SharedTraining
+from edgepatho.quantize.training import SharedTraining
 
 if TYPE_CHECKING:
     import keras
@@ -29,28 +29,9 @@ Kernels = Mapping[str, NDArray[np.float32]]
 class LatentTraining(SharedTraining):
     """Training of a shared model with a latent weight behind every index.
 
-    Latent weights move at `index_rate`, in the unit of their codebook. One that is zero, as pruned ones are,
-    stays zero.
+    A third rate, after those of `SharedTraining`, is that of the latent weights, in the unit of their
+    codebook. One that is zero, as pruned ones are, stays zero.
     """
-
-    def __init__(
-        self,
-        model: keras.Model,
-        shared: SharedModel,
-        codebook_rate: float,
-        rate: float,
-        index_rate: float,
-        statistics: bool = True,
-        capacity: int = SMALLEST_CAPACITY,
-    ) -> None:
-        import keras
-        import tensorflow as tf
-
-        shapes = {layer: index.shape for layer, index in shared.indices.items()}
-        self._latents = {layer: keras.Variable(np.zeros(each, np.float32)) for layer, each in shapes.items()}
-        self._latent_units = {layer: tf.Variable(np.ones(each, np.float32)) for layer, each in shapes.items()}
-        rates = (codebook_rate, rate, index_rate)
-        super().__init__(model, shared, *rates, statistics=statistics, capacity=capacity)
 
     def choose(self, kernels: Kernels, share: Callable[[Kernels], SharedModel]) -> None:
         """Start the latent weights at `kernels`; from now on `reassign` gives them to `share`."""
@@ -83,6 +64,12 @@ class LatentTraining(SharedTraining):
         return _without_unused(found)
 
     def _movable(self, model: keras.Model) -> list[list[Any]]:
+        import keras
+        import tensorflow as tf
+
+        shapes = {layer: index.shape for layer, index in self._indices.items()}
+        self._latents = {layer: keras.Variable(np.zeros(each, np.float32)) for layer, each in shapes.items()}
+        self._latent_units = {layer: tf.Variable(np.ones(each, np.float32)) for layer, each in shapes.items()}
         return [*super()._movable(model), list(self._latents.values())]
 
     def _kernels(self) -> dict[str | None, tf.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Row = dict[str, Any]
+from edgepatho.quantize.sweep import Row
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ class SharedTraining(Training):
         self.load(shared, *rates)
 
     def _movable(self, model: keras.Model) -> list[list[Any]]:
-        """The variables of each learning rate."""
+        """Make what a subclass adds and return the variables of each learning rate."""
         others = [
             v for name, v in variables_of(model).items() if not name.endswith("/kernel") and v.trainable
         ]

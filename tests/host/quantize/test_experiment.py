@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
+from edgepatho.errors import UsageError
 from edgepatho.quantize.experiment import Experiment, Measuring, Steps
 from edgepatho.quantize.quantizer import Quantizer
 from edgepatho.quantize.retrain import Schedule
@@ -29,6 +30,13 @@ def heat_network():
     model = keras.Model(image, keras.layers.ReLU(name="heat")(x))
     model.get_layer("last").kernel.assign(100 * model.get_layer("last").kernel)
     return model
+
+
+@pytest.mark.parametrize("name", ["codebook_rate", "rate", "index_rate"])
+@pytest.mark.parametrize("rate", [-1e-4, float("nan"), 1.5])
+def test_a_rate_that_trains_nothing_is_refused(name, rate):
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is .*; expected a learning rate"):
+        Steps(**{name: rate}).check()
 
 
 def test_towards_the_original_means_nearer_to_it(heat_network, prepared):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgepatho.errors import InputError
+from edgepatho.errors import InputError, UsageError
 from edgepatho.model import graph as graphs
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Schedule, retrain
@@ -55,6 +55,17 @@ def test_retraining_that_only_harms_leaves_the_state_before(training, feed):
     run = retrain(training, feed, scripted(1, 2, 3), SCHEDULE)
     assert run.best_step == 0
     assert np.array_equal(codebook(training), before)
+
+
+def test_an_error_that_is_no_number_ends_in_a_sentence(training, feed):
+    def broken(start):
+        for images, labels in feed(start):
+            yield images, labels * np.float32(np.nan)
+
+    with pytest.raises(
+        UsageError, match="diverged: the error is nan after 1 steps; lower the learning rates"
+    ):
+        retrain(training, broken, scripted(5), SCHEDULE)
 
 
 class Interrupted(BaseException):
