@@ -7,13 +7,17 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
+import keras
 import numpy as np
 import pytest
 
+from edgepatho.data.synth.style import patient_style
+from edgepatho.data.synth.tile import make_tile
 from edgepatho.errors import InputError
 from edgepatho.exporters import rewrite, tflite
 from edgepatho.model import graph as graphs
-from edgepatho.model import pathonet
+from edgepatho.model import pathonet, weights
 from edgepatho.quantize.shared import SharedModel
 
 SIZE = 64
@@ -35,6 +39,7 @@ class Ran:
 @pytest.fixture(scope="module")
 def network():
     """PathoNet whose kernels and normalizations are random but keep the signal alive."""
+    keras.utils.set_random_seed(0)
     model = pathonet.build(size=SIZE)
     random = np.random.default_rng(0)
     for layer in model.layers:
@@ -140,12 +145,21 @@ def test_the_compressed_model_keeps_its_shared_values(shared, compressed, image,
     assert ran.facts["inputs"] == [[1, SIZE, SIZE, 3], "float32"]
 
 
-def test_int8_is_int8_inside_and_near_keras(network, tiles, image, expected, tmp_path):
+def test_int8_is_int8_inside_and_near_keras(tmp_path):
+    """On the trained network and tissue, where 0.2 to 2.4 % of the variance is lost, tile by tile.
+
+    Wrong ranges or a wrong input scale lose most of it. Random weights say nothing: the loss varies tenfold.
+    """
+    style, network = patient_style(0, 1, 24), graphs.from_keras(weights.load_shipped(None))
+    pictures = [make_tile(0, style, field, 0, SIZE * 1228 // 256)[0] for field in range(4)]
+    tiles = np.stack([cv2.resize(each, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for each in pictures])
+    image = tiles[:1].astype(np.float32) / 255
+    expected = graphs.evaluate(network, image).numpy()
     ran = run(tflite.int8(network, tiles), image, tmp_path)
     assert ran.facts["kernel_type"] == "int8"
     assert ran.facts["whole"]
     assert ran.facts["inputs"][1] == "float32"
-    assert np.mean((ran.output - expected) ** 2) < 0.01 * expected.var()
+    assert np.mean((ran.output - expected) ** 2) < 0.05 * expected.var()
     assert not np.array_equal(ran.output, expected)
 
 
