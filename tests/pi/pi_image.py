@@ -24,10 +24,10 @@ HOST_PACKAGES = (
     "openssh-client",
 )
 PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
-# A subset of what Raspberry Pi OS Lite installs; busybox only runs /sbin/init.
+# A subset of what Raspberry Pi OS Lite installs (libstdc++6 with apt); busybox only runs /sbin/init.
 PACKAGES = (
     *("base-files", "base-passwd", "bash", "busybox-static", "coreutils", "dash", "debianutils", "diffutils"),
-    *("findutils", "grep", "gzip", "hostname", "libc-bin", "login", "mawk", "mount", "netbase"),
+    *("findutils", "grep", "gzip", "hostname", "libc-bin", "libstdc++6", "login", "mawk", "mount", "netbase"),
     *("openssh-client", "openssh-server", "passwd", "procps", "python3", "sed", "tar", "util-linux"),
 )
 # The cloud kernel has NVMe and ext4 built in, so that no initrd is needed; the network card's modules go
