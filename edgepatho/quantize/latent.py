@@ -33,6 +33,8 @@ class LatentTraining(SharedTraining):
     codebook. One that is zero, as pruned ones are, stays zero.
     """
 
+    indices_move = True
+
     def choose(self, kernels: Kernels, share: Callable[[Kernels], SharedModel]) -> None:
         """Start the latent weights at `kernels`; from now on `reassign` gives them to `share`."""
         self._share = share

@@ -26,15 +26,20 @@ Arrays = list[NDArray[Any]]
 class Schedule:
     """How long to retrain: at most `steps`, with validation every `validate_every`; stop early after
     `patience` validations without a new best. Indices that can move are chosen anew every `reassign_every`
-    steps of the first two thirds; the last third is the codebook's alone."""
+    steps of the first two thirds; the last third is the codebook's alone, and patience begins with it: every
+    new choice costs error that the steps after it win back."""
 
     steps: int = 60
     validate_every: int = 20
     patience: int = 5
     reassign_every: int = 10
 
+    @property
+    def last_reassignment(self) -> int:
+        return 2 * self.steps // 3
+
     def reassigns_at(self, step: int) -> bool:
-        return step % self.reassign_every == 0 and 3 * step <= 2 * self.steps
+        return step % self.reassign_every == 0 and step <= self.last_reassignment
 
 
 @dataclass
@@ -47,10 +52,9 @@ class Run:
     best_step: int = 0
     best: Arrays = field(default_factory=list)
 
-    @property
-    def waited(self) -> int:
-        """Validations since the best one."""
-        return sum(entry["step"] > self.best_step for entry in self.history)
+    def waited(self, start: int) -> int:
+        """Validations since the best one, those after step `start` alone."""
+        return sum(entry["step"] > max(self.best_step, start) for entry in self.history)
 
 
 def retrain(
@@ -76,7 +80,8 @@ def retrain(
     progress.advance(run.step)
     losses: list[float] = []
     batches = feed(run.step)
-    while run.step < schedule.steps and run.waited < schedule.patience:
+    settled = schedule.last_reassignment if training.indices_move else 0
+    while run.step < schedule.steps and run.waited(settled) < schedule.patience:
         losses.append(float(training.step(*next(batches))))
         if not np.isfinite(losses[-1]):
             raise UsageError(

@@ -34,6 +34,8 @@ class Training:
     stay as they are, and no dropout.
     """
 
+    indices_move = False
+
     def __init__(
         self,
         model: keras.Model,

@@ -114,6 +114,13 @@ def test_the_best_state_brings_its_indices_back(small_model, feed):
         assert np.array_equal(found.kernel(layer), best.kernel(layer))
 
 
+def test_patience_begins_when_the_indices_have_settled(small_model, feed):
+    training = latent_training(small_model, Quantizer("uq", k=8))
+    errors = iter(range(100))  # only worse
+    schedule = Schedule(steps=12, validate_every=1, reassign_every=2, patience=2)
+    assert retrain(training, feed, lambda: float(next(errors)), schedule).step == 10
+
+
 def test_an_interrupted_run_goes_on_with_the_same_indices(small_model, feed, tmp_path):
     class Interrupted(BaseException):
         pass
