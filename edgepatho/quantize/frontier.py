@@ -38,7 +38,7 @@ def _quantizers() -> Iterator[Quantizer]:
 
 
 def _with_moving_indices(fixed: Steps) -> Iterator[Point]:
-    longer, longest = (Schedule(steps=steps, validate_every=15) for steps in (120, 300))
+    longer, longest = (Schedule(steps=steps, validate_every=15) for steps in (120, 450))
     small = Quantizer("ecsq", bits=0.25, codebook="per-layer", scale="output")
     yield Point(FOUR_BITS, longest, replace(fixed, index_rate=2e-5))
     yield Point(small, longer, replace(fixed, index_rate=1e-5))
