@@ -8,6 +8,7 @@ Arrays are memory mapped, so no split is ever held in memory.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -20,7 +21,7 @@ import numpy as np
 from edgepatho.data import augment, shidc, split
 from edgepatho.data.density import NETWORK_PX, density_map, seed_density_map
 from edgepatho.errors import InputError, UsageError
-from edgepatho.files import folder_aside
+from edgepatho.files import folder_aside, sha256_of
 from edgepatho.progress import Progress
 
 SPLITS = ("train", "validation", "test")
@@ -59,6 +60,7 @@ def prepare(
     with folder_aside(folder, MARKER) as aside:
         for name, members in tiles.items():
             _write_split(aside, name, members, labels, progress)
+        about["sha256"] = _sha256_of_all(aside)
         (aside / MARKER).write_text(json.dumps(about, indent=1) + "\n")
     return about
 
@@ -72,7 +74,7 @@ def check_prepared(folder: Path) -> dict[str, Any]:
         about = json.loads(marker.read_text())
         fits = about["format"] == "edgepatho-prepared" and about["version"] == 1
         fits = fits and all(type(about["tiles"][name]) is int for name in SPLITS)
-        fits = fits and type(about["synthetic"]) is bool
+        fits = fits and type(about["synthetic"]) is bool and type(about["sha256"]) is str
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
@@ -191,6 +193,12 @@ def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, 
     images.flush()
     maps.flush()
     (folder / f"{name}.json").write_text(json.dumps(found))
+
+
+def _sha256_of_all(folder: Path) -> str:
+    """Tells these tiles from others: work that goes on after an interruption goes on with the same ones."""
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _claimed(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:

@@ -72,9 +72,12 @@ def train(
 
     A run that was interrupted goes on from its last saved step; its other steps are the same as without the
     interruption. `stop` is asked after every step. Raises InputError if `work` holds a run of another
-    schedule or a damaged state.
+    schedule or other tiles, or a damaged state.
     """
-    run = _resume(work, schedule)
+    from edgepatho.data.prepare import check_prepared
+
+    tiles = check_prepared(prepared)["sha256"]
+    run = _resume(work, schedule, tiles)
     progress = progress or Progress()
     progress.advance(run.step)
     step_of = _training_step(run.model, run.optimizer)
@@ -82,7 +85,7 @@ def train(
     while run.step < schedule.steps and not stop():
         run.step, spent = _some_steps(run, prepared, schedule, step_of, progress, stop, saved + SAVE_EVERY_S)
         run.seconds += spent
-        _save(work, schedule, run)
+        _save(work, schedule, tiles, run)
         saved = time.monotonic()
     return run
 
@@ -158,7 +161,7 @@ def _forward(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return np.asarray(model(images.astype(np.float32) / 255, training=False))
 
 
-def _resume(work: Path, schedule: Schedule) -> Run:
+def _resume(work: Path, schedule: Schedule, tiles: str) -> Run:
     import keras
 
     from edgepatho.model import pathonet
@@ -178,6 +181,10 @@ def _resume(work: Path, schedule: Schedule) -> Run:
                     f"{state} belongs to a run with {about['schedule']}, this one has {asdict(schedule)}; "
                     "use the same settings to resume it or another folder."
                 )
+            if about["tiles"] != tiles:
+                raise InputError(
+                    f"{state} belongs to a run on other tiles; give those or another work folder."
+                )
             for index, variable in enumerate([*model.variables, *optimizer.variables]):
                 variable.assign(stored[f"v{index}"])
     except UNREADABLE as error:
@@ -187,8 +194,9 @@ def _resume(work: Path, schedule: Schedule) -> Run:
     return Run(model, optimizer, about["step"], about["seconds"], about["log"])
 
 
-def _save(work: Path, schedule: Schedule, run: Run) -> None:
+def _save(work: Path, schedule: Schedule, tiles: str, run: Run) -> None:
     values = {f"v{i}": np.asarray(v) for i, v in enumerate([*run.model.variables, *run.optimizer.variables])}
-    about = {"schedule": asdict(schedule), "step": run.step, "seconds": round(run.seconds, 1), "log": run.log}
+    about = {"schedule": asdict(schedule), "tiles": tiles, "step": run.step, "log": run.log}
+    about["seconds"] = round(run.seconds, 1)
     with write_aside(work / "state.npz") as aside, aside.open("wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), **values)

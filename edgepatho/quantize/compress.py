@@ -57,6 +57,7 @@ def run(
     from edgepatho.report.html import render
 
     progress = progress or Progress()
+    output = output.resolve()  # "." has no name of its own
     about = check_prepared(prepared)
     options.quantizer.check()
     options.steps.check()
@@ -69,7 +70,7 @@ def run(
         }
         experiment = Experiment(model, prepared, options.measuring, options.steps, progress)
         state = output.with_name(f"{output.name}.retraining.npz")
-        key = canonical_json({"original": original, "options": asdict(options), "tiles": about["tiles"]})
+        key = canonical_json({"original": original, "options": asdict(options), "tiles": about["sha256"]})
         result = experiment.compress(
             options.quantizer, options.schedule, state=state, key=key, progress=progress
         )

@@ -74,6 +74,7 @@ def experiment(
         "patients": len(set(found.tiles.patients)),
         "synthetic": prepared_about["synthetic"],
         "prepared": prepared_about["tiles"],
+        "prepared_sha256": prepared_about["sha256"],
         "protocol": found.settings.as_json(),
         "versions": record.versions(),
     }

@@ -72,6 +72,19 @@ def test_the_published_choices_reach_the_folder(tiles, tmp_path):
         np.testing.assert_array_equal(rendered, seed_density_map(labels, 300, 300))
 
 
+def test_other_tiles_are_told_by_their_hash(tiles, prepared, tmp_path):
+    shutil.copytree(tiles, tmp_path / "tiles")
+    one = next((tmp_path / "tiles" / "Train").glob("*.json"))
+    cells = json.loads(one.read_text())
+    cells[0]["x"] = 300 - cells[0]["x"]
+    one.write_text(json.dumps(cells))
+    known = check_prepared(prepared)
+    same, other = (prepare(source, tmp_path / "p") for source in (tiles, tmp_path / "tiles"))
+    assert same == known
+    assert other["tiles"] == known["tiles"]
+    assert other["sha256"] != known["sha256"]
+
+
 def test_images_are_resized_as_pillow_does(tiles, prepared):
     images, _ = arrays(prepared, "test")
     for index, tile in enumerate(shidc.tiles(tiles, "Test")):

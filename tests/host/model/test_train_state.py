@@ -13,9 +13,18 @@ from edgepatho.cli import main
 from edgepatho.errors import InputError
 from edgepatho.model.train import Schedule, train
 
+PREPARED = {
+    "format": "edgepatho-prepared",
+    "version": 1,
+    "tiles": {"train": 1, "validation": 1, "test": 1},
+    "synthetic": True,
+    "sha256": "0" * 64,
+}
+
 
 def test_a_foreign_or_damaged_state_is_refused_and_kept(tmp_path):
     schedule = Schedule(crop_steps=1, whole_steps=0)
+    (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
     other = json.dumps({"schedule": asdict(Schedule(crop_steps=2))})
     state = tmp_path / "state.npz"
     np.savez(state, about=np.array(other))
@@ -26,6 +35,17 @@ def test_a_foreign_or_damaged_state_is_refused_and_kept(tmp_path):
         with pytest.raises(InputError, match=sentence):
             train(tmp_path, tmp_path, schedule)
         assert state.read_bytes() == content
+
+
+def test_a_run_on_other_tiles_is_refused_and_kept(tmp_path):
+    schedule = Schedule(crop_steps=1, whole_steps=0)
+    (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
+    state = tmp_path / "state.npz"
+    np.savez(state, about=np.array(json.dumps({"schedule": asdict(schedule), "tiles": "1" * 64})))
+    before = state.read_bytes()
+    with pytest.raises(InputError, match="other tiles"):
+        train(tmp_path, tmp_path, schedule)
+    assert state.read_bytes() == before
 
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296"])
