@@ -42,7 +42,7 @@ def host_table(rows: list[Row]) -> str:
                 _name(row),
                 f"{row['median_ms']:.1f}",
                 f"{two['median_ms']:.1f}" if two else MISSING,
-                " and ".join(f"{ratio:.2f}" for ratio in row["ratio_to_tflite_runtime_fp32"]),
+                " and ".join(_ratio(ratio) for ratio in row["ratio_to_tflite_runtime_fp32"]),
                 f"{row['load_to_first_ms']:.0f}",
                 f"{row['peak_rss_over_python_bytes'] / 1e6:.1f}",
                 f"{row['file_bytes'] / 1e6:.2f}",
@@ -119,6 +119,10 @@ def markdown(header: list[str], lines: list[list[str]]) -> str:
     """Return a Markdown table, figures to the right of the first column."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines])
+
+
+def _ratio(ratio: float | None) -> str:
+    return MISSING if ratio is None else f"{ratio:.2f}"  # tflite-runtime is there for Python 3.11 alone
 
 
 def _name(row: Row) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edgepatho.quantize.compress import Options
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+AT_LEAST_1 = click.IntRange(1)
 
 
 @click.command()
@@ -72,10 +73,18 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     type=click.Choice(["paper-k256"]),
     help="The published settings of --method; other settings are then ignored but --test-tiles.",
 )
-@click.option("--steps", default=60, show_default=True, help="Retraining steps; 0 for none.")
-@click.option("--validate-every", default=20, show_default=True, help="Steps between validations.")
 @click.option(
-    "--patience", default=5, show_default=True, help="Validations without improvement before stopping."
+    "--steps", type=click.IntRange(0), default=60, show_default=True, help="Retraining steps; 0 for none."
+)
+@click.option(
+    "--validate-every", type=AT_LEAST_1, default=20, show_default=True, help="Steps between validations."
+)
+@click.option(
+    "--patience",
+    type=AT_LEAST_1,
+    default=5,
+    show_default=True,
+    help="Validations without improvement before stopping.",
 )
 @click.option("--codebook-rate", default=1e-4, show_default=True, help="Learning rate of the codebook.")
 @click.option(
@@ -88,7 +97,11 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     help="Learning rate of the latent weights that choose the indices anew; 0 leaves the indices alone.",
 )
 @click.option(
-    "--reassign-every", default=10, show_default=True, help="Steps between two choices of the indices."
+    "--reassign-every",
+    type=AT_LEAST_1,
+    default=10,
+    show_default=True,
+    help="Steps between two choices of the indices.",
 )
 @click.option(
     "--target",
@@ -97,9 +110,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="What retraining aims at: the labels, or the output of the original.",
 )
-@click.option("--batch", default=8, show_default=True, help="Crops a step.")
+@click.option("--batch", type=AT_LEAST_1, default=8, show_default=True, help="Crops a step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
-@click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
+@click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
 @click.option("--control/--no-control", default=True, show_default=True, help="Measure the control row too.")
 @click.option(
     "--seed",
@@ -164,10 +177,6 @@ def _options(prepared: Path, given: dict[str, Any]) -> Options:
         train_tiles = check_prepared(prepared)["tiles"]["train"]
         options = paper_k256(given["method"], train_tiles)
         return replace(options, measuring=replace(options.measuring, test_tiles=given["test_tiles"]))
-    for name in ("steps", "validate_every", "patience", "reassign_every", "batch", "test_tiles"):
-        least = 0 if name == "steps" else 1
-        if given[name] is not None and given[name] < least:
-            raise UsageError(f"--{name.replace('_', '-')} is {given[name]}; expected at least {least}.")
     if given["crop_px"] % 16 or not 16 <= given["crop_px"] <= 256:
         raise UsageError(f"--crop-px is {given['crop_px']}; PathoNet needs a multiple of 16 up to 256.")
     return Options(

@@ -67,8 +67,14 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="What retraining aims at; with labels, the control is measured too.",
 )
-@click.option("--steps", default=60, show_default=True, help="Retraining steps of a point of the grid.")
-@click.option("--test-tiles", type=int, help="Evaluate on this many test tiles instead of all.")
+@click.option(
+    "--steps",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    help="Retraining steps of a point of the grid.",
+)
+@click.option("--test-tiles", type=click.IntRange(1), help="Evaluate on this many test tiles instead of all.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
 @click.option("--json", "as_json", is_flag=True, help="Print frontier.json on stdout, nothing else.")
@@ -123,6 +129,7 @@ def command(
 
 def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
     from edgepatho.data.prepare import check_prepared
+    from edgepatho.errors import UsageError
     from edgepatho.quantize import frontier
     from edgepatho.quantize.experiment import Steps
     from edgepatho.quantize.presets import PAPER_RATES, paper_k256
@@ -136,6 +143,8 @@ def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
     if given["preset"] == "paper-k256":
         options = [paper_k256(method, tiles["train"]) for method in PAPER_RATES]
         return [Point(each.quantizer, each.schedule, each.steps) for each in options]
+    if given["rates_bits"] and "ecsq" not in given["methods"]:
+        raise UsageError("--bits is a target for ecsq alone; add --method ecsq, or give -k instead.")
     default, seed = Steps(), given["seed"]
     schedule = Schedule(given["steps"])
     points = []

@@ -13,7 +13,6 @@ from edgepatho.quantize import kmeans
 from edgepatho.quantize.quantized import Quantized, nearest
 from edgepatho.quantize.sorted_weights import Floats, sort
 
-SOLVERS = ("exact", "minibatch")
 
 
 def quantize(

@@ -168,7 +168,9 @@ class Experiment:
         kind: type[SharedTraining] = SharedTraining
         if steps.index_rate:
             rates, kind = [*rates, steps.index_rate], LatentTraining
-        capacity = max(quantizer.k, SMALLEST_CAPACITY)
+        # As many levels as any choice of indices may need, not only the first.
+        own = (k for k in quantizer.layers.values() if k is not None)
+        capacity = max(quantizer.k, SMALLEST_CAPACITY, *own)
         training = self._shared.get((kind, steps.statistics))
         if training is not None and training.fits(shared, capacity):
             training.load(shared, *rates)

@@ -12,7 +12,6 @@ from edgepatho.errors import UsageError
 Kernels = Mapping[str, NDArray[np.float32]]
 Masks = dict[str, NDArray[np.bool_]]
 
-SCOPES = ("layer", "global")
 
 
 def pruned(kernels: Kernels, percent: float, scope: str = "layer") -> dict[str, NDArray[np.float32]]:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
 
 METHODS = ("cws", "pws", "uq", "ecsq")
-CODEBOOKS = ("shared", "per-layer")
-SCALES = ("none", "layer", "channel", "output")
 DEFAULT_K = 256
 
 

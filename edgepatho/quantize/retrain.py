@@ -84,6 +84,8 @@ def retrain(
     while run.step < schedule.steps and run.waited(settled) < schedule.patience:
         losses.append(float(training.step(*next(batches))))
         if not np.isfinite(losses[-1]):
+            if state is not None:
+                state.unlink(missing_ok=True)  # other learning rates start anew
             raise UsageError(
                 f"retraining diverged: the error is {losses[-1]} after {run.step + 1} steps; lower the "
                 "learning rates."

@@ -62,6 +62,8 @@ def test_two_threads_stand_beside_one():
     }
     table = readme_tables.host_table([row, {**row, "threads": 2, "median_ms": 25.0}])
     assert table.splitlines()[2:] == ["| edgepatho fp32 | 40.0 | 25.0 | 0.40 and 0.41 | 70 | 14.0 | 3.30 |"]
+    alone = readme_tables.host_table([{**row, "ratio_to_tflite_runtime_fp32": [None, None]}])
+    assert alone.splitlines()[2:] == ["| edgepatho fp32 | 40.0 | – | – and – | 70 | 14.0 | 3.30 |"]
 
 
 def test_cycles_come_with_how_many_times_fewer_than_the_reference():

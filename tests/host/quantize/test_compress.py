@@ -158,7 +158,6 @@ def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
         (["--prune", "100"], 2, "--prune 100 is outside 0 to 99"),
         (["--layer", "conv10=none"], 2, "is not NAME=K or NAME=skip"),
         (["--crop-px", "100"], 2, "needs a multiple of 16"),
-        (["--steps", "-1"], 2, "--steps is -1; expected at least 0"),
         (["--weights", "nowhere.h5"], 3, "nowhere.h5 is not a file"),
     ],
 )
@@ -169,6 +168,25 @@ def test_settings_that_cannot_be_are_refused_before_any_work(prepared, tmp_path,
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--steps", "-1"], ["--test-tiles", "0"], ["--test-tiles", "0", "--preset", "paper-k256"]],
+)
+@pytest.mark.parametrize("command", ["compress", "sweep"])
+def test_a_number_out_of_range_is_refused(prepared, tmp_path, command, options):
+    output = tmp_path / "out"
+    result = CliRunner().invoke(main, [command, str(prepared), "-o", str(output), *options])
+    assert result.exit_code == 2
+    assert f"{options[1]} is not in the range" in result.stderr
+    assert not output.exists()
+
+
+def test_a_sweep_does_not_take_bits_for_methods_without_an_entropy_term(prepared, tmp_path):
+    result = CliRunner().invoke(main, ["sweep", str(prepared), "-o", str(tmp_path / "out"), "--bits", "0.5"])
+    assert result.exit_code == 2
+    assert "--bits is a target for ecsq alone" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["compress", "sweep"])

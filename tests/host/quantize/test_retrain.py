@@ -68,6 +68,17 @@ def test_an_error_that_is_no_number_ends_in_a_sentence(training, feed):
         retrain(training, broken, scripted(5), SCHEDULE)
 
 
+def test_after_a_divergence_other_learning_rates_may_start(training, feed, tmp_path):
+    def broken(start):
+        for step, (images, labels) in enumerate(feed(start), start):
+            yield images, labels * np.float32(np.nan if step == SCHEDULE.validate_every else 1)
+
+    state = tmp_path / "state.npz"
+    with pytest.raises(UsageError, match="diverged"):
+        retrain(training, broken, scripted(5, 4), SCHEDULE, state=state, key="a")
+    assert not state.exists()
+
+
 class Interrupted(BaseException):
     pass
 
