@@ -14,7 +14,6 @@ from edgepatho.quantize.quantized import Quantized, nearest
 from edgepatho.quantize.sorted_weights import Floats, sort
 
 
-
 def quantize(
     weights: NDArray[np.float32], k: int, *, keep_zero: bool = False, solver: str = "exact"
 ) -> Quantized:

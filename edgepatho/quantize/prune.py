@@ -13,7 +13,6 @@ Kernels = Mapping[str, NDArray[np.float32]]
 Masks = dict[str, NDArray[np.bool_]]
 
 
-
 def pruned(kernels: Kernels, percent: float, scope: str = "layer") -> dict[str, NDArray[np.float32]]:
     """Return `kernels` with zeros where `masks` says."""
     found = masks(kernels, percent, scope)
