@@ -1,4 +1,4 @@
-"""Fill the tables of README.md from the records in benchmarks/results.
+"""Fill the tables and figures of README.md from the records in benchmarks/results.
 
     python -m benchmarks.readme_tables    # after `make bench`, `make bench-arm` or `make test-arm-full`
 
@@ -90,6 +90,15 @@ def parity_table(rows: list[Row]) -> str:
     return markdown(header, lines)
 
 
+def original_sentence(found: dict[str, Any]) -> str:
+    """Return what the uncompressed network finds on the tiles of the frontier."""
+    f1 = [f"{found['original'][name]['f1']:.3f}" for name in ("immunopositive", "immunonegative", "til")]
+    return (
+        f"The original finds immunopositive, immunonegative and TIL cells with an F1 of {f1[0]}, {f1[1]} and "
+        f"{f1[2]}, one to one within 6 px of 256."
+    )
+
+
 def frontier_table(found: dict[str, Any]) -> str:
     """Return the published methods at k = 256, the smallest bundles, and four bits a weight."""
     header = ["compression", "bundle, kB", "memory of weights, kB", "agreement before", "agreement after"]
@@ -129,24 +138,24 @@ def _name(row: Row) -> str:
     return f"{row['engine']} {row['precision']}"
 
 
-TABLES: dict[str, Callable[[Any], str]] = {
-    "host": host_table,
-    "arm": arm_table,
-    "parity": parity_table,
-    "frontier": frontier_table,
-}
+FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in README.md, record, text
+    ("host", "host", host_table),
+    ("arm", "arm", arm_table),
+    ("parity", "parity", parity_table),
+    ("original", "frontier", original_sentence),
+    ("frontier", "frontier", frontier_table),
+]
 
 
 def filled(text: str, folder: Path) -> str:
-    """Return `text` with the table of each record between `<!-- NAME -->` and `<!-- /NAME -->`."""
-    for name, table in TABLES.items():
+    """Return `text` with what the records tell between `<!-- PLACE -->` and `<!-- /PLACE -->`."""
+    for place, name, write in FILLED:
         record = folder / f"{name}.json"
         if record.exists():
-            before, rest = text.split(f"<!-- {name} -->\n")
-            _, after = rest.split(f"<!-- /{name} -->")
-            text = (
-                f"{before}<!-- {name} -->\n{table(json.loads(record.read_text()))}\n<!-- /{name} -->{after}"
-            )
+            before, rest = text.split(f"<!-- {place} -->\n")
+            _, after = rest.split(f"<!-- /{place} -->")
+            found = write(json.loads(record.read_text()))
+            text = f"{before}<!-- {place} -->\n{found}\n<!-- /{place} -->{after}"
     return text
 
 

@@ -1,6 +1,6 @@
 """Does training the codebook pay? Equal retraining with the codebook at its learning rate, and at zero.
 
-    python -m benchmarks.trained_frozen PREPARED    # kept in benchmarks/results/trained_frozen.json
+    python -m benchmarks.trained_frozen PREPARED    # writes benchmarks/results/trained_frozen.json
 
 Published retraining moved batch normalization and biases only, the codebook stayed where it was. Here both
 kinds start from the same shared weights and take the same steps on the same batches, with the same rate for
@@ -8,8 +8,8 @@ scales and shifts of batch normalization and for biases; validation MSE is that 
 chosen. A step computes what inference does: running statistics of so few small batches lag behind the
 weights, and what validation then shows is the lag. At k = 32 with a scale a channel every method has lost
 something that retraining may regain: at 256 the error is near that of the original whatever is trained, and
-without a scale PWS, which keeps the mean but not the error, leaves nothing to start from. One thread; a run
-that is in the results is not repeated.
+without a scale PWS, which keeps the mean but not the error, leaves nothing to start from. One thread; runs
+that were finished before an interruption wait in build/ and are not repeated.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Row = dict[str, Any]
 
 def main(prepared: Path, output: Path) -> None:
     """Run what is missing, a row at a time, and print the table."""
+    from edgepatho.data.prepare import check_prepared
     from edgepatho.model import weights
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
@@ -51,14 +52,17 @@ def main(prepared: Path, output: Path) -> None:
         for method in METHODS
         for rate in (0.0, CODEBOOK_RATE)
     ]
-    rows = [row for row in _kept(output) if any(want.items() <= row.items() for want in wanted)]
+    finished = Path("build") / f"trained_frozen-{check_prepared(prepared)['sha256'][:12]}.json"
+    rows = [row for row in _kept(finished) if any(want.items() <= row.items() for want in wanted)]
     bench = Bench(model, prepared)
     with progress("runs", len(wanted)) as bar:
         for want in wanted:
             if not any(want.items() <= row.items() for row in rows):
                 rows.append(want | bench.run(want))
-                save(rows, output)
+                save(rows, finished)
             bar.advance()
+    save(rows, output)
+    finished.unlink()
     print(as_table(rows))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 COLOURS = {"cws": "#1f6fb2", "pws": "#8a5fb0", "uq": "#3a8f4d", "ecsq": "#d2622a"}
+LOWEST = {"agreement": 0.8, "f1_delta_points": -10}  # where the axes of the plot end
 
 
 def table(found: dict[str, Any]) -> str:
@@ -62,7 +63,13 @@ def plot(found: dict[str, Any], path: Path) -> None:
         rows = [each for each in found["rows"] if each["method"] == method]
         megabytes = [each["bundle_bytes"] / 1e6 for each in rows]
         for axes, key in ((upper, "agreement"), (lower, "f1_delta_points")):
-            axes.scatter(megabytes, [each[key] for each in rows], s=18, color=colour, label=method)
+            values = [each[key] for each in rows]
+            axes.scatter(megabytes, values, s=18, color=colour, label=method)
+            for at, value in zip(megabytes, values, strict=True):
+                if value < (lowest := LOWEST[key]):  # far below: an arrow at the edge, with the value
+                    axes.scatter([at], [lowest], marker="v", s=30, color=colour, clip_on=False)
+                    label = f"  {method} {value:.2f}"
+                    axes.annotate(label, (at, lowest), va="bottom", fontsize=7, color=colour)
     for target in found["targets"]:
         if target["bundle_bytes"] is None:
             continue
@@ -72,14 +79,14 @@ def plot(found: dict[str, Any], path: Path) -> None:
             axes.plot([0, corner, corner], [value, value, axes.get_ylim()[0]], ":", color="#777777")
             axes.annotate(f"{corner:g} MB {mark}", (corner, value), ha="right", va="bottom", fontsize=8)
     upper.set_ylabel("agreement with the original")
-    upper.set_ylim(0.8, 1)
+    upper.set_ylim(LOWEST["agreement"], 1)
     lower.set_ylabel("change of average F1, points")
-    lower.set_ylim(-10, 2)
+    lower.set_ylim(LOWEST["f1_delta_points"], 2)
     lower.set_xscale("log")
     lower.set_xticks([0.125, 0.25, 0.5, 1, 2, 4], ["0.125", "0.25", "0.5", "1", "2", "4"], minor=False)
     lower.set_xticks([], minor=True)
     lower.set_xlabel("bundle on disk, MB")
-    upper.legend(loc="lower right")
+    upper.legend(loc="center right")
     kind = "synthetic tiles" if found["about"]["synthetic"] else "tiles"
     figure.suptitle(f"PathoNet on {found['about']['tiles']} {kind}, after retraining")
     figure.savefig(path, dpi=120)
