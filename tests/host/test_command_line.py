@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,9 @@ from edgepatho.errors import DeviceUnfit, InputError, RolledBack, UserError
 
 def test_help_comes_at_once_and_imports_nothing_heavy():
     code = "import sys, edgepatho.cli as c; c.main(['--help'], standalone_mode=False); print(*sys.modules)"
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert time.monotonic() - started < 5  # 0.3 s on an idle machine
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1  # s of the processor
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not loaded & {"numpy", "tensorflow", "keras", "cv2", "scipy", "matplotlib", "rich"}
     for name in COMMANDS:

@@ -45,10 +45,10 @@ def test_the_files_that_attacks_start_from_are_good(name):
 def test_a_defect_is_refused_with_one_sentence(case, tmp_path):
     path = tmp_path / "bad.epb"
     path.write_bytes(bad_bundles.CASES[case]())
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InputError) as refusal:
         bundle.read(path)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2  # no bomb is unpacked
     sentence = str(refusal.value)
     assert sentence.startswith(f"{path}: ")
     assert sentence.endswith(".")
