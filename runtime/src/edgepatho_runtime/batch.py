@@ -1,5 +1,6 @@
 """A batch: pictures scored one after the other, results written as they come, bad files left behind."""
 
+import errno
 import signal
 import time
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ class Batch:
                 "error": None,
             }
             if self.results is not None:
-                self._write(name, picture, found)
+                self._write(name, path, picture, found)
         except ImageError as error:
             sentence = str(error).replace(str(path), name) if self.anonymize else str(error)
             entry = {"image": name, "error": sentence}
@@ -108,14 +109,22 @@ class Batch:
         self._names.add(name)
         return name
 
-    def _write(self, name: str, picture: Image, found: Field) -> None:
+    def _write(self, name: str, path: Path, picture: Image, found: Field) -> None:
+        """Write the overlay first: with the longest name and the largest need of memory, it fails first."""
         assert self.results is not None
         classes = self.scorer.bundle.scoring["classes"]
-        files.write_text(self.results / f"{name}.cells.csv", cellfiles.table(found.cells))
-        files.write_text(self.results / f"{name}.geojson", cellfiles.geojson(found.cells, classes))
-        drawn = overlay.draw(picture, found.cells, classes, found.network_width)
-        with files.written(self.results / f"{name}{OVERLAY}") as file:
-            png.write(file, drawn.height, drawn.width, drawn.rgb)
+        try:
+            drawn = overlay.draw(picture, found.cells, classes, found.network_width)
+            with files.written(self.results / f"{name}{OVERLAY}") as file:
+                png.write(file, drawn.height, drawn.width, drawn.rgb)
+            files.write_text(self.results / f"{name}.cells.csv", cellfiles.table(found.cells))
+            files.write_text(self.results / f"{name}.geojson", cellfiles.geojson(found.cells, classes))
+        except MemoryError:
+            raise ImageError(f"{path} needs more memory than this device has free.") from None
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise ImageError(f"{path} has too long a name for its results; give it a shorter one.") from None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from edgepatho_runtime import __version__, device, errors
@@ -34,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         return errors.FAILED
     except OSError as error:
         missing = isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError)
-        code = errors.BAD_INPUT if missing else errors.FAILED
-        return _fail(code, f"{error.filename or 'Reading or writing'}: {error.strerror}.")
+        code = errors.BAD_INPUT if missing and not _is_output(options, error.filename) else errors.FAILED
+        return _fail(code, f"{error.filename or 'Reading or writing'}: {error.strerror or error}.")
     except KeyboardInterrupt:
         return _fail(errors.INTERRUPTED, "Interrupted.")
 
@@ -53,7 +54,13 @@ def score(options: argparse.Namespace) -> int:
     work = batch.Batch(scorer, options.output, options.anonymize, options.max_pixels)
     with batch.stoppable() as stopped:
         for path in paths:
-            entry = work.score(path)
+            try:
+                entry = work.score(path)
+            except OSError:  # a full disk: keep the record of what is done if that still fits
+                if options.output is not None:
+                    with suppress(OSError):
+                        batch.write_record(options.output, work.record(complete=False))
+                raise
             if entry["error"] is not None:
                 print(f"Error: {tables.field_line(entry)}", file=sys.stderr)
             elif not options.json:
@@ -189,6 +196,15 @@ def _command(
     command.add_argument("--threads", "--num_threads", type=_threads, default=default, metavar="N")
     command.add_argument("--precision", choices=("fp32", "fp16"), default="fp32")
     return command
+
+
+def _is_output(options: argparse.Namespace, filename: object) -> bool:
+    """Whether what failed is where results go, and not a bundle or a picture."""
+    target = getattr(options, "output", None)
+    if target is None or not isinstance(filename, str | os.PathLike):
+        return False
+    path = Path(filename)
+    return path == target or target in path.parents or path in target.parents
 
 
 def _check_precision(precision: str) -> None:

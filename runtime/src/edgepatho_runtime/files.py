@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
     """Yield a file beside `path` that takes its name when all of it is on disk and vanishes on error."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{os.getpid()}.part")  # no longer than any name that fits
     try:
         with aside.open("wb") as file:
             yield file

@@ -19,7 +19,7 @@ from field_drawing import CENTRES
 from PIL import Image
 
 import edgepatho_runtime
-from edgepatho_runtime import cli, files
+from edgepatho_runtime import batch, cli, files
 
 SavePicture = Callable[..., Path]
 RUN = [sys.executable, "-P", "-m", "edgepatho_runtime"]
@@ -135,6 +135,66 @@ def test_a_full_disk_leaves_no_half_file(
     assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(results)]) == 1
     assert "No space left" in capsys.readouterr().err
     assert list(results.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_keeps_the_record_of_what_is_done(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        save_picture(f"fields/{name}.png")
+    write = batch.cellfiles.table
+
+    def full(cells: object) -> str:
+        monkeypatch.setattr(batch.cellfiles, "table", fail)
+        return write(cells)
+
+    def fail(cells: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(batch.cellfiles, "table", full)
+    results = tmp_path / "results"
+    command = ["score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "-o", str(results)]
+    assert cli.main(command) == 1
+    record = json.loads((results / "scores.json").read_text())
+    assert record["complete"] is False
+    assert [entry["image"] for entry in record["images"]] == ["a.png"]
+
+
+def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
+    tmp_path: Path,
+    bundle_file: Path,
+    save_picture: SavePicture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("a", "b" * 245, "c", "d"):
+        save_picture(f"fields/{name}.png")
+    draw, drawn = batch.overlay.draw, []
+
+    def short_of_memory(*arguments: object) -> Image.Image:
+        drawn.append(arguments)
+        if len(drawn) == 3:
+            raise MemoryError
+        return draw(*arguments)
+
+    monkeypatch.setattr(batch.overlay, "draw", short_of_memory)
+    results = tmp_path / "results"
+    command = ["score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "-o", str(results)]
+    assert cli.main(command) == 3
+    err = capsys.readouterr().err
+    assert "too long a name for its results" in err
+    assert "c.png needs more memory than this device has free" in err
+    assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "d", "scores"}
+    assert json.loads((results / "scores.json").read_text())["complete"] is True
+
+
+def test_a_results_folder_that_cannot_be_made_is_no_bad_picture(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    results = tmp_path / "file" / "results"
+    assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(results)]) == 1
+    assert "Not a directory" in capsys.readouterr().err
 
 
 def test_an_interrupt_keeps_what_is_done(
