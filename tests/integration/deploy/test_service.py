@@ -21,6 +21,7 @@ SCORE = """#!/bin/sh
 # score PICTURE --bundle BUNDLE -o FOLDER
 [ "$1" = selftest ] && exit
 grep -q full "$2" && exit 1
+grep -q huge "$2" && kill -KILL $$
 grep -q picture "$2" || exit 3
 mkdir -p "$6"
 echo counts > "$6/result.csv"
@@ -48,6 +49,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
     inbox.mkdir()
     (inbox / "a tile.png").write_text("picture")
     (inbox / "bad.png").write_text("text")
+    (inbox / "a huge one.png").write_text("a huge picture")
     (inbox / ".hidden.png").write_text("picture")
     for file in inbox.iterdir():
         os.utime(file, (0, 0))
@@ -55,6 +57,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
     watch = subprocess.Popen([programs / "edgepatho-watch", inbox, results])
     try:
         wait_for((results / "failed" / "bad.png").exists)
+        wait_for((results / "failed" / "a huge one.png").exists)
         wait_for((results / "a tile.png" / "a tile.png").exists)
         assert (results / "a tile.png" / "result.csv").exists()
         growing.write_text("picture")
