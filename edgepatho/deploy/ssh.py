@@ -6,13 +6,19 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
 from edgepatho.errors import DeviceUnfit, DeviceUnreachable, UsageError, UserError
 
+LONGEST_LINE = 4096  # bytes of a device's line that are shown at a time
+STRAGGLERS_S = 2.0
 SSH_FAILED = 255  # ssh's own exit code, never one of ours
 REMEDIES = {
     "REMOTE HOST IDENTIFICATION HAS CHANGED": (
@@ -111,12 +117,13 @@ class Remote:
         # A file, not a pipe: the process that keeps the connection open would keep the pipe open too.
         with tempfile.TemporaryFile(dir=self._folder) as errors:
             try:
-                done = subprocess.run(
-                    ["ssh", *self._options, "--", self.destination, command],
-                    stdout=subprocess.PIPE,
-                    stderr=None if show_progress else errors,
-                    **standard_input,
-                )
+                with _shown() if show_progress else nullcontext(errors) as where:
+                    done = subprocess.run(
+                        ["ssh", *self._options, "--", self.destination, command],
+                        stdout=subprocess.PIPE,
+                        stderr=where,
+                        **standard_input,
+                    )
             except FileNotFoundError:
                 raise UserError("ssh is not installed here; install OpenSSH's client.") from None
             errors.seek(0)
@@ -133,6 +140,25 @@ class Remote:
 def _text(said: bytes) -> str:
     """Return what a device said without control characters, which a terminal might obey."""
     return "".join(sign for sign in said.decode(errors="replace") if sign.isprintable() or sign == "\n")
+
+
+@contextmanager
+def _shown() -> Iterator[int]:
+    """Yield a descriptor; what is written to it goes to standard error as it comes, cleaned by `_text`."""
+    reading, writing = os.pipe()
+
+    def show() -> None:
+        with os.fdopen(reading, "rb") as lines:
+            for line in iter(lambda: lines.readline(LONGEST_LINE), b""):
+                print(_text(line), end="", file=sys.stderr, flush=True)
+
+    shower = threading.Thread(target=show, daemon=True)
+    shower.start()
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+        shower.join(STRAGGLERS_S)  # the process that keeps the connection open may keep the pipe open too
 
 
 def _remedy(said: str, host: str) -> str:

@@ -104,6 +104,19 @@ def test_what_is_no_record_is_refused_and_leaves_the_old_one(
     assert not record.with_suffix(".html").exists()
 
 
+def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
+    device: LoopbackDevice, compress_folder: Path, tmp_path: Path
+):
+    lying = (
+        LYING.format(answer="hello") + 'sys.argv[1] == "bench" and print("\\x1b[2Jgone", file=sys.stderr)\n'
+    )
+    wheel = standin_payload.wheel(tmp_path, main=lying)
+    assert cli("deploy", HOST, compress_folder, "--wheel", wheel, "--no-images").exit_code == 0
+    result = cli("bench", HOST, "-o", tmp_path / "bench.json")
+    assert "\n[2Jgone\n" in "\n" + result.stderr
+    assert "\x1b" not in result.output
+
+
 def test_a_device_without_a_release_says_so(device: LoopbackDevice, tmp_path: Path):
     result = cli("bench", HOST, "-o", tmp_path / "bench.json")
     assert result.exit_code == 5
