@@ -19,11 +19,13 @@ class Progress:
     done: float = field(default=0, init=False)
 
     def advance(self, steps: float = 1) -> None:
+        """Count `steps` more as done."""
         self.done += steps
         if self.bar is not None:
             self.bar.advance(self.task, steps)
 
     def note(self, text: str) -> None:
+        """Show what is being done; nothing without a bar."""
         if self.bar is not None:
             self.bar.update(self.task, note=text)
 

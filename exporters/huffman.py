@@ -67,6 +67,7 @@ class Reader:
 
     @classmethod
     def of(cls, code: Code, words: np.ndarray) -> Reader:
+        """Return a reader of the uint32 `words` that were written with `code`."""
         return cls(code, np.unpackbits(words.astype(">u4").view(np.uint8)))
 
     def read(self, start: int, count: int) -> tuple[np.ndarray, int]:

@@ -87,6 +87,7 @@ class Parity:
 
     @property
     def good(self) -> bool:
+        """Whether this row keeps what is promised: exact cells in fp32, equal bits everywhere."""
         exact = self.largest_difference <= TOLERANCE and not self.cells_that_differ
         return (exact or self.precision == "fp16") and self.same_bits_as_one_thread and self.cells > 0
 

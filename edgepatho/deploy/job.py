@@ -54,6 +54,7 @@ class Result:
     exit_code: int = 0
 
     def to_json(self) -> dict[str, object]:
+        """Return the fields as a JSON-ready dictionary."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ class Settings:
     til_cutoffs: tuple[float, float] = patients.TIL_CUTOFFS
 
     def as_json(self) -> dict[str, Any]:
+        """Return the protocol as records keep it, the defects of the published one included."""
         return {
             "matching": "one to one (Hungarian), per class",
             "radius_px_of_256": RADIUS_PX,

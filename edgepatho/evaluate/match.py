@@ -48,6 +48,7 @@ class Counts:
         return 2 * self.tp / total if total else 1.0
 
     def as_json(self) -> dict[str, float]:
+        """Return counts, precision, recall and F1, JSON-ready."""
         return {"precision": self.precision, "recall": self.recall, "f1": self.f1} | self.__dict__
 
 

@@ -56,10 +56,12 @@ class LatentTraining(SharedTraining):
         )
 
     def variables(self) -> list[Any]:
+        """All that a run changes, the indices and scales among it."""
         chosen = (self._units, self._indices, self._scales)
         return [*super().variables(), *(variable for group in chosen for variable in group.values())]
 
     def trained(self) -> SharedModel:
+        """The shared model as it stands, without levels that no weight has."""
         indices = {layer: np.array(index).astype(np.uint16) for layer, index in self._indices.items()}
         scales = {layer: np.array(scale) for layer, scale in self._scales.items()}
         found = replace(super().trained(), codebooks=self._books(), indices=indices, scales=scales)

@@ -36,9 +36,11 @@ class Schedule:
 
     @property
     def last_reassignment(self) -> int:
+        """The last step after which indices may change."""
         return 2 * self.steps // 3
 
     def reassigns_at(self, step: int) -> bool:
+        """Whether indices that can move are chosen anew after `step` steps."""
         return step % self.reassign_every == 0 and step <= self.last_reassignment
 
 

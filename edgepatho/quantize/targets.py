@@ -24,6 +24,7 @@ class Target:
     patients_changing_ki67_class: int | None = None
 
     def met_by(self, row: Row) -> bool:
+        """Whether a row of the frontier reaches every bound that this target has."""
         most = {
             "levels": self.most_k,
             "bundle_bytes": self.bundle_bytes,

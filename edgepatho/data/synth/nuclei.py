@@ -47,6 +47,7 @@ class Chromatin:
 
 
 def chromatin(seed: int) -> Chromatin:
+    """Return the grain of nuclei, a fine and a coarse one, equal for equal seeds."""
     rng = np.random.default_rng([seed, 5])
     fine = 0.55 * grain(rng, GRAIN_PX, 1.6) + 0.45 * grain(rng, GRAIN_PX, 3.2)
     return Chromatin(fine, 0.5 * grain(rng, GRAIN_PX, 4.0) + 0.5 * grain(rng, GRAIN_PX, 8.0))

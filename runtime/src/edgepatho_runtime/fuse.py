@@ -47,6 +47,7 @@ class Fuser:
     # ---- maps ----
 
     def new_map(self, name: str, height: int, width: int, channels: int) -> Map:
+        """Return a map of its own; an image that leaves nothing of it is a ValueError."""
         if height < 1 or width < 1:
             raise ValueError(f"The image is too small: nothing is left of it at {name}.")
         return Map(name, height, width, channels, self.lanes)
@@ -71,12 +72,14 @@ class Fuser:
         return value
 
     def parts_of(self, name: str) -> list[Map]:
+        """Return the maps that make up a node, several for a concatenation not carried out."""
         value = self.values[name]
         return value.parts if isinstance(value, Joined) else [self.map_of(name)]
 
     # ---- steps ----
 
     def start(self, node: Node, step: Step) -> Step:
+        """Begin a step with `node`, whose output is the value of the node."""
         self.steps.append(step)
         self.maker[node["name"]] = step
         self.values[node["name"]] = step.output
@@ -89,6 +92,7 @@ class Fuser:
         return step if goes_on and self.uses[name] == 1 else None
 
     def extend(self, node: Node, step: Step) -> None:
+        """Let `step` go on through `node`."""
         step.nodes.append(node["name"])
         step.output.name = node["name"]
         self.maker[node["name"]] = step

@@ -30,10 +30,12 @@ FORMS = {"pointwise": Form(1, 1, 1), "winograd": Form(9, 36, 36), "upsampled": F
 
 
 def ceil_div(value: int, unit: int) -> int:
+    """Return value / unit, rounded up."""
     return -(-value // unit)
 
 
 def is_convolution(step: Step) -> bool:
+    """Whether the step multiplies transformed weights and inputs."""
     return step.operation in CONVOLUTIONS
 
 
@@ -61,6 +63,7 @@ def depth_of(step: Step) -> int:
 
 
 def blocks_of(step: Step, level: Level) -> int:
+    """Return how many blocks of output channels the step has at `level`."""
     return ceil_div(step.output.channels, level.block)
 
 
@@ -89,6 +92,7 @@ def multiplications(step: Step, level: Level) -> int:
 
 
 def elements_of(m: Map) -> int:
+    """Return the floats of a map, rows that are held and stored channels only."""
     return m.rows * m.width * m.stored
 
 

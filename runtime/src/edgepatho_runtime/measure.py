@@ -14,6 +14,7 @@ PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 
 
 def main() -> None:
+    """Measure the task of argument 1, a JSON object, and print the result as one line of JSON."""
     task = json.loads(sys.argv[1])
     try:
         result = bundle(task) if task["engine"].startswith("edgepatho") else tflite(task)

@@ -24,6 +24,7 @@ class Pool:
         self._places: dict[tuple[str, int], int] = {}
 
     def number(self, value: float | None) -> int:
+        """Return the place of a new parameter, NONE for None."""
         if value is None:
             return NONE
         self.parameters.append(value)
