@@ -29,9 +29,17 @@ MATCH_PX = 25
 CLASSES = {1: "immunopositive", 2: "immunonegative"}
 
 
+def picture(path: Path) -> np.ndarray:
+    """Return a picture, uint8 RGB [height, width, 3]; end with a sentence for a file that is none."""
+    found = cv2.imread(str(path))
+    if found is None:
+        sys.exit(f"{path} cannot be read as a picture.")
+    return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
+
+
 def detect(path: Path) -> np.ndarray:
     """Return the nuclei of a picture, float [n, 3]: x, y in its own pixels, label_id."""
-    rgb = cv2.imread(str(path))[:, :, ::-1].astype(np.float32)
+    rgb = picture(path).astype(np.float32)
     background = np.percentile(rgb.reshape(-1, 3), 97, axis=0)
     density = np.maximum(-np.log10(np.clip(rgb, 1, 255) / background), 0)
     small = cv2.resize(density, None, fx=1 / SHRINK, fy=1 / SHRINK, interpolation=cv2.INTER_AREA)

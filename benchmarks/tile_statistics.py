@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from benchmarks.classical_detector import picture
+
 CLASSES = {1: "immunopositive", 2: "immunonegative", 3: "TIL"}
 REAL = {
     "immunopositive a tile, mean and sd": "22.5, 23.0",
@@ -44,7 +46,7 @@ def statistics(tiles: list[Path]) -> dict[str, str]:
         tumour = points[points[:, 2] < 3, :2]
         if len(tumour) > 1:
             nearest.extend(cKDTree(tumour).query(tumour, k=2)[0][:, 1])
-        rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        rgb = picture(path)
         light = np.percentile(rgb.reshape(-1, 3), 97, axis=0)
         background.append(light)
         colour.append(rgb.reshape(-1, 3).mean(0))

@@ -50,7 +50,7 @@ def _circle_centres(labels: NDArray[np.int32]) -> Points:
     import cv2
 
     centres = []
-    for label in range(1, int(labels.max()) + 1):
+    for label in range(1, int(np.max(labels)) + 1):
         contours, _ = cv2.findContours(
             (labels == label).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
         )

@@ -195,7 +195,9 @@ def _resume(work: Path, schedule: Schedule, tiles: str) -> Run:
 
 
 def _save(work: Path, schedule: Schedule, tiles: str, run: Run) -> None:
-    values = {f"v{i}": np.asarray(v) for i, v in enumerate([*run.model.variables, *run.optimizer.variables])}
+    values: dict[str, Any] = {
+        f"v{i}": np.asarray(v) for i, v in enumerate([*run.model.variables, *run.optimizer.variables])
+    }
     about = {"schedule": asdict(schedule), "tiles": tiles, "step": run.step, "log": run.log}
     about["seconds"] = round(run.seconds, 1)
     with write_aside(work / "state.npz") as aside, aside.open("wb") as file:

@@ -124,7 +124,9 @@ def _put(variables: list[Any], arrays: Arrays) -> None:
 
 def _save(run: Run, training: Training, path: Path, key: str) -> None:
     about = {"key": key, "step": run.step, "history": run.history, "best_mse": run.best_mse}
-    arrays = {f"now{at}": np.array(variable) for at, variable in enumerate(training.variables())}
+    arrays: dict[str, Any] = {
+        f"now{at}": np.array(variable) for at, variable in enumerate(training.variables())
+    }
     arrays |= {f"best{at}": value for at, value in enumerate(run.best)}
     with write_aside(path) as aside, aside.open("wb") as file:
         np.savez(file, about=np.array(canonical_json(about | {"best_step": run.best_step})), **arrays)
