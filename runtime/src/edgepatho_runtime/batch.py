@@ -1,6 +1,7 @@
 """A batch: pictures scored one after the other, results written as they come, bad files left behind."""
 
 import errno
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def expand(paths: list[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a name is too long
             found.append(path)
             continue
         pictures = (file for file in path.iterdir() if file.suffix.lower() in image.SUFFIXES)
@@ -110,15 +111,17 @@ class Batch:
         return name
 
     def _write(self, name: str, path: Path, picture: Image, found: Field) -> None:
-        """Write the overlay first: with the longest name and the largest need of memory, it fails first."""
+        """Write all files of a picture, or none; ImageError if it is too large or its name too long."""
         assert self.results is not None
         classes = self.scorer.bundle.scoring["classes"]
+        # The longest name comes first: if it does not fit, none has been given yet.
+        results = [self.results / f"{name}{ending}" for ending in (OVERLAY, ".cells.csv", ".geojson")]
         try:
-            drawn = overlay.draw(picture, found.cells, classes, found.network_width)
-            with files.written(self.results / f"{name}{OVERLAY}") as file:
-                png.write(file, drawn.height, drawn.width, drawn.rgb)
-            files.write_text(self.results / f"{name}.cells.csv", cellfiles.table(found.cells))
-            files.write_text(self.results / f"{name}.geojson", cellfiles.geojson(found.cells, classes))
+            with files.written(*results) as (drawing, table, points):
+                drawn = overlay.draw(picture, found.cells, classes, found.network_width)
+                png.write(drawing, drawn.height, drawn.width, drawn.rgb)
+                table.write(cellfiles.table(found.cells).encode())
+                points.write(cellfiles.geojson(found.cells, classes).encode())
         except MemoryError:
             raise ImageError(f"{path} needs more memory than this device has free.") from None
         except OSError as error:

@@ -1,35 +1,46 @@
 """Files that are whole or not there at all: written aside, synced, renamed."""
 
+import itertools
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_numbers = itertools.count()
+
 
 @contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file beside `path` that takes its name when all of it is on disk and vanishes on error."""
-    aside = path.with_name(f".{os.getpid()}.part")  # no longer than any name that fits
+def written(*paths: Path) -> Iterator[Sequence[BinaryIO]]:
+    """Yield a file for each of `paths`, all in one folder.
+
+    When all of them are on disk they take their names, in this order; on error all of them vanish.
+    """
+    # Not named after what they will be: a name that fits there must fit aside too.
+    asides = [path.with_name(f".{os.getpid()}.{next(_numbers)}.part") for path in paths]
     try:
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        with ExitStack() as stack:
+            opened = [stack.enter_context(aside.open("wb")) for aside in asides]
+            yield opened
+            for file in opened:
+                file.flush()
+                os.fsync(file.fileno())
+        for aside, path in zip(asides, paths, strict=True):
+            aside.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+        for aside in asides:
+            aside.unlink(missing_ok=True)
+    folder = os.open(paths[0].parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # so that the new name survives a power cut
+        os.fsync(folder)  # so that the new names survive a power cut
     finally:
         os.close(folder)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8."""
-    with written(path) as file:
+    with written(path) as (file,):
         file.write(text.encode())
 
 
