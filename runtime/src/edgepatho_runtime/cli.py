@@ -35,8 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         return errors.FAILED
     except OSError as error:
         missing = isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError)
-        code = errors.BAD_INPUT if missing and not _is_output(options, error.filename) else errors.FAILED
-        return _fail(code, f"{error.filename or 'Reading or writing'}: {error.strerror or error}.")
+        code = errors.BAD_INPUT if missing and _is_input(error.filename, options) else errors.FAILED
+        where = error.filename2 or error.filename or "This device"  # of two, what a file was to be called
+        return _fail(code, f"{where}: {error.strerror or error}.")
     except KeyboardInterrupt:
         return _fail(errors.INTERRUPTED, "Interrupted.")
 
@@ -198,13 +199,12 @@ def _command(
     return command
 
 
-def _is_output(options: argparse.Namespace, filename: object) -> bool:
-    """Whether what failed is where results go, and not a bundle or a picture."""
-    target = getattr(options, "output", None)
-    if target is None or not isinstance(filename, str | os.PathLike):
-        return False
-    path = Path(filename)
-    return path == target or target in path.parents or path in target.parents
+def _is_input(name: object, options: argparse.Namespace) -> bool:
+    """Return whether the file or folder `name` was given to be read; all else is where results go."""
+    given = vars(options)
+    read = [*given.get("images", []), *given.get("paths", []), given.get("bundle"), given.get("image")]
+    path = Path(str(name))
+    return path in read or path.suffix in (".epb", ".tflite")  # these lie in folders too, and are not written
 
 
 def _check_precision(precision: str) -> None:

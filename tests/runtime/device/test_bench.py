@@ -255,6 +255,13 @@ def test_a_second_bench_is_told_to_wait(folder: Path, capsys: pytest.CaptureFixt
         pass
 
 
+def test_a_record_that_cannot_be_written_is_no_bad_input(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bench", str(folder), *QUICK, "--json", "/proc/none/bench.json"]) == 1
+    assert capsys.readouterr().err == "Error: /proc/none: No such file or directory.\n"
+
+
 def test_a_lost_file_is_told_before_anything_is_measured(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
