@@ -25,6 +25,7 @@ FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")
 NAMES = {"edgepatho": "edgepatho index map", "edgepatho-baseline": "edgepatho uncompressed"}
 HOT_C = 80.0
 UNSTEADY = 0.1  # standard deviation over median
+LOCK = "edgepatho-bench"
 MEASURED = ("init_ms", "first_ms", "warmup_mean_ms", "median_ms", "mean_ms", "p95_ms", "sd_ms")
 
 Report = Callable[[str], None]
@@ -133,10 +134,12 @@ def run(todo: list[Task], settings: Settings, picture: Path | None, report: Repo
 
 @contextmanager
 def only_bench() -> Iterator[None]:
-    """Hold the device-wide lock: a name in Linux' abstract socket space, which the kernel frees by itself."""
+    """Hold the user's lock: a name in Linux' abstract socket space, which the kernel frees by itself."""
+    # The home folder belongs to the name so that tests, which have their own, exclude no other's.
+    user = f"{os.getuid()} {os.environ.get('HOME')}".encode(errors="surrogateescape")
     lock = socket.socket(socket.AF_UNIX)
     try:
-        lock.bind("\0edgepatho-bench")
+        lock.bind(f"\0{LOCK}-{sha256(user).hexdigest()}")
     except OSError:
         lock.close()
         raise BusyError("Another benchmark runs on this device; start again when it is done.") from None

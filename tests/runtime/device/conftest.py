@@ -11,6 +11,12 @@ from field_drawing import CENTRES, Centres, drawn
 from PIL import Image
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home folder of the test's own, for one benchmark at a time runs in each."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
 @pytest.fixture
 def bundle_file(tmp_path: Path) -> Path:
     """A bundle whose heat maps are the picture's red, green and blue."""

@@ -255,6 +255,17 @@ def test_a_second_bench_is_told_to_wait(folder: Path, capsys: pytest.CaptureFixt
         pass
 
 
+def test_benches_of_two_homes_go_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench.only_bench():
+        monkeypatch.setenv("HOME", "/home/" + 200 * "long")
+        with bench.only_bench():
+            pass
+        with monkeypatch.context() as without:
+            without.delenv("HOME")
+            with bench.only_bench(), pytest.raises(BusyError), bench.only_bench():
+                pass
+
+
 def test_a_record_that_cannot_be_written_is_no_bad_input(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
