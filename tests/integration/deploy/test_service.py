@@ -22,9 +22,14 @@ SCORE = """#!/bin/sh
 [ "$1" = selftest ] && exit
 grep -q full "$2" && exit 1
 grep -q huge "$2" && kill -KILL $$
+grep -q fleeting "$2" && rm "$2" && exit
 grep -q picture "$2" || exit 3
 mkdir -p "$6"
 echo counts > "$6/result.csv"
+"""
+STAT = """#!/bin/sh
+case $3 in *gone.png) rm "$3" ;; esac
+exec {stat} "$@"
 """
 
 
@@ -42,7 +47,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
     programs = tmp_path / "release" / "bin"
     programs.mkdir(parents=True)
-    for name, text in {"edgepatho-run": SCORE, "edgepatho-watch": device_file("edgepatho-watch")}.items():
+    scripts = {
+        "edgepatho-run": SCORE,
+        "edgepatho-watch": device_file("edgepatho-watch"),
+        "stat": STAT.format(stat=shutil.which("stat")),
+    }
+    for name, text in scripts.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     inbox, results = tmp_path / "in box", tmp_path / "results"
@@ -50,11 +60,14 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
     (inbox / "a tile.png").write_text("picture")
     (inbox / "bad.png").write_text("text")
     (inbox / "a huge one.png").write_text("a huge picture")
+    (inbox / "gone.png").write_text("picture")
+    (inbox / "going.png").write_text("a fleeting picture")
     (inbox / ".hidden.png").write_text("picture")
     for file in inbox.iterdir():
         os.utime(file, (0, 0))
     growing = inbox / "growing.png"
-    watch = subprocess.Popen([programs / "edgepatho-watch", inbox, results])
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    watch = subprocess.Popen([programs / "edgepatho-watch", inbox, results], env=environment)
     try:
         wait_for((results / "failed" / "bad.png").exists)
         wait_for((results / "failed" / "a huge one.png").exists)
