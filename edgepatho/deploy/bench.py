@@ -10,7 +10,7 @@ from edgepatho.deploy.job import Job, Result, run
 from edgepatho.deploy.probe import check_fit, probe
 from edgepatho.deploy.release import chosen_files
 from edgepatho.deploy.releases import list_releases
-from edgepatho.deploy.ssh import Remote, ScriptFailed
+from edgepatho.deploy.ssh import Remote, ScriptFailed, printable
 from edgepatho.errors import InputError
 from edgepatho.files import sha256_of, write_aside
 
@@ -87,7 +87,7 @@ def lines(record: BenchRecord) -> list[str]:
                 f"{row.peak_rss_over_python_bytes / 2**20:.1f} MiB" if row.peak_rss_over_python_bytes else ""
             )
             found.append(f"{row.name:24s} median {row.median_ms:.1f} ms  {memory}".rstrip())
-    return found
+    return [printable(line) for line in found]  # JSON can spell any character
 
 
 def failed(record: BenchRecord) -> bool:

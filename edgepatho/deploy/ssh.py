@@ -88,8 +88,8 @@ class Remote:
     def run(self, script: str, *arguments: str, show_progress: bool = False) -> str:
         """Run a device script, sent over standard input, and return its standard output.
 
-        With `show_progress` its standard error goes to ours while it runs. Raises ScriptFailed if it
-        fails and DeviceUnreachable if the connection does.
+        With `show_progress` its standard error goes to ours while it runs, without control characters.
+        Raises ScriptFailed if it fails and DeviceUnreachable if the connection does.
         """
         command = shlex.join(["sh", "-s", "--", *arguments])
         text = device_script(script).encode()
@@ -137,9 +137,13 @@ class Remote:
         return _text(done.stdout)
 
 
+def printable(text: str) -> str:
+    """Return what a device said without control characters, which a terminal might obey; lines stay."""
+    return "".join(sign for sign in text if sign.isprintable() or sign == "\n")
+
+
 def _text(said: bytes) -> str:
-    """Return what a device said without control characters, which a terminal might obey."""
-    return "".join(sign for sign in said.decode(errors="replace") if sign.isprintable() or sign == "\n")
+    return printable(said.decode(errors="replace"))
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 import zipfile
 from importlib import metadata, util
 from pathlib import Path
@@ -15,6 +17,8 @@ from conftest import FIXTURES
 from loopback_device import HOST, LoopbackDevice
 
 from edgepatho.cli import main
+from edgepatho.deploy import bench, ssh
+from edgepatho.report.record import BenchImage, BenchRecord, BenchRow, BenchSettings, Device
 
 LYING = """
 import sys
@@ -115,6 +119,29 @@ def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
     result = cli("bench", HOST, "-o", tmp_path / "bench.json")
     assert "\n[2Jgone\n" in "\n" + result.stderr
     assert "\x1b" not in result.output
+
+
+def test_progress_is_shown_as_it_comes_and_not_waited_for(capsys: pytest.CaptureFixture[str]):
+    """The process that keeps the connection open is played by a second descriptor of the pipe."""
+    said, begin = "", time.monotonic()
+    with ssh._shown() as pipe:
+        keeper = os.dup(pipe)
+        os.write(pipe, b"1/2 edgepatho\n")
+        while not said and time.monotonic() < begin + 30:
+            time.sleep(0.01)
+            said = capsys.readouterr().err
+        assert said == "1/2 edgepatho\n"
+    os.close(keeper)
+
+
+def test_what_a_record_says_is_printed_without_control_characters():
+    erase = "\x1b[2J"
+    device = Device(erase, "aarch64", None, 4, None, "3.11", None, None, emulated=False)
+    settings = BenchSettings(1, 0, 1, BenchImage("golden.input", "0" * 64, 256, 256))
+    row = BenchRow(erase, "litert", None, "int8.tflite", "int8", 1, error=erase)
+    printed = "\n".join(bench.lines(BenchRecord("edgepatho-bench", 1, device, settings, [row])))
+    assert printed.count("[2J") == 3
+    assert "\x1b" not in printed
 
 
 def test_a_device_without_a_release_says_so(device: LoopbackDevice, tmp_path: Path):
