@@ -19,7 +19,7 @@ from field_drawing import CENTRES
 from PIL import Image
 
 import edgepatho_runtime
-from edgepatho_runtime import batch, cli, files
+from edgepatho_runtime import batch, cli, files, network
 
 SavePicture = Callable[..., Path]
 RUN = [sys.executable, "-P", "-m", "edgepatho_runtime"]
@@ -158,6 +158,7 @@ def test_a_disk_that_fills_up_keeps_the_record_of_what_is_done(
     record = json.loads((results / "scores.json").read_text())
     assert record["complete"] is False
     assert [entry["image"] for entry in record["images"]] == ["a.png"]
+    assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "scores"}  # nothing half of b
 
 
 def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
@@ -167,7 +168,8 @@ def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("a", "b" * 245, "c", "d"):
+    longest = "e" * (255 - len(".png.overlay.png"))
+    for name in ("a", "b" * 245, "c", "d", longest):
         save_picture(f"fields/{name}.png")
     draw, drawn = batch.overlay.draw, []
 
@@ -179,12 +181,14 @@ def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
 
     monkeypatch.setattr(batch.overlay, "draw", short_of_memory)
     results = tmp_path / "results"
-    command = ["score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "-o", str(results)]
+    never = "f" * 300
+    command = ["score", str(tmp_path / "fields"), never, "--bundle", str(bundle_file), "-o", str(results)]
     assert cli.main(command) == 3
     err = capsys.readouterr().err
+    assert f"{never} cannot be read: File name too long." in err
     assert "too long a name for its results" in err
     assert "c.png needs more memory than this device has free" in err
-    assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "d", "scores"}
+    assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "d", longest, "scores"}
     assert json.loads((results / "scores.json").read_text())["complete"] is True
 
 
@@ -192,9 +196,31 @@ def test_a_results_folder_that_cannot_be_made_is_no_bad_picture(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    results = tmp_path / "file" / "results"
-    assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(results)]) == 1
-    assert "Not a directory" in capsys.readouterr().err
+    places = {str(tmp_path / "file" / "results"): "Not a directory", "/proc/results": "No such file"}
+    for results, reason in places.items():
+        assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", results]) == 1
+        assert reason in capsys.readouterr().err
+
+
+def test_a_missing_bundle_is_bad_input_wherever_results_go(
+    tmp_path: Path, save_picture: SavePicture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["score", str(save_picture()), "--bundle", "none.epb", "-o", "."]) == 3
+
+
+def test_threads_that_the_system_refuses_are_a_sentence(
+    bundle_file: Path,
+    save_picture: SavePicture,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise OSError("the system refused to start 3 threads")
+
+    monkeypatch.setattr(network._core, "Core", refused)
+    assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file)]) == 1
+    assert capsys.readouterr().err == "Error: This device: the system refused to start 3 threads.\n"
 
 
 def test_an_interrupt_keeps_what_is_done(
