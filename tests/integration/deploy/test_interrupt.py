@@ -20,6 +20,7 @@ from edgepatho.deploy.steps import Outcome
 SSH = """#!/bin/sh
 case " $* " in *" -O exit "*) exec {ssh} "$@" ;; esac
 echo >>{folder}/calls
+printf '%s\\n' "$@" >>{folder}/arguments
 call=$(wc -l <{folder}/calls)
 if [ "$call {moment}" = "{number} before" ]; then kill -INT 0; fi
 {ssh} "$@"
@@ -45,7 +46,6 @@ def test_interrupted_at_any_time(
     old = device.current()
     client = tmp_path / "client"
     client.mkdir()
-    scratch = set(Path("/tmp").glob("edgepatho-*"))
     text = SSH.format(ssh=device.folder / "client" / "ssh", folder=client, number=number, moment=moment)
     (client / "ssh").write_text(text)
     (client / "ssh").chmod(0o755)
@@ -62,7 +62,10 @@ def test_interrupted_at_any_time(
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.strip().splitlines()[-1] == "Interrupted."
     assert "Traceback" not in done.stderr
-    assert set(Path("/tmp").glob("edgepatho-*")) <= scratch
+    said = (client / "arguments").read_text().splitlines()
+    sockets = {Path(line.removeprefix("ControlPath=")) for line in said if line.startswith("ControlPath=")}
+    assert sockets
+    assert not any(socket.parent.exists() for socket in sockets)
     assert is_whole(device.store / "releases" / device.current())
 
     again = subprocess.run(command, capture_output=True, text=True, check=True)
