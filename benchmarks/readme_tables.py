@@ -78,7 +78,7 @@ def parity_table(rows: list[Row]) -> str:
         lines.append(
             [
                 ", ".join(where),
-                f"{of[0]['threads']} to {of[-1]['threads']}",
+                ", ".join(str(row["threads"]) for row in of),
                 str(of[0]["tiles"]),
                 str(of[0]["cells"]),
                 f"{max(row['largest_difference'] for row in of):.1e}",
