@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,8 @@ CROPS = 12  # a field of 4912 x 3684 px holds 4 x 3 of them
 FIELD_TILES = 3  # tiles that share a field
 MOST_PATIENTS = 1000
 MOST_PX = 4096  # a tile of this edge takes some gigabytes while it is painted
+AHEAD = 4  # tasks of each process that wait for it
+POLL_S = 0.1  # how long Ctrl-C may go unnoticed
 
 Task = tuple[Path, int, Style, int, int, int]  # file without suffix, seed, style, field, crop, size
 
@@ -95,18 +100,50 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
         yield from map(_make, tasks)
         return
     # spawned, not forked: OpenCV's threads do not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            # the processes inherit the mask, so that Ctrl-C is this one's to answer
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                records = pool.map(_make, tasks)
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            yield from records
-        except BaseException:  # a Ctrl-C before the first record is asked for would wait for all of them
-            pool.shutdown(cancel_futures=True)
-            raise
+    with _noticed() as stopped, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        handed_out: deque[Future[dict[str, Any]]] = deque()
+        for task in tasks:
+            handed_out.append(_submit(pool, task))
+            if len(handed_out) > AHEAD * jobs:
+                yield _result(pool, handed_out.popleft(), stopped)
+        while handed_out:
+            yield _result(pool, handed_out.popleft(), stopped)
+
+
+@contextmanager
+def _noticed() -> Iterator[list[int]]:
+    """Yield a list that is no longer empty once Ctrl-C came.
+
+    A KeyboardInterrupt, which Python raises wherever it happens to be, can leave a lock of the pool taken;
+    whoever waits for the pool to end then waits for ever.
+    """
+    came: list[int] = []
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ours = usual and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[dict[str, Any]]:
+    """Hand out a task; a process that starts for it inherits the mask: Ctrl-C is this one's to answer."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(_make, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _result(pool: ProcessPoolExecutor, future: Future[dict[str, Any]], stopped: list[int]) -> dict[str, Any]:
+    while not stopped:
+        if wait([future], POLL_S).done:
+            return future.result()
+    pool.shutdown(cancel_futures=True)
+    raise KeyboardInterrupt
 
 
 def _make(task: Task) -> dict[str, Any]:
