@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+settings.register_profile("any machine", settings.default, deadline=None)
+settings.load_profile("any machine")  # a first call imports, and the machine may be busy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
