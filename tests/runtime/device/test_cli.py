@@ -25,6 +25,10 @@ SavePicture = Callable[..., Path]
 RUN = [sys.executable, "-P", "-m", "edgepatho_runtime"]
 
 
+def disk_full(*_: object) -> str:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def parts(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*.part")]
 
@@ -127,11 +131,8 @@ def test_a_full_disk_leaves_no_half_file(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     results = tmp_path / "results"
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", disk_full)
     assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(results)]) == 1
     assert "No space left" in capsys.readouterr().err
     assert list(results.iterdir()) == []
@@ -144,14 +145,11 @@ def test_a_disk_that_fills_up_keeps_the_record_of_what_is_done(
         save_picture(f"fields/{name}.png")
     write = batch.cellfiles.table
 
-    def full(cells: object) -> str:
-        monkeypatch.setattr(batch.cellfiles, "table", fail)
+    def last_that_fits(cells: object) -> str:
+        monkeypatch.setattr(batch.cellfiles, "table", disk_full)
         return write(cells)
 
-    def fail(cells: object) -> str:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(batch.cellfiles, "table", full)
+    monkeypatch.setattr(batch.cellfiles, "table", last_that_fits)
     results = tmp_path / "results"
     command = ["score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "-o", str(results)]
     assert cli.main(command) == 1
