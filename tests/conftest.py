@@ -1,9 +1,12 @@
-"""Shared by all tests: quiet TensorFlow, and the ARM part that may not be skipped in CI."""
+"""Shared by all tests: quiet TensorFlow, what is skipped, and what may be skipped in CI."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable
 
+import needs
 import pytest
 from hypothesis import settings
 
@@ -13,22 +16,58 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")  # a first call imports, and the machine may be busy
 
+VIRTUAL_PI = "boots the virtual Pi: run `make test-pi`"
+SKIPPED_IN_CI_TOO = (
+    VIRTUAL_PI,  # takes longer than all the rest together
+    "tflite_runtime is not installed",  # its last release is for Python 3.11
+    "this machine has no IPv6 loopback",  # as in most containers
+)
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`-m 'not arm'` is for a quick look; CI runs everything but the virtual Pi."""
-    if os.environ.get("EDGEPATHO_PI") == "1":
-        return
-    skip = pytest.mark.skip(reason="boots the virtual Pi: run `make test-pi`")
-    for item in items:
-        if item.get_closest_marker("pi"):
-            item.add_marker(skip)
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.needs("shellcheck")` skips a test where a program of needs.NEEDS is not installed."""
+    for mark in item.iter_markers("needs"):
+        _require(*mark.args)
+    if item.get_closest_marker("pi") and os.environ.get("EDGEPATHO_PI") != "1":
+        pytest.skip(VIRTUAL_PI)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[..., None]:
+    """A function for fixtures that skips the test where one of these programs of needs.NEEDS is missing."""
+    return _require
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """In CI a skipped ARM test is a failure: the ARM part is why the project exists."""
+def pytest_runtest_makereport(item: pytest.Item):
+    """In CI a skipped test is a failure, or a machine that lacks a program would pass for want of tests."""
     outcome = yield
     report = outcome.get_result()
-    if report.skipped and item.get_closest_marker("arm") and os.environ.get("CI") == "true":
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} needs the ARM lab, which CI must provide: {call.excinfo}"
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
+        reason = _reason(report)
+        if reason not in SKIPPED_IN_CI_TOO:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} may not be skipped in CI: {reason}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the skipped tests by reason, and print the one command that installs what is missing."""
+    reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))
+    if not reasons:
+        return
+    terminalreporter.section("skipped")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count:5d} {reason}")
+    command = needs.command(reasons)
+    if command:
+        terminalreporter.line(f"This installs all that is missing: {command}")
+
+
+def _require(*names: str) -> None:
+    missing = needs.lacking(names)
+    if missing:
+        pytest.skip(missing)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    return report.longrepr[2].removeprefix("Skipped: ")

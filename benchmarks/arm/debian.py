@@ -6,8 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks.arm.tools import find, run_or_fail
-from edgepatho.errors import UserError
+from benchmarks.arm.tools import ToolMissing, find, run_or_fail
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -33,7 +32,7 @@ def unpack(packages: tuple[str, ...], suite: str, root: Path) -> None:
 def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
     """Fetch arm64 packages with an apt state of our own in the folder `state`; return the .deb files."""
     if not KEYRING.exists():
-        raise UserError(
+        raise ToolMissing(
             f"{KEYRING} is missing: the arm64 userland is unpacked from Debian packages, so this part "
             "needs a Debian machine (or `apt-get install -y debian-archive-keyring`)."
         )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from benchmarks.arm import sysroot, wheel
 from benchmarks.arm.boards import BOARDS, Board
-from benchmarks.arm.tools import ToolMissing, find_llvm
+from benchmarks.arm.tools import ToolMissing
 
 
 @pytest.fixture(scope="session")
-def userland() -> sysroot.Userland:
+def userland(require: Callable[..., None]) -> sysroot.Userland:
     """The arm64 system with Python 3.11; skipped where its programs are not installed (a failure in CI)."""
+    require("qemu-aarch64", "llvm-mca")
     try:
-        find_llvm("llvm-mca")
         return sysroot.userland()
     except ToolMissing as missing:
         pytest.skip(str(missing))

@@ -22,8 +22,14 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "v1"
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk, which takes root")
 
 
+@pytest.fixture(scope="session")
+def openssh(require: Callable[..., None]) -> None:
+    """What a loopback device is made of; tests without it are skipped."""
+    require("ssh", "sshd", "ssh-keygen")
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackDevice]:
+def server(openssh: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackDevice]:
     with LoopbackDevice(tmp_path_factory.mktemp("device") / "device") as device:
         yield device
 
@@ -56,7 +62,7 @@ def deployed(device: LoopbackDevice) -> Callable[[Release], Outcome]:
 
 
 @pytest.fixture(scope="session")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+def laboratory(openssh: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     """The fault matrix's device; `root` because its disk is a small one of its own."""
     if os.getuid() != 0:
         pytest.skip("mounts a small disk, which takes root")

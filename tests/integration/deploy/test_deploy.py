@@ -352,7 +352,7 @@ class TestSignatures:
     """A device with an allowed_signers file takes nothing that is not signed by one of those keys."""
 
     @pytest.fixture
-    def keys(self, tmp_path: Path) -> dict[str, Path]:
+    def keys(self, openssh: None, tmp_path: Path) -> dict[str, Path]:
         for name in ("ours", "theirs"):
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name]
             subprocess.run(command, check=True)

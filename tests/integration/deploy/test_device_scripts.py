@@ -25,10 +25,9 @@ def test_every_script_is_tested():
     assert found == {f"{name}.sh" for name in (*NAMES, "store")}
 
 
+@pytest.mark.needs("shellcheck")
 @pytest.mark.parametrize("name", NAMES)
 def test_shellcheck_finds_nothing(name: str):
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed")
     command = ["shellcheck", "--shell=sh", "-"]
     done = subprocess.run(command, input=device_script(name), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

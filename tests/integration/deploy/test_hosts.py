@@ -41,7 +41,7 @@ def cli(*arguments: object) -> Result:
 
 @pytest.fixture
 def device_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    openssh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[dict[str, str]], LoopbackDevice]]:
     """A function that starts a device whose only programs are TOOLS, and those given as shell scripts."""
     started: list[LoopbackDevice] = []
@@ -155,6 +155,7 @@ class TestNames:
         with Remote("pi5.local") as remote, pytest.raises(DeviceUnreachable, match="the connection broke"):
             remote.run("probe")
 
+    @pytest.mark.usefixtures("openssh")
     def test_ipv6(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress_folder: Path, wheel: Path):
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()

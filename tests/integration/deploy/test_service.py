@@ -88,9 +88,8 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
         watch.wait()
 
 
+@pytest.mark.needs("systemd-analyze")
 def test_systemd_finds_the_unit_sound_and_little_exposed(tmp_path: Path):
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
     unit = tmp_path / "edgepatho-watch@.service"
     unit.write_text(device_file("edgepatho-watch@.service"))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,7 +21,7 @@ FLAGS = [
 ]
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler: install gcc")
+@pytest.mark.needs("cc")
 def test_random_pictures_and_maps_stay_inside_their_buffers(tmp_path: Path) -> None:
     program = tmp_path / "test_vision"
     sources = [CORE / "tests" / "test_vision.c", CORE / "src" / "image.c", CORE / "src" / "cells.c"]
