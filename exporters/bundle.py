@@ -1,6 +1,6 @@
 """Bundles (.epb): a network ready to run, in one file. Written and read on the host.
 
-The contract is docs/bundle-format.md; the device reads with runtime/src/edgepatho_runtime/bundle.py.
+The contract is docs/bundle-format.md; the device reads with runtime/src/edgepatho_runtime/bundle.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgepatho.model import graph as graphs
 from edgepatho.model.graph import Graph
 
 if TYPE_CHECKING:
-    from edgepatho.quantize.shared import SharedModel
+    from edgepatho.model.shared import SharedModel
 
 SCORING = {
     "classes": ["immunopositive", "immunonegative", "til"],

@@ -44,8 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Score pictures one by one; bad files are told and left behind."""
-    from edgepatho_runtime import batch, bundle, tables
-    from edgepatho_runtime.score import Scorer
+    from edgepatho_runtime import bundle, tables
+    from edgepatho_runtime.scoring import batch
+    from edgepatho_runtime.scoring.score import Scorer
 
     _check_precision(options.precision)
     paths = batch.expand(options.images)
@@ -126,8 +127,8 @@ def selftest(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Measure bundles and TFLite files, each in a process of its own."""
-    from edgepatho_runtime import bench as benchmark
     from edgepatho_runtime import tables
+    from edgepatho_runtime.bench import record as benchmark
     from edgepatho_runtime.files import write_text
 
     _check_precision(options.precision)

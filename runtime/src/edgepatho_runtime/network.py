@@ -7,7 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from edgepatho_runtime import _core, plan
-from edgepatho_runtime.geometry import Level
+from edgepatho_runtime.plan.geometry import Level
 
 if TYPE_CHECKING:
     from edgepatho_runtime.bundle import Bundle

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from random_network import Builder
 
-from edgepatho_runtime import _core, geometry, plan
+from edgepatho_runtime import _core, plan
 from edgepatho_runtime.network import Network, available_levels
+from edgepatho_runtime.plan import geometry
 
 TOLERANCE = 1e-5  # of the largest output
 SIZES = [(16, 16), (48, 48), (80, 80), (240, 272)]

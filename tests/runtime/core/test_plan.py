@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from random_network import Builder, random_network
 
-from edgepatho_runtime import geometry, plan
+from edgepatho_runtime import plan
+from edgepatho_runtime.plan import geometry
 
 LEVEL = geometry.Level("neon", 4, 8, 4)
 

@@ -10,7 +10,7 @@ import numpy_network
 import pytest
 from random_network import Builder, random_network
 
-from edgepatho_runtime import rewrite
+from edgepatho_runtime.plan import rewrite
 
 PASSES: dict[str, Callable[[list[Any], str], list[Any]]] = {
     "pair_sums": lambda nodes, output: rewrite.pair_sums(nodes),

@@ -15,9 +15,11 @@ from bundle_recipe import floats, identity
 from PIL import Image
 
 from edgepatho.report.record import read_bench
-from edgepatho_runtime import bench, bundle, child, cli, device
-from edgepatho_runtime.bundle import BundleError
-from edgepatho_runtime.errors import BusyError
+from edgepatho_runtime import cli, device
+from edgepatho_runtime.bench import child
+from edgepatho_runtime.bench import record as bench
+from edgepatho_runtime.bundle import reader
+from edgepatho_runtime.errors import BundleError, BusyError
 
 QUICK = ["--runs", "3", "--warmup", "1", "--threads", "1"]
 
@@ -77,7 +79,7 @@ def test_an_image_is_what_all_engines_get(
 
 
 def test_a_picture_tiled_from_the_golden_one_repeats_it() -> None:
-    golden = bundle.parse(identity().build())
+    golden = reader.parse(identity().build())
     tiled = np.frombuffer(bench._tiled(golden, 40), np.uint8).reshape(40, 40, 3)
     tile = np.frombuffer(golden.tensors["golden.input"].data, np.uint8).reshape(16, 16, 3)
     assert np.array_equal(tiled, np.tile(tile, (3, 3, 1))[:40, :40])

@@ -17,13 +17,13 @@ from bundle_recipe import SCORING, Recipe, floats, sealed, tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgepatho_runtime import bundle, coding, container
-from edgepatho_runtime.bundle import BundleError
+from edgepatho_runtime.bundle import coding, container, reader
+from edgepatho_runtime.errors import BundleError
 
 
 def refused(data: bytes) -> str:
     with pytest.raises(BundleError) as caught:
-        bundle.parse(data)
+        reader.parse(data)
     sentence = str(caught.value)
     assert sentence.endswith(".")
     assert "\n" not in sentence
@@ -34,7 +34,7 @@ def refused(data: bytes) -> str:
 def test_a_good_bundle_gives_its_tensors_and_objects(tmp_path: Path) -> None:
     path = tmp_path / "tiny.epb"
     path.write_bytes(tiny().build())
-    read = bundle.read(path)
+    read = reader.read(path)
     assert read.file_bytes == path.stat().st_size
     assert read.graph["output"] == "heat"
     assert read.scoring == SCORING
@@ -45,7 +45,7 @@ def test_a_good_bundle_gives_its_tensors_and_objects(tmp_path: Path) -> None:
 
 def test_tensors_are_views_of_one_buffer() -> None:
     data = tiny().build()
-    assert all(tensor.data.obj is data for tensor in bundle.parse(data).tensors.values())
+    assert all(tensor.data.obj is data for tensor in reader.parse(data).tensors.values())
 
 
 def test_every_prefix_is_refused() -> None:
@@ -72,7 +72,7 @@ def test_flipped_bits_under_a_right_digest_raise_nothing_else() -> None:
         bent[bit // 8] ^= 1 << bit % 8
         length = int.from_bytes(bent[:8], "little")
         try:
-            bundle.parse(sealed(bytes(bent[8 : 8 + length]), bytes(bent[8 + length :])))
+            reader.parse(sealed(bytes(bent[8 : 8 + length]), bytes(bent[8 + length :])))
             accepted += 1
         except BundleError:
             pass
@@ -440,7 +440,7 @@ def test_the_last_index_is_taken_and_the_next_refused(values: int) -> None:
             recipe.tensors["mix.index"] = ("U8", [1, 3, 1, 4], bytes([*[0] * 11, index << 4]))
         return recipe
 
-    bundle.parse(recipe_with(values - 1).build())
+    reader.parse(recipe_with(values - 1).build())
     if values not in (16, 256, 65536):  # these fill their type
         assert "beyond" in refused(recipe_with(values).build())
 
@@ -493,7 +493,7 @@ def coded(codec: str, name: str = "golden.input", /, **fields: Any) -> Callable[
 def test_coded_tensors_come_back_decoded(codec: str, name: str) -> None:
     plain, packed = tiny(), tiny()
     coded(codec, name)(packed)
-    expected, read = bundle.parse(plain.build()), bundle.parse(packed.build())
+    expected, read = reader.parse(plain.build()), reader.parse(packed.build())
     assert bytes(read.tensors[name].data) == bytes(expected.tensors[name].data)
     assert read.tensors[name].shape == expected.tensors[name].shape
     assert read.stored_bytes[name] == len(packed.tensors[name][2])
@@ -572,22 +572,22 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
     path = tmp_path / "bad.epb"
     path.write_bytes(b"not a bundle at all")
     with pytest.raises(BundleError, match=r"bad\.epb: "):
-        bundle.read(path)
+        reader.read(path)
 
 
 def test_a_folder_and_a_huge_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no file"):
-        bundle.read(tmp_path)
+        reader.read(tmp_path)
     path = tmp_path / "huge.epb"
     with path.open("wb") as file:
-        file.truncate(bundle.MAX_FILE_BYTES + 1)
+        file.truncate(reader.MAX_FILE_BYTES + 1)
     with pytest.raises(BundleError, match="more than"):
-        bundle.read(path)
+        reader.read(path)
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        bundle.read(tmp_path / "none.epb")
+        reader.read(tmp_path / "none.epb")
 
 
 json_values = st.recursive(
@@ -631,4 +631,4 @@ def test_arbitrary_values_inside_raise_nothing_else(section: str, place: int, va
     except UnicodeEncodeError:  # a lone surrogate cannot be written as UTF-8
         return
     with contextlib.suppress(BundleError):
-        bundle.parse(data)
+        reader.parse(data)

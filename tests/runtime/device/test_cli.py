@@ -19,7 +19,8 @@ from field_drawing import CENTRES
 from PIL import Image
 
 import edgepatho_runtime
-from edgepatho_runtime import batch, cli, files, network
+from edgepatho_runtime import cli, files, network
+from edgepatho_runtime.scoring import batch
 
 SavePicture = Callable[..., Path]
 RUN = [sys.executable, "-P", "-m", "edgepatho_runtime"]

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from edgepatho.evaluate import cells as host_cells
 from edgepatho.evaluate import patients
-from edgepatho_runtime import batch, bundle, cellfiles, image, overlay, score
+from edgepatho_runtime import image
+from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.scoring import batch, cellfiles, overlay, score
 
 CLASSES = SCORING["classes"]
 
@@ -28,7 +30,7 @@ def picture_of(array: np.ndarray) -> image.Image:
 
 
 def scorer(**options: Any) -> score.Scorer:
-    return score.Scorer(bundle.parse(identity().build()), threads=1, **options)
+    return score.Scorer(reader.parse(identity().build()), threads=1, **options)
 
 
 # -- cells ---------------------------------------------------------------------------------------------

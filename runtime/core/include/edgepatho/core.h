@@ -1,6 +1,6 @@
 /* The convolution core: runs a plan, a list of tasks over a fixed arena.
  *
- * The plan is made by edgepatho_runtime/plan.py, which mirrors the records below field by field. It is checked as
+ * The plan is made by edgepatho_runtime/plan, which mirrors the records below field by field. It is checked as
  * a whole before anything runs: afterwards no image can make the core read or write outside its buffers. */
 #ifndef EDGEPATHO_CORE_H
 #define EDGEPATHO_CORE_H

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgepatho_runtime.geometry import Level, ceil_div, elements_of, is_convolution, resident_elements
-from edgepatho_runtime.schedule import Task
-from edgepatho_runtime.steps import Map, Step
+from edgepatho_runtime.plan.geometry import Level, ceil_div, elements_of, is_convolution, resident_elements
+from edgepatho_runtime.plan.schedule import Task
+from edgepatho_runtime.plan.steps import Map, Step
 
 ALIGNMENT = 32  # elements, EP_ALIGNMENT in core.h
 

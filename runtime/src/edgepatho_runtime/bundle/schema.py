@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from edgepatho_runtime.container import Tensor
+from edgepatho_runtime.bundle.container import Tensor
 from edgepatho_runtime.errors import BundleError
 
 MAX_NODES = 1024

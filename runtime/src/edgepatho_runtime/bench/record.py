@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgepatho_runtime import child, device, image
-from edgepatho_runtime.bundle import Bundle, BundleError, read
+from edgepatho_runtime import device, image
+from edgepatho_runtime.bench import child
+from edgepatho_runtime.bench.measure import PACKAGES
+from edgepatho_runtime.bundle import Bundle, read
 from edgepatho_runtime.digest import sha256
-from edgepatho_runtime.errors import BusyError
-from edgepatho_runtime.measure import PACKAGES
+from edgepatho_runtime.errors import BundleError, BusyError
 
 FORMAT, VERSION = "edgepatho-bench", 1
 FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")

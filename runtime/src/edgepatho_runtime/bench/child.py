@@ -13,7 +13,7 @@ MAX_SECONDS = 3600
 def measured(task: dict[str, Any]) -> dict[str, Any]:
     """Return what a child process measured, or its `error`, a sentence."""
     try:
-        done = _python("from edgepatho_runtime.measure import main; main()", json.dumps(task))
+        done = _python("from edgepatho_runtime.bench.measure import main; main()", json.dumps(task))
     except subprocess.TimeoutExpired:
         return {"error": f"It was not done after {MAX_SECONDS} s."}
     except OSError as error:

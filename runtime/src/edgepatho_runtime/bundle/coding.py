@@ -4,7 +4,7 @@ import math
 import zlib
 from typing import Any, Literal
 
-from edgepatho_runtime.container import ITEM_BYTES, Tensor, checked_shape
+from edgepatho_runtime.bundle.container import ITEM_BYTES, Tensor, checked_shape
 from edgepatho_runtime.errors import BundleError
 
 MAX_DECODED_BYTES = 64 << 20

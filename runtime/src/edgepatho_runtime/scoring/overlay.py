@@ -1,7 +1,7 @@
 """The overlay: a picture with a ring around every cell."""
 
 from edgepatho_runtime.image import Image
-from edgepatho_runtime.score import Cell
+from edgepatho_runtime.scoring.score import Cell
 
 RADIUS_NETWORK_PX = 5  # a nucleus, roughly
 # Bright enough on stained tissue, apart for colour-blind eyes; further classes start again.

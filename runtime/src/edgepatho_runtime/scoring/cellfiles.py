@@ -4,8 +4,8 @@ import csv
 import io
 import json
 
-from edgepatho_runtime.overlay import COLOURS
-from edgepatho_runtime.score import Cell
+from edgepatho_runtime.scoring.overlay import COLOURS
+from edgepatho_runtime.scoring.score import Cell
 
 # QuPath's own names for these classes, where it has one; its scripts count Positive and Negative.
 QUPATH_NAMES = {"immunopositive": "Positive", "immunonegative": "Negative", "til": "Immune cells"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edgepatho_runtime.steps import CONVOLUTIONS, Map, Step
+from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 
 CHUNK = 16  # tiles, as in core/src/network.h
 

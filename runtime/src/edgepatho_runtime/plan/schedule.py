@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edgepatho_runtime.geometry import (
+from edgepatho_runtime.plan.geometry import (
     Level,
     blocks_of,
     elements_of,
@@ -21,7 +21,7 @@ from edgepatho_runtime.geometry import (
     tile_grid,
     tile_rows_for,
 )
-from edgepatho_runtime.steps import Map, Step
+from edgepatho_runtime.plan.steps import Map, Step
 
 BAND = 16  # rows that the last step of a group does at a time
 

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from edgepatho_runtime import strictjson
+from edgepatho_runtime.bundle import strictjson
 from edgepatho_runtime.digest import sha256
 from edgepatho_runtime.errors import BundleError
 

@@ -4,8 +4,8 @@ A step computes `max(x, slope * x)` of its sum, adds a map, applies an affine an
 in this order, each part only where the network has it.
 """
 
-from edgepatho_runtime.rewrite import UPSAMPLE, Node
-from edgepatho_runtime.steps import CONVOLUTIONS, Map, Step
+from edgepatho_runtime.plan.rewrite import UPSAMPLE, Node
+from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 
 MAX_SOURCES = 4  # EP_SOURCES in core.h
 

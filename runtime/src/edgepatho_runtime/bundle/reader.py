@@ -8,8 +8,8 @@ import os
 import stat
 from typing import Any
 
-from edgepatho_runtime import coding, container, graph, strictjson
-from edgepatho_runtime.container import Tensor
+from edgepatho_runtime.bundle import coding, container, schema, strictjson
+from edgepatho_runtime.bundle.container import Tensor
 from edgepatho_runtime.errors import BundleError
 
 __all__ = ["Bundle", "BundleError", "Tensor", "read"]
@@ -59,7 +59,7 @@ def parse(data: bytes) -> Bundle:
     bundle.stored_bytes = {name: len(tensor.data) for name, tensor in bundle.tensors.items()}
     texts = {key: strictjson.loads(metadata[key], f"Metadata {key}") for key in container.TEXTS}
     coding.decode(bundle.tensors, texts["coding"])
-    wanted = graph.check(texts["graph"], bundle.tensors)
+    wanted = schema.check(texts["graph"], bundle.tensors)
     _check_tensors(bundle.tensors, wanted)
     _check_scoring(texts["scoring"], wanted.forms["golden.output"][1][-1])
     bundle.graph, bundle.scoring = texts["graph"], texts["scoring"]
@@ -68,7 +68,7 @@ def parse(data: bytes) -> Bundle:
     return bundle
 
 
-def _check_tensors(tensors: dict[str, Tensor], wanted: graph.Wanted) -> None:
+def _check_tensors(tensors: dict[str, Tensor], wanted: schema.Wanted) -> None:
     for name in sorted(tensors.keys() ^ wanted.forms.keys()):
         raise BundleError(f"Tensor {name} is {'not part of the graph' if name in tensors else 'missing'}.")
     for name, form in wanted.forms.items():
@@ -102,7 +102,7 @@ def _check_scoring(scoring: dict[str, Any], channels: int) -> None:
     classes = scoring["classes"]
     if type(classes) is not list or len(classes) != channels or channels > MAX_CLASSES:
         raise BundleError(f"Scoring classes is {classes!r:.80}; the network has {channels} output channels.")
-    named = all(type(name) is str and graph.NAME.fullmatch(name) for name in classes)
+    named = all(type(name) is str and schema.NAME.fullmatch(name) for name in classes)
     if not named or len(set(classes)) != channels:
         raise BundleError(f"Scoring classes is {classes!r:.80}, expected different names.")
     for key, count in (("thresholds", channels), ("ki67_cutoffs", 2), ("til_cutoffs", 2)):

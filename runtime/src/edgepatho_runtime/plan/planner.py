@@ -5,13 +5,13 @@ from __future__ import annotations
 from array import array
 from typing import Any, NamedTuple
 
-from edgepatho_runtime.arena import lay_out
-from edgepatho_runtime.fuse import Fuser, ordered
-from edgepatho_runtime.geometry import Level, ceil_div, elements_of, multiplications
-from edgepatho_runtime.records import Pool, step_record
-from edgepatho_runtime.rewrite import Node, rewritten
-from edgepatho_runtime.schedule import schedule
-from edgepatho_runtime.steps import Map, Step
+from edgepatho_runtime.plan.arena import lay_out
+from edgepatho_runtime.plan.fuse import Fuser, ordered
+from edgepatho_runtime.plan.geometry import Level, ceil_div, elements_of, multiplications
+from edgepatho_runtime.plan.records import Pool, step_record
+from edgepatho_runtime.plan.rewrite import Node, rewritten
+from edgepatho_runtime.plan.schedule import schedule
+from edgepatho_runtime.plan.steps import Map, Step
 
 MAX_SIDE = 4096
 PARTS = ("weights", "inputs", "blocks", "tiles", "rows")  # ep_part in core.h

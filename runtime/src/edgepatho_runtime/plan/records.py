@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from edgepatho_runtime.geometry import Level, ceil_div
-from edgepatho_runtime.steps import Map, Step
+from edgepatho_runtime.plan.geometry import Level, ceil_div
+from edgepatho_runtime.plan.steps import Map, Step
 
 NONE = -1  # EP_NONE
 NIBBLES = 16  # EP_NIBBLES: values that the core reads of a codebook for 4-bit indices

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from edgepatho_runtime import cellfiles, files, image, overlay, png, score
+from edgepatho_runtime import files, image, png
 from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image import Image
-from edgepatho_runtime.score import Field, Scorer
+from edgepatho_runtime.scoring import cellfiles, overlay, score
+from edgepatho_runtime.scoring.score import Field, Scorer
 
 FORMAT, VERSION = "edgepatho-scores", 1
 OVERLAY = ".overlay.png"  # how the names of overlays end
