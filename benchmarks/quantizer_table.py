@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import RESULTS, save, table
+from edgepatho.entropy import entropy_bits
 from edgepatho.model import weights as files
 from edgepatho.quantize import cws, ecsq, pws, uq
-from edgepatho.quantize.quantized import Quantized, distortion, entropy_bits
+from edgepatho.quantize.quantized import Quantized, distortion
 
 DRAWS = 1_000_000
 METHODS: dict[str, Callable[..., Quantized]] = {

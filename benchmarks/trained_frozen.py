@@ -72,7 +72,7 @@ class Bench:
     def __init__(self, model: keras.Model, prepared: Path) -> None:
         from edgepatho.evaluate.tiles import load
         from edgepatho.model import graph
-        from edgepatho.quantize.shared import other_variables
+        from edgepatho.model.shared import other_variables
 
         self.prepared = prepared
         self.graph = graph.from_keras(model)

@@ -25,11 +25,11 @@ def run(folder: Path, *, jobs: int, say: Callable[[str], None]) -> dict[str, Any
     Each step is what the command of the same name does. An earlier demo in `folder` is replaced, anything
     else is refused with InputError; so is a Python without the device runtime.
     """
+    from edgepatho.compression.compress import Options
+    from edgepatho.compression.compress import run as compress
     from edgepatho.data.prepare import prepare
     from edgepatho.data.synth import generate
     from edgepatho.progress import progress
-    from edgepatho.quantize.compress import Options
-    from edgepatho.quantize.compress import run as compress
     from edgepatho.quantize.retrain import Schedule
     from edgepatho.report.html import render
 

@@ -15,7 +15,7 @@ from edgepatho.files import sha256_of, write_aside
 
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
-    from edgepatho.quantize.shared import SharedModel
+    from edgepatho.model.shared import SharedModel
 
 RECORD = "compress.json"
 SHARED = "shared.npz"
@@ -66,7 +66,7 @@ def rebuild(folder: Path, tiles: np.ndarray | None = None) -> dict[str, Any]:
     The shared weights come from shared.npz, the original ones from baseline.epb, the rest from compress.json.
     Raises InputError if one of the three is missing or damaged.
     """
-    from edgepatho.quantize import shared as shared_models
+    from edgepatho.model import shared as shared_models
 
     record = read_record(folder)
     shared = shared_models.load(folder / SHARED)

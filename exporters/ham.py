@@ -22,7 +22,7 @@ from edgepatho.exporters import huffman
 from edgepatho.exporters.huffman import Code
 
 if TYPE_CHECKING:
-    from edgepatho.quantize.shared import SharedModel
+    from edgepatho.model.shared import SharedModel
 
 
 @dataclass(frozen=True)

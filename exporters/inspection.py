@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edgepatho.entropy import entropy_bits
 from edgepatho.exporters import blocks, bundle
 from edgepatho.exporters.bundle import Bundle
 from edgepatho.model.graph import WEIGHTED
@@ -72,7 +73,7 @@ def _layer(content: Bundle, node: dict[str, Any]) -> dict[str, Any]:
     if "codebook" in node:
         indices = _indices(content, node)
         used = int(np.count_nonzero(np.bincount(indices.ravel())))
-        facts |= {"codebook": node["codebook"], "levels_used": used, "entropy_bits": _entropy_bits(indices)}
+        facts |= {"codebook": node["codebook"], "levels_used": used, "entropy_bits": entropy_bits(indices)}
     return facts
 
 
@@ -89,7 +90,7 @@ def _overall_entropy(content: Bundle) -> float | None:
     groups = [np.concatenate([part.ravel() for part in _all_indices(content, name)]) for name in names]
     if not groups:
         return None
-    return sum(_entropy_bits(group) * group.size for group in groups) / sum(group.size for group in groups)
+    return sum(entropy_bits(group) * group.size for group in groups) / sum(group.size for group in groups)
 
 
 def _all_indices(content: Bundle, codebook: str) -> list[np.ndarray]:
@@ -103,12 +104,6 @@ def _indices(content: Bundle, node: dict[str, Any]) -> np.ndarray:
     height, width = node.get("kernel", (1, 1))
     blocked = blocks.unpacked(content.tensors[f"{node['name']}.index"], levels)
     return blocks.unblocked(blocked, (height, width), node["out_channels"])
-
-
-def _entropy_bits(indices: np.ndarray) -> float:
-    counts = np.bincount(indices.ravel())
-    share = counts[counts > 0] / indices.size
-    return float(-(share * np.log2(share)).sum()) + 0.0  # no minus zero
 
 
 def _bytes_by_kind(content: Bundle) -> dict[str, dict[str, int]]:

@@ -20,7 +20,7 @@ from edgepatho.model.graph import Graph
 from edgepatho.model.quiet import quiet
 
 if TYPE_CHECKING:
-    from edgepatho.quantize.shared import SharedModel
+    from edgepatho.model.shared import SharedModel
 
 MOST_TILES = 16  # of the representative set
 

@@ -45,8 +45,8 @@ def main(folder: Path, count: int) -> None:
     from edgepatho.exporters import bundle
     from edgepatho.model import graph as graphs
     from edgepatho.model import weights
+    from edgepatho.model.shared import apply, other_variables
     from edgepatho.quantize.quantizer import Quantizer, share
-    from edgepatho.quantize.shared import apply, other_variables
 
     model = weights.load_shipped()
     shared = share(graphs.from_keras(model), Quantizer())

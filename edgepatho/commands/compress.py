@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from edgepatho.quantize.compress import Options
+    from edgepatho.compression.compress import Options
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 AT_LEAST_1 = click.IntRange(1)
@@ -144,9 +144,9 @@ def command(
           --codebook per-layer --scale output
       edgepatho compress prepared -o published --method uq --preset paper-k256
     """
+    from edgepatho.compression.compress import run
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
-    from edgepatho.quantize.compress import run
 
     options = _options(prepared, settings)
     seed_everything(options.steps.seed, deterministic)
@@ -165,11 +165,11 @@ def command(
 def _options(prepared: Path, given: dict[str, Any]) -> Options:
     from dataclasses import replace
 
+    from edgepatho.compression.compress import Options
+    from edgepatho.compression.experiment import Measuring, Steps
+    from edgepatho.compression.presets import paper_k256
     from edgepatho.data.prepare import check_prepared
     from edgepatho.errors import UsageError
-    from edgepatho.quantize.compress import Options
-    from edgepatho.quantize.experiment import Measuring, Steps
-    from edgepatho.quantize.presets import paper_k256
     from edgepatho.quantize.quantizer import Quantizer
     from edgepatho.quantize.retrain import Schedule
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from edgepatho.quantize.sweep import Point
+    from edgepatho.compression.sweep import Point
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -98,11 +98,11 @@ def command(
       edgepatho sweep prepared -o frontier --preset frontier
       edgepatho sweep prepared -o small --method cws -k 16 -k 8 --scale channel --codebook-rate 1e-4
     """
+    from edgepatho.compression import frontier, frontier_view, sweep
+    from edgepatho.compression.experiment import Measuring, Steps
     from edgepatho.files import write_aside
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
-    from edgepatho.quantize import frontier, frontier_view, sweep
-    from edgepatho.quantize.experiment import Measuring, Steps
 
     seed_everything(grid["seed"], deterministic=False)
     points = _points(prepared, grid)
@@ -128,14 +128,14 @@ def command(
 
 
 def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
+    from edgepatho.compression import frontier
+    from edgepatho.compression.experiment import Steps
+    from edgepatho.compression.presets import PAPER_RATES, paper_k256
+    from edgepatho.compression.sweep import Point
     from edgepatho.data.prepare import check_prepared
     from edgepatho.errors import UsageError
-    from edgepatho.quantize import frontier
-    from edgepatho.quantize.experiment import Steps
-    from edgepatho.quantize.presets import PAPER_RATES, paper_k256
     from edgepatho.quantize.quantizer import DEFAULT_K, Quantizer
     from edgepatho.quantize.retrain import Schedule
-    from edgepatho.quantize.sweep import Point
 
     tiles = check_prepared(prepared)["tiles"]
     if given["preset"] == "frontier":

@@ -1,1 +1,1 @@
-"""Weight sharing: quantizers, pruning, retraining of the codebook, and the records of both."""
+"""Weight sharing: quantizers, pruning, and retraining of the codebook."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgepatho.quantize.shared import SharedModel
+from edgepatho.model.shared import SharedModel
 from edgepatho.quantize.training import SharedTraining
 
 if TYPE_CHECKING:

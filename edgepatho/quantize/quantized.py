@@ -1,4 +1,4 @@
-"""What every quantizer returns, and the two figures that describe it."""
+"""What every quantizer returns, and how far it is from the weights."""
 
 from __future__ import annotations
 
@@ -32,13 +32,6 @@ def nearest(weights: NDArray[np.float32], levels: ArrayLike) -> Quantized:
     codebook = np.unique(np.asarray(levels, np.float32))
     borders = (codebook[1:].astype(np.float64) + codebook[:-1]) / 2
     return Quantized(codebook, np.searchsorted(borders, weights).astype(np.uint16))
-
-
-def entropy_bits(index: NDArray[np.uint16]) -> float:
-    """Return the entropy of the indices in bits per weight."""
-    counts = np.bincount(index.ravel())
-    share = counts[counts > 0] / index.size
-    return float(-np.sum(share * np.log2(share)) + 0.0)
 
 
 def distortion(weights: NDArray[np.float32], values: NDArray[np.float32]) -> float:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgepatho.errors import InputError, UsageError
+from edgepatho.model.shared import Float32, SharedModel
 from edgepatho.quantize import cws, ecsq, prune, pws, uq
 from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
-from edgepatho.quantize.shared import Float32, SharedModel
 
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph

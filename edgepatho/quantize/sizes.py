@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from edgepatho.quantize.shared import SharedModel
+    from edgepatho.model.shared import SharedModel
 
 
 def seed_ratio(shared: SharedModel) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.model import graph as graphs
-from edgepatho.quantize.shared import Float32, SharedModel, other_variables, variables_of
+from edgepatho.model.shared import Float32, SharedModel, other_variables, variables_of
 
 if TYPE_CHECKING:
     import keras

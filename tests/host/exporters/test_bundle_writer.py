@@ -18,7 +18,7 @@ from edgepatho.errors import InputError
 from edgepatho.exporters import blocks, bundle, coding, container, golden
 from edgepatho.model import graph as graphs
 from edgepatho.model import pathonet
-from edgepatho.quantize.shared import SharedModel
+from edgepatho.model.shared import SharedModel
 
 METADATA = {"scoring": bundle.SCORING, "provenance": {"method": "test"}, "accuracy": {"average_f1": 0.5}}
 

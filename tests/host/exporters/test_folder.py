@@ -15,8 +15,8 @@ from edgepatho.cli import main
 from edgepatho.errors import InputError
 from edgepatho.exporters import bundle, folder
 from edgepatho.model import graph as graphs
-from edgepatho.quantize import shared as shared_models
-from edgepatho.quantize.shared import SharedModel
+from edgepatho.model import shared as shared_models
+from edgepatho.model.shared import SharedModel
 
 RECORD = {
     "format": "edgepatho-compress",

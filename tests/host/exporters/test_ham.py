@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from edgepatho.errors import InputError
 from edgepatho.exporters import ham, huffman
 from edgepatho.model.graph import Graph
-from edgepatho.quantize.shared import SharedModel
+from edgepatho.model.shared import SharedModel
 
 LEVELS = np.array([0, 0, 0, 0, -1.5, -0.25, 0.125, 0.5, 3], np.float32)
 MATRICES = arrays.arrays(

@@ -18,7 +18,7 @@ from edgepatho.errors import InputError
 from edgepatho.exporters import rewrite, tflite
 from edgepatho.model import graph as graphs
 from edgepatho.model import pathonet, weights
-from edgepatho.quantize.shared import SharedModel
+from edgepatho.model.shared import SharedModel
 
 SIZE = 64
 FORBIDDEN = {"RESHAPE", "TILE", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "RESIZE_NEAREST_NEIGHBOR", "PAD"}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from edgepatho.model import graph as graphs
+from edgepatho.model.shared import other_variables
 from edgepatho.quantize.latent import LatentTraining
 from edgepatho.quantize.prune import pruned
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Schedule, retrain
-from edgepatho.quantize.shared import other_variables
 from edgepatho.quantize.training import SharedTraining, ordinary
 
 RATES = (0.003, 0.003, 0.001)

@@ -6,7 +6,7 @@ import pytest
 
 from edgepatho.errors import InputError, UserError
 from edgepatho.model import graph as graphs
-from edgepatho.quantize import shared as shared_models
+from edgepatho.model import shared as shared_models
 from edgepatho.quantize.quantizer import Quantizer, distortion, notes, share
 
 

@@ -8,9 +8,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from edgepatho.entropy import entropy_bits
 from edgepatho.errors import InputError, UserError
 from edgepatho.quantize import cws, ecsq, pws, uq
-from edgepatho.quantize.quantized import distortion, entropy_bits
+from edgepatho.quantize.quantized import distortion
 from edgepatho.quantize.sorted_weights import sort
 
 QUANTIZERS = {"cws": cws.quantize, "pws": pws.quantize, "uq": uq.quantize, "ecsq": ecsq.quantize}

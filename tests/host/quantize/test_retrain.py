@@ -5,9 +5,9 @@ import pytest
 
 from edgepatho.errors import InputError, UsageError
 from edgepatho.model import graph as graphs
+from edgepatho.model.shared import other_variables
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Schedule, retrain
-from edgepatho.quantize.shared import other_variables
 from edgepatho.quantize.training import SharedTraining
 
 SCHEDULE = Schedule(steps=12, validate_every=3, patience=2)

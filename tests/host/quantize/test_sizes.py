@@ -8,9 +8,9 @@ import pytest
 
 from edgepatho.model import graph as graphs
 from edgepatho.model import pathonet
+from edgepatho.model.shared import SharedModel, other_variables
 from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, share
-from edgepatho.quantize.shared import SharedModel, other_variables
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from edgepatho.model import graph as graphs
+from edgepatho.model.shared import other_variables
 from edgepatho.quantize.quantizer import Quantizer, share
-from edgepatho.quantize.shared import other_variables
 from edgepatho.quantize.training import SharedTraining, ordinary
 
 

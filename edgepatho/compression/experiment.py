@@ -14,12 +14,12 @@ from edgepatho.errors import UsageError
 from edgepatho.evaluate import accuracy, calibrate
 from edgepatho.evaluate.tiles import Tiles, load
 from edgepatho.model import graph as graphs
+from edgepatho.model.shared import SharedModel, other_variables, variables_of
 from edgepatho.progress import Progress
 from edgepatho.quantize import prune, retrain, sensitivity
 from edgepatho.quantize.latent import LatentTraining
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Run, Schedule
-from edgepatho.quantize.shared import SharedModel, other_variables, variables_of
 from edgepatho.quantize.training import SMALLEST_CAPACITY, SharedTraining, Training, ordinary
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from edgepatho.compression.compress import Options
+from edgepatho.compression.experiment import Measuring, Steps
 from edgepatho.evaluate import seed_protocol
-from edgepatho.quantize.compress import Options
-from edgepatho.quantize.experiment import Measuring, Steps
 from edgepatho.quantize.quantizer import Quantizer
 from edgepatho.quantize.retrain import Schedule
 

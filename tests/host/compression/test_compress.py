@@ -14,7 +14,7 @@ from edgepatho.cli import main
 from edgepatho.exporters import bundle
 from edgepatho.files import sha256_of
 from edgepatho.model import pathonet, weights
-from edgepatho.quantize import shared as shared_models
+from edgepatho.model import shared as shared_models
 from edgepatho.report.record import read_compress
 
 pytestmark = pytest.mark.slow

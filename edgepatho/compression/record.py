@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgepatho import __version__
+from edgepatho.entropy import entropy_bits
 from edgepatho.evaluate.accuracy import Settings
-from edgepatho.quantize.quantized import entropy_bits
+from edgepatho.model.shared import SharedModel
 from edgepatho.quantize.quantizer import Quantizer, distortion
-from edgepatho.quantize.shared import SharedModel
 
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph

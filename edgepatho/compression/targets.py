@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgepatho.quantize.sweep import Row
+from edgepatho.compression.sweep import Row
 
 
 @dataclass(frozen=True)

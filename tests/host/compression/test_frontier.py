@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from edgepatho.quantize import frontier, frontier_view
-from edgepatho.quantize.targets import TARGETS, Target, judged
+from edgepatho.compression import frontier, frontier_view
+from edgepatho.compression.targets import TARGETS, Target, judged
 
 
 def row(**changes):

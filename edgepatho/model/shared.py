@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.entropy import entropy_bits
 from edgepatho.errors import InputError
 from edgepatho.files import canonical_json, write_aside
 from edgepatho.model.weights import variables_of
-from edgepatho.quantize import quantized
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +57,7 @@ class SharedModel:
         """Return the entropy of the indices in bits per weight, each codebook coded by itself."""
         groups = {name: self.group(name) for name in self.codebooks}
         total = sum(group.size for group in groups.values())
-        return sum(quantized.entropy_bits(group) * group.size for group in groups.values()) / total
+        return sum(entropy_bits(group) * group.size for group in groups.values()) / total
 
     def group(self, codebook: str) -> NDArray[np.uint16]:
         """Return all indices into `codebook`, uint16 [weights], in the order of the graph."""

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgepatho.compression.experiment import Steps
 from edgepatho.errors import InputError, UserError
 from edgepatho.files import canonical_json
 from edgepatho.progress import Progress
-from edgepatho.quantize.experiment import Steps
 from edgepatho.quantize.quantizer import Quantizer
 from edgepatho.quantize.retrain import Schedule
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edgepatho.compression import sweep
+from edgepatho.compression.sweep import Point
 from edgepatho.errors import InputError, UsageError
-from edgepatho.quantize import sweep
 from edgepatho.quantize.quantizer import Quantizer
-from edgepatho.quantize.sweep import Point
 
 POINTS = [Point(Quantizer(k=k)) for k in (4, 8, 16, 32)]
 ABOUT = {"original_sha256": "0" * 64, "tiles": 96}

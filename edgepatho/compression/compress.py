@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from edgepatho.compression import record
+from edgepatho.compression.experiment import Compression, Experiment, Measuring, Steps
 from edgepatho.evaluate import accuracy, overlay
 from edgepatho.files import canonical_json, folder_aside
+from edgepatho.model import shared as shared_models
 from edgepatho.progress import Progress
-from edgepatho.quantize import record, sizes
-from edgepatho.quantize import shared as shared_models
-from edgepatho.quantize.experiment import Compression, Experiment, Measuring, Steps
+from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, notes
 from edgepatho.quantize.retrain import Schedule
 

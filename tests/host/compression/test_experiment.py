@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
+from edgepatho.compression.experiment import Experiment, Measuring, Steps
 from edgepatho.errors import UsageError
-from edgepatho.quantize.experiment import Experiment, Measuring, Steps
 from edgepatho.quantize.quantizer import Quantizer
 from edgepatho.quantize.retrain import Schedule
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgepatho.compression import record, targets
+from edgepatho.compression.experiment import Experiment, Measuring, Steps
+from edgepatho.compression.sweep import Point, Row
+from edgepatho.model.shared import SharedModel
 from edgepatho.progress import Progress
-from edgepatho.quantize import record, sizes, targets
-from edgepatho.quantize.experiment import Experiment, Measuring, Steps
+from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, distortion
 from edgepatho.quantize.retrain import Schedule
-from edgepatho.quantize.shared import SharedModel
-from edgepatho.quantize.sweep import Point, Row
 
 SCHEDULE = Schedule(validate_every=15)
 FOUR_BITS = Quantizer("uq", k=16, codebook="per-layer", scale="channel")
