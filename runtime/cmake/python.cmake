@@ -17,8 +17,7 @@ function(add_extension name)
     COMMAND ${CYTHON} -3 --module-name edgepatho_runtime.${name} ${source} -o ${generated}
     COMMAND ${CMAKE_COMMAND} -DFILE=${generated} -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/without_inspect.cmake
     DEPENDS ${source} VERBATIM)
-  python_add_library(${name} MODULE WITH_SOABI USE_SABI 3.11 ${generated} ${ARGN})
-  target_include_directories(${name} PRIVATE core/include)
+  python_add_library(${name} MODULE WITH_SOABI USE_SABI 3.11 ${generated})
   target_compile_definitions(${name} PRIVATE CYTHON_LIMITED_API=1 CYTHON_CCOMPLEX=0 ${CODE_FLAGS})
   target_compile_options(${name} PRIVATE -O2 -ffp-contract=off -fno-strict-aliasing -w)
   target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now -Wl,--gc-sections -s)
@@ -27,4 +26,5 @@ endfunction()
 
 add_extension(_core)
 target_link_libraries(_core PRIVATE edgepatho_core)
-add_extension(_vision core/src/image.c core/src/cells.c)
+add_extension(_vision)
+target_link_libraries(_vision PRIVATE edgepatho_vision)

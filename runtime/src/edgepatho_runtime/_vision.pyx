@@ -9,7 +9,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from libc.stdint cimport uint8_t
 
 
-cdef extern from "edgepatho/image.h" nogil:
+cdef extern from "image.h" nogil:
     const size_t EP_IMAGE_MAX_SIDE
     bint ep_png_unfilter(uint8_t *rows, size_t height, size_t row_bytes, size_t pixel_bytes)
     bint ep_rgb_from_indices(const uint8_t *rows, size_t height, size_t width, unsigned depth, const uint8_t *table,
@@ -19,7 +19,7 @@ cdef extern from "edgepatho/image.h" nogil:
     void ep_resize_rgb(const uint8_t *rgb, size_t height, size_t width, size_t out_height, size_t out_width,
                        void *scratch, uint8_t *out)
 
-cdef extern from "edgepatho/cells.h" nogil:
+cdef extern from "cells.h" nogil:
     const size_t EP_CELLS_MAX_SIDE
     ctypedef struct ep_cell:
         double x

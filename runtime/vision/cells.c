@@ -1,5 +1,5 @@
 /* Cells in a heat map, over integers: distances stay squared, so every comparison is exact. */
-#include "edgepatho/cells.h"
+#include "cells.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,62 +9,63 @@ typedef struct {
     uint32_t distance; /* squared; the largest leaves the heap first, */
     uint32_t age;      /* the oldest of equal ones before the others */
     uint32_t at;       /* row * width + column */
-} ep_entry;
+} entry;
 
 typedef struct {
     size_t height, width;
     uint32_t *distance; /* [height][width] squared distance to the background, 0 on it */
     uint32_t *label;    /* [height][width] cell that owns the pixel, 0 = none */
     uint32_t *line;     /* [width] */
-    ep_entry *heap;     /* [height * width]: no pixel enters twice */
+    entry *heap;        /* [height * width]: no pixel enters twice */
     size_t heap_count;
-} ep_field;
+} distance_field;
 
-/* -- heap ----------------------------------------------------------------------------------------------
- * In scikit-image's watershed all markers enter the queue at age 0, so where peaks tie, the structure of
+/* ---- heap ---- */
+
+/* In scikit-image's watershed all markers enter the queue at age 0, so where peaks tie, the structure of
  * the queue decides which grows first. This is the same binary heap: strict comparisons, left child first. */
 
-static bool ep_before(const ep_entry *a, const ep_entry *b) {
+static bool before(const entry *a, const entry *b) {
     return a->distance != b->distance ? a->distance > b->distance : a->age < b->age;
 }
 
-static void ep_swap(ep_entry *a, ep_entry *b) {
-    const ep_entry kept = *a;
+static void swap(entry *a, entry *b) {
+    const entry kept = *a;
     *a = *b;
     *b = kept;
 }
 
-static void ep_push(ep_field *field, ep_entry entry) {
+static void push(distance_field *field, entry added) {
     size_t child = field->heap_count++;
-    field->heap[child] = entry;
+    field->heap[child] = added;
     while (child > 0) {
         const size_t parent = (child - 1) / 2;
-        if (!ep_before(&field->heap[child], &field->heap[parent])) break;
-        ep_swap(&field->heap[child], &field->heap[parent]);
+        if (!before(&field->heap[child], &field->heap[parent])) break;
+        swap(&field->heap[child], &field->heap[parent]);
         child = parent;
     }
 }
 
-static ep_entry ep_pop(ep_field *field) {
-    ep_entry *heap = field->heap;
-    const ep_entry first = heap[0];
+static entry pop(distance_field *field) {
+    entry *heap = field->heap;
+    const entry first = heap[0];
     const size_t count = --field->heap_count;
     heap[0] = heap[count];
     for (size_t parent = 0;;) {
         const size_t left = 2 * parent + 1, right = left + 1;
         size_t best = parent;
-        if (left < count && ep_before(&heap[left], &heap[best])) best = left;
-        if (right < count && ep_before(&heap[right], &heap[best])) best = right;
+        if (left < count && before(&heap[left], &heap[best])) best = left;
+        if (right < count && before(&heap[right], &heap[best])) best = right;
         if (best == parent) return first;
-        ep_swap(&heap[parent], &heap[best]);
+        swap(&heap[parent], &heap[best]);
         parent = best;
     }
 }
 
-/* -- distance ------------------------------------------------------------------------------------------ */
+/* ---- distance ---- */
 
 /* Write the squared distances of a mask (0 or 1 in field->distance) and return the smallest one. */
-static uint32_t ep_distances(ep_field *field, bool any_background) {
+static uint32_t distances(distance_field *field, bool any_background) {
     const size_t height = field->height, width = field->width;
     uint32_t *distance = field->distance, *line = field->line;
     if (!any_background) { /* SciPy then measures to a pixel above the first one */
@@ -95,7 +96,8 @@ static uint32_t ep_distances(ep_field *field, bool any_background) {
             for (size_t apart = 1; apart * apart < best; apart++) {
                 const uint32_t square = (uint32_t)(apart * apart);
                 if (column >= apart && line[column - apart] + square < best) best = line[column - apart] + square;
-                if (column + apart < width && line[column + apart] + square < best) best = line[column + apart] + square;
+                if (column + apart < width && line[column + apart] + square < best)
+                    best = line[column + apart] + square;
             }
             out[column] = best;
         }
@@ -103,15 +105,15 @@ static uint32_t ep_distances(ep_field *field, bool any_background) {
     return 0;
 }
 
-/* -- peaks --------------------------------------------------------------------------------------------- */
+/* ---- peaks ---- */
 
 typedef struct {
     size_t top, bottom, left, right; /* bottom and right are one past the end */
-} ep_window;
+} rectangle;
 
-static ep_window ep_around(const ep_field *field, size_t at, size_t reach) {
+static rectangle around(const distance_field *field, size_t at, size_t reach) {
     const size_t row = at / field->width, column = at % field->width;
-    return (ep_window){
+    return (rectangle){
         .top = row > reach ? row - reach : 0,
         .bottom = row + reach < field->height ? row + reach + 1 : field->height,
         .left = column > reach ? column - reach : 0,
@@ -119,16 +121,16 @@ static ep_window ep_around(const ep_field *field, size_t at, size_t reach) {
     };
 }
 
-static bool ep_is_highest(const ep_field *field, size_t at, size_t reach) {
-    const ep_window window = ep_around(field, at, reach);
+static bool is_highest(const distance_field *field, size_t at, size_t reach) {
+    const rectangle window = around(field, at, reach);
     for (size_t row = window.top; row < window.bottom; row++)
         for (size_t column = window.left; column < window.right; column++)
             if (field->distance[row * field->width + column] > field->distance[at]) return false;
     return true;
 }
 
-static bool ep_is_free(const ep_field *field, size_t at, size_t reach) {
-    const ep_window window = ep_around(field, at, reach);
+static bool is_free(const distance_field *field, size_t at, size_t reach) {
+    const rectangle window = around(field, at, reach);
     for (size_t row = window.top; row < window.bottom; row++)
         for (size_t column = window.left; column < window.right; column++)
             if (field->label[row * field->width + column] != 0) return false;
@@ -136,7 +138,7 @@ static bool ep_is_free(const ep_field *field, size_t at, size_t reach) {
 }
 
 /* Give every peak a label of its own, touching peaks (min_distance 1) a common one; return how many. */
-static uint32_t ep_label_peaks(ep_field *field, uint32_t lowest, size_t min_distance) {
+static uint32_t label_peaks(distance_field *field, uint32_t lowest, size_t min_distance) {
     const size_t pixels = field->height * field->width;
     const uint32_t unnumbered = UINT32_MAX;
     memset(field->label, 0, pixels * sizeof *field->label);
@@ -145,63 +147,63 @@ static uint32_t ep_label_peaks(ep_field *field, uint32_t lowest, size_t min_dist
      * min_distance. scikit-image's extra rule for flat images selects the same pixels. */
     field->heap_count = 0;
     for (size_t at = 0; at < pixels; at++)
-        if (field->distance[at] > lowest && ep_is_highest(field, at, min_distance))
-            ep_push(field, (ep_entry){field->distance[at], (uint32_t)at, (uint32_t)at});
+        if (field->distance[at] > lowest && is_highest(field, at, min_distance))
+            push(field, (entry){field->distance[at], (uint32_t)at, (uint32_t)at});
     while (field->heap_count > 0) {
-        const size_t at = ep_pop(field).at;
-        if (ep_is_free(field, at, min_distance - 1)) field->label[at] = unnumbered;
+        const size_t at = pop(field).at;
+        if (is_free(field, at, min_distance - 1)) field->label[at] = unnumbered;
     }
 
     uint32_t count = 0;
     for (size_t seed = 0; seed < pixels; seed++) {
         if (field->label[seed] != unnumbered) continue;
         field->label[seed] = ++count;
-        ep_push(field, (ep_entry){.at = (uint32_t)seed});
+        push(field, (entry){.at = (uint32_t)seed});
         while (field->heap_count > 0) {
-            const ep_window window = ep_around(field, ep_pop(field).at, 1);
+            const rectangle window = around(field, pop(field).at, 1);
             for (size_t row = window.top; row < window.bottom; row++)
                 for (size_t column = window.left; column < window.right; column++) {
                     const size_t at = row * field->width + column;
                     if (field->label[at] != unnumbered) continue;
                     field->label[at] = count;
-                    ep_push(field, (ep_entry){.at = (uint32_t)at});
+                    push(field, (entry){.at = (uint32_t)at});
                 }
         }
     }
     return count;
 }
 
-/* -- watershed ----------------------------------------------------------------------------------------- */
+/* ---- watershed ---- */
 
 /* Water that came over a saddle never rises again: a pixel enters no higher than the one that reached it. */
-static void ep_claim(ep_field *field, size_t at, ep_entry from, uint32_t *age) {
+static void claim(distance_field *field, size_t at, entry from, uint32_t *age) {
     if (field->distance[at] == 0 || field->label[at] != 0) return;
     field->label[at] = field->label[from.at];
     const uint32_t distance = field->distance[at] < from.distance ? field->distance[at] : from.distance;
-    ep_push(field, (ep_entry){distance, ++*age, (uint32_t)at});
+    push(field, (entry){distance, ++*age, (uint32_t)at});
 }
 
 /* Grow the labelled peaks downhill over the mask, along rows and columns. */
-static void ep_flood(ep_field *field) {
+static void flood(distance_field *field) {
     const size_t width = field->width, pixels = field->height * width;
     uint32_t age = 0;
     for (size_t at = 0; at < pixels; at++)
-        if (field->label[at] != 0) ep_push(field, (ep_entry){field->distance[at], 0, (uint32_t)at});
+        if (field->label[at] != 0) push(field, (entry){field->distance[at], 0, (uint32_t)at});
     while (field->heap_count > 0) {
-        const ep_entry from = ep_pop(field);
+        const entry from = pop(field);
         const size_t column = from.at % width;
-        if (from.at >= width) ep_claim(field, from.at - width, from, &age);
-        if (column > 0) ep_claim(field, from.at - 1, from, &age);
-        if (column + 1 < width) ep_claim(field, from.at + 1, from, &age);
-        if (from.at + width < pixels) ep_claim(field, from.at + width, from, &age);
+        if (from.at >= width) claim(field, from.at - width, from, &age);
+        if (column > 0) claim(field, from.at - 1, from, &age);
+        if (column + 1 < width) claim(field, from.at + 1, from, &age);
+        if (from.at + width < pixels) claim(field, from.at + width, from, &age);
     }
 }
 
-/* -- cells --------------------------------------------------------------------------------------------- */
+/* ---- cells ---- */
 
 size_t ep_cells_scratch_bytes(size_t height, size_t width) {
     const size_t pixels = height * width;
-    return pixels * (2 * sizeof(uint32_t) + sizeof(ep_entry)) + width * sizeof(uint32_t);
+    return pixels * (2 * sizeof(uint32_t) + sizeof(entry)) + width * sizeof(uint32_t);
 }
 
 size_t ep_cells_capacity(size_t height, size_t width, size_t min_distance) {
@@ -210,7 +212,7 @@ size_t ep_cells_capacity(size_t height, size_t width, size_t min_distance) {
 }
 
 /* Write the mean column and row of every label; the capacity of `cells` bounds `count`. */
-static void ep_centroids(const ep_field *field, uint32_t count, ep_cell *restrict cells, uint32_t *restrict pixels) {
+static void centroids(const distance_field *field, uint32_t count, ep_cell *restrict cells, uint32_t *restrict pixels) {
     memset(pixels, 0, count * sizeof *pixels);
     for (uint32_t cell = 0; cell < count; cell++) cells[cell] = (ep_cell){0, 0};
     for (size_t row = 0; row < field->height; row++)
@@ -230,10 +232,10 @@ static void ep_centroids(const ep_field *field, uint32_t count, ep_cell *restric
 size_t ep_find_cells(const float *heat, size_t height, size_t width, size_t stride, float threshold,
                      size_t min_distance, void *restrict scratch, ep_cell *restrict cells) {
     const size_t pixels = height * width;
-    ep_field field = {.height = height, .width = width, .distance = scratch};
+    distance_field field = {.height = height, .width = width, .distance = scratch};
     field.label = field.distance + pixels;
     field.line = field.label + pixels;
-    field.heap = (ep_entry *)(field.line + width);
+    field.heap = (entry *)(field.line + width);
 
     bool any_background = false;
     for (size_t at = 0; at < pixels; at++) {
@@ -241,9 +243,9 @@ size_t ep_find_cells(const float *heat, size_t height, size_t width, size_t stri
         field.distance[at] = value >= threshold && value > 0;
         any_background |= field.distance[at] == 0;
     }
-    const uint32_t lowest = ep_distances(&field, any_background);
-    const uint32_t count = ep_label_peaks(&field, lowest, min_distance);
-    ep_flood(&field);
-    ep_centroids(&field, count, cells, (uint32_t *)field.heap);
+    const uint32_t lowest = distances(&field, any_background);
+    const uint32_t count = label_peaks(&field, lowest, min_distance);
+    flood(&field);
+    centroids(&field, count, cells, (uint32_t *)field.heap);
     return count;
 }

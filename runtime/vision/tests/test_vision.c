@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "edgepatho/cells.h"
-#include "edgepatho/image.h"
+#include "cells.h"
+#include "image.h"
 
 static uint64_t state = 88172645463325252u;
 
