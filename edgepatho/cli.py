@@ -26,6 +26,7 @@ COMMANDS = {
     "compress": "Share PathoNet's weights, retrain the codebook, export and evaluate.",
     "sweep": "Compress over a grid of settings; resumes, and shares its storage.",
     "evaluate": "Precision, recall, F1 and patient scores of a model or a compress folder.",
+    "score": "Find cells in pictures on this computer: counts, Ki-67 index, TIL score.",
     "inspect": "Show what a bundle holds: layers, codebook use, sizes, provenance.",
     "export": "Make the exports of a compress folder again.",
     "deploy": "Put runtime and bundle on devices over SSH: verified, atomic, with rollback.",

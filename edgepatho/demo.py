@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgepatho.errors import InputError, UserError
+from edgepatho.device_command import device_command
+from edgepatho.errors import UserError
 from edgepatho.files import folder_aside
 
 PATIENTS, TILES = 12, 4
@@ -48,26 +48,16 @@ def run(folder: Path, *, jobs: int, say: Callable[[str], None]) -> dict[str, Any
         image = min((tiles / "Test").glob("*.jpg"))
         say(f"4/5 score and bench on this machine: edgepatho-run on {image.name}")
         bundle = compressed / "model.epb"
-        _run([*runtime, "score", str(image), "--bundle", str(bundle), "-o", str(aside / "scores")])
-        _run([*runtime, "bench", str(compressed), "--runs", str(BENCH_RUNS), "--json", str(aside / BENCH)])
+        _run(runtime, "score", str(image), "--bundle", str(bundle), "-o", str(aside / "scores"))
+        _run(runtime, "bench", str(compressed), "--runs", str(BENCH_RUNS), "--json", str(aside / BENCH))
         say("5/5 report")
         render(compressed, [aside / BENCH], aside / "report.html")
         bench = json.loads((aside / BENCH).read_text())
     return {"compress": record, "bench": bench, "report": str(folder / "report.html")}
 
 
-def device_command() -> list[str]:
-    """Return the argument list that starts the device's command line; the host never imports the runtime."""
-    if importlib.util.find_spec("edgepatho_runtime") is None:
-        raise InputError(
-            "edgepatho-runtime is not installed beside edgepatho; run `make install`, "
-            "or `pip install ./runtime` in this environment."
-        )
-    return [sys.executable, "-m", "edgepatho_runtime"]
-
-
-def _run(command: list[str]) -> None:
+def _run(runtime: list[str], command: str, *arguments: str) -> None:
     """Run the device's command; its table goes to stderr, where the demo shows what it does."""
-    done = subprocess.run(command, check=False, stdout=sys.stderr)
+    done = subprocess.run([*runtime, command, *arguments], check=False, stdout=sys.stderr)
     if done.returncode:
-        raise UserError(f"edgepatho-run {command[3]} ended with exit code {done.returncode}, as told above.")
+        raise UserError(f"edgepatho-run {command} ended with exit code {done.returncode}, as told above.")

@@ -17,8 +17,8 @@ from edgepatho.deploy.probe import Device
 from edgepatho.errors import InputError
 
 OLDEST_MANYLINUX = 17  # manylinux_2_17, also called manylinux2014
-# All that ai_edge_litert.interpreter imports; one numpy for Python 3.11 to 3.13.
-TFLITE = ("ai-edge-litert==2.3.0", "numpy==2.2.6")
+# All that ai_edge_litert.interpreter imports; one numpy for Python 3.11 to 3.14.
+TFLITE = ("ai-edge-litert==2.3.0", "numpy==2.3.5")
 
 
 def runtime_wheel(device: Device, given: Path | None = None) -> Path:
