@@ -1,61 +1,8 @@
 #include "bind.h"
 
-#include <string.h>
+#include "geometry.h"
 
 static bool within(int64_t value, int64_t low, int64_t high) { return low <= value && value <= high; }
-
-static size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
-
-/* ---- geometry ---- */
-
-/* Tiles of 4 outputs, `d` apart, that cover `extent` outputs in all d phases. */
-static size_t tiles_along(size_t extent, size_t d) {
-    const size_t rest = extent % (4 * d);
-    return extent / (4 * d) * d + (rest < d ? rest : d);
-}
-
-static void set_geometry(ep_bound_step *step, const ep_level *level) {
-    const ep_view *out = &step->output;
-    step->blocks = (step->output_channels + level->facts.block - 1) / level->facts.block;
-    step->depth = 0;
-    for (size_t s = 0; s < step->source_count; s++) step->depth += step->source[s].channels;
-    switch (step->operation) {
-    case EP_WINOGRAD:
-        step->tiles_across = tiles_along(out->width, step->dilation);
-        step->tile_rows = tiles_along(out->height, step->dilation);
-        break;
-    case EP_UPSAMPLED: /* tiles begin one pixel outside the map */
-        step->tiles_across = (out->width + 4) / 4;
-        step->tile_rows = (out->height + 4) / 4;
-        break;
-    default:
-        step->tiles_across = out->width;
-        step->tile_rows = out->height;
-    }
-    step->resident_tiles = round_up(step->tiles_across * step->tile_rows, CHUNK);
-}
-
-static size_t resident_elements(const ep_bound_step *step, ep_part part, const ep_level *level) {
-    const ep_form *form = &ep_forms[step->operation];
-    if (part == EP_WEIGHTS || part == EP_TILES)
-        return form->planes * step->depth * step->blocks * level->facts.block;
-    return form->input_planes * step->depth * step->resident_tiles;
-}
-
-static size_t scratch_bytes(const ep_bound_step *step, ep_part part, const ep_level *level) {
-    const ep_form *form = &ep_forms[step->operation];
-    const size_t element = level->facts.element_bytes, block = level->facts.block;
-    const size_t decoded = step->depth * form->taps * block * sizeof(float), sink = step->blocks * block * element;
-    switch (part) {
-    case EP_WEIGHTS: return decoded;
-    case EP_BLOCKS: {
-        const size_t products = form->planes * BATCH * block * element;
-        return sink + form->planes * step->depth * block * element + (decoded > products ? decoded : products);
-    }
-    case EP_TILES: return sink + (form->input_planes * step->depth + form->planes * block) * CHUNK * element;
-    default: return 0;
-    }
-}
 
 /* ---- checks ---- */
 
@@ -103,7 +50,7 @@ static const char *check_weights(const ep_step *raw, const ep_bound_step *step, 
     static const uint64_t bytes_of_8[] = {[EP_FLOAT32] = 32, [EP_INDEX4] = 4, [EP_INDEX8] = 8, [EP_INDEX16] = 16};
     uint64_t inputs = 0;
     for (size_t s = 0; s < step->source_count; s++) inputs += step->source_channels[s];
-    const uint64_t rows = (step->output_channels + 7) / 8 * inputs * ep_forms[step->operation].taps;
+    const uint64_t rows = (step->output_channels + 7) / 8 * inputs * forms[step->operation].taps;
     const ep_buffer *buffer = &plan->weights[raw->weights];
     if (buffer->bytes != rows * bytes_of_8[raw->weight_kind]) return "weights have another size than the layer";
     if (raw->weight_kind != EP_FLOAT32) {
@@ -165,7 +112,7 @@ static const char *check_shapes(const ep_bound_step *step, const ep_plan *plan) 
 
 static const char *check_epilogue(const ep_step *raw, const ep_bound_step *step, const ep_plan *plan, size_t block) {
     const size_t channels = round_up(step->output.channels, block);
-    const bool convolution = ep_is_convolution(step->operation);
+    const bool convolution = is_convolution(step->operation);
     if (!(convolution ? parameters_fit : optional_fit)(raw->scale, channels, plan) ||
         !(convolution ? parameters_fit : optional_fit)(raw->shift, channels, plan) ||
         !optional_fit(raw->post_scale, channels, plan) || !optional_fit(raw->post_shift, channels, plan))
@@ -176,20 +123,14 @@ static const char *check_epilogue(const ep_step *raw, const ep_bound_step *step,
     return NULL;
 }
 
-static size_t part_items(const ep_bound_step *step, const ep_plan *plan, ep_part part) {
-    if (part == EP_WEIGHTS || part == EP_BLOCKS) return step->blocks;
-    if (part != EP_ROWS) return step->tile_rows;
-    if (step->operation == EP_RESULT) return plan->result_height;
-    return step->operation == EP_COPY ? step->source[0].height : step->output.height;
-}
-
 /* ---- binding ---- */
 
-static ep_view view_of(const ep_plan *plan, int64_t map, const ep_network *net) {
+/* Without an arena everything but the pointers. */
+static ep_view view_of(const ep_plan *plan, int64_t map, const ep_isa_facts *isa, void *arena) {
     if (map == EP_NONE) return (ep_view){0};
     const ep_map *m = &plan->maps[map];
     return (ep_view){
-        .data = net ? (char *)net->arena + (size_t)m->offset * net->level->facts.element_bytes : NULL,
+        .data = arena ? (char *)arena + (size_t)m->offset * isa->element_bytes : NULL,
         .height = (size_t)m->height,
         .width = (size_t)m->width,
         .channels = (size_t)m->channels,
@@ -197,30 +138,28 @@ static ep_view view_of(const ep_plan *plan, int64_t map, const ep_network *net) 
     };
 }
 
-/* Everything but pointers. */
-static ep_bound_step outline_of(const ep_plan *plan, const ep_step *raw, const ep_level *level,
-                                const ep_network *net) {
+static ep_bound_step outline_of(const ep_plan *plan, const ep_step *raw, const ep_isa_facts *isa, void *arena) {
     ep_bound_step step = {
         .operation = (ep_operation)raw->operation,
         .enlarged = raw->enlarged != 0,
-        .output = view_of(plan, raw->output, net),
+        .output = view_of(plan, raw->output, isa, arena),
         .output_channels = (size_t)raw->output_channels,
         .output_start = (size_t)raw->output_start,
         .dilation = (size_t)raw->dilation,
-        .add = view_of(plan, raw->add, net),
+        .add = view_of(plan, raw->add, isa, arena),
         .add_enlarged = raw->add_enlarged != 0,
         .weight_kind = (ep_weights)raw->weight_kind,
     };
     while (step.source_count < EP_SOURCES && raw->source[step.source_count] != EP_NONE) {
-        step.source[step.source_count] = view_of(plan, raw->source[step.source_count], net);
+        step.source[step.source_count] = view_of(plan, raw->source[step.source_count], isa, arena);
         step.source_channels[step.source_count] = (size_t)raw->source_channels[step.source_count];
         step.source_count++;
     }
-    if (ep_is_convolution(step.operation)) set_geometry(&step, level);
+    if (is_convolution(step.operation)) set_geometry(&step, isa->block);
     return step;
 }
 
-static const char *check_step(const ep_plan *plan, const ep_step *raw, const ep_level *level) {
+static const char *check_step(const ep_plan *plan, const ep_step *raw, const ep_isa_facts *isa) {
     const int64_t maps = (int64_t)plan->map_count;
     if (!within(raw->operation, 0, EP_OPERATIONS - 1)) return "unknown operation";
     const ep_operation operation = (ep_operation)raw->operation;
@@ -236,35 +175,35 @@ static const char *check_step(const ep_plan *plan, const ep_step *raw, const ep_
     } else if (!within(raw->output_channels, 1, plan->maps[raw->output].channels)) {
         return "output has fewer channels than are written";
     }
-    const ep_bound_step step = outline_of(plan, raw, level, NULL);
+    const ep_bound_step step = outline_of(plan, raw, isa, NULL);
     const char *reason = check_shapes(&step, plan);
-    if (!reason && operation != EP_RESULT) reason = check_epilogue(raw, &step, plan, level->facts.block);
-    if (!reason && ep_is_convolution(operation))
+    if (!reason && operation != EP_RESULT) reason = check_epilogue(raw, &step, plan, isa->block);
+    if (!reason && is_convolution(operation))
         reason = step.source_count ? check_weights(raw, &step, plan) : "convolution of nothing";
     return reason;
 }
 
-static const char *check_task(const ep_plan *plan, const ep_task *task, const ep_level *level, ep_requirements *need) {
+static const char *check_task(const ep_plan *plan, const ep_task *task, const ep_isa_facts *isa, ep_requirements *need) {
     if (!within(task->step, 0, (int64_t)plan->step_count - 1)) return "task of an unknown step";
     if (!within(task->part, 0, EP_PARTS - 1)) return "unknown part";
     const ep_step *raw = &plan->steps[task->step];
     const ep_part part = (ep_part)task->part;
-    const ep_bound_step step = outline_of(plan, raw, level, NULL);
-    if (ep_is_convolution(step.operation) == (part == EP_ROWS)) return "step has no such part";
-    if (task->begin < 0 || task->end <= task->begin || (uint64_t)task->end > part_items(&step, plan, part))
+    const ep_bound_step step = outline_of(plan, raw, isa, NULL);
+    if (is_convolution(step.operation) == (part == EP_ROWS)) return "step has no such part";
+    if (task->begin < 0 || task->end <= task->begin || (uint64_t)task->end > part_items(&step, part, plan->result_height))
         return "task reaches beyond its step";
     if (part == EP_ROWS) return NULL;
     if (part == EP_INPUTS && task->begin != 0) return "resident inputs are made from the first row on";
-    const size_t resident = resident_elements(&step, part, level);
+    const size_t resident = resident_elements(&step, part, isa->block);
     if (raw->resident < 0 || raw->resident % EP_ALIGNMENT || resident > plan->arena_elements ||
         (uint64_t)raw->resident > plan->arena_elements - resident)
         return "transformed weights or inputs reach out of the arena";
-    const size_t scratch = scratch_bytes(&step, part, level);
+    const size_t scratch = scratch_bytes(&step, part, isa);
     if (scratch > need->scratch_bytes) need->scratch_bytes = scratch;
     return NULL;
 }
 
-bool ep_check(const ep_plan *plan, const ep_level *level, ep_requirements *need, ep_failure *failure) {
+bool ep_check(const ep_plan *plan, const ep_isa_facts *isa, ep_requirements *need, ep_failure *failure) {
     *need = (ep_requirements){0};
     if (plan->map_count > EP_MAX_COUNT || plan->step_count > EP_MAX_COUNT || plan->weight_count > EP_MAX_COUNT ||
         plan->arena_elements > UINT32_MAX || !(plan->image_divisor > 0) ||
@@ -275,38 +214,38 @@ bool ep_check(const ep_plan *plan, const ep_level *level, ep_requirements *need,
     }
     for (size_t i = 0; i < plan->map_count; i++) {
         failure->record = i;
-        failure->reason = check_map(&plan->maps[i], plan->arena_elements, level->facts.lanes);
+        failure->reason = check_map(&plan->maps[i], plan->arena_elements, isa->lanes);
         if (failure->reason) return false;
         if ((size_t)plan->maps[i].channels > need->widest_map) need->widest_map = (size_t)plan->maps[i].channels;
     }
     for (size_t i = 0; i < plan->step_count; i++) {
         failure->record = i;
-        failure->reason = check_step(plan, &plan->steps[i], level);
+        failure->reason = check_step(plan, &plan->steps[i], isa);
         if (failure->reason) return false;
     }
     for (size_t i = 0; i < plan->task_count; i++) {
         failure->record = i;
-        failure->reason = check_task(plan, &plan->tasks[i], level, need);
+        failure->reason = check_task(plan, &plan->tasks[i], isa, need);
         if (failure->reason) return false;
     }
     return true;
 }
 
-void ep_bind(const ep_plan *plan, size_t i, ep_network *net) {
+ep_bound_step ep_bind(const ep_plan *plan, size_t i, const ep_isa_facts *isa, void *arena, const float *parameters) {
     const ep_step *raw = &plan->steps[i];
-    ep_bound_step *step = &net->steps[i];
-    *step = outline_of(plan, raw, net->level, net);
-    const float *values = net->parameters;
-#define PARAMETER(field) raw->field == EP_NONE ? NULL : values + raw->field
-    step->scale = PARAMETER(scale);
-    step->shift = PARAMETER(shift);
-    step->slope = PARAMETER(slope);
-    step->post_scale = PARAMETER(post_scale);
-    step->post_shift = PARAMETER(post_shift);
-    step->post_slope = PARAMETER(post_slope);
+    ep_bound_step step = outline_of(plan, raw, isa, arena);
+#define PARAMETER(field) raw->field == EP_NONE ? NULL : parameters + raw->field
+    step.scale = PARAMETER(scale);
+    step.shift = PARAMETER(shift);
+    step.slope = PARAMETER(slope);
+    step.post_scale = PARAMETER(post_scale);
+    step.post_shift = PARAMETER(post_shift);
+    step.post_slope = PARAMETER(post_slope);
 #undef PARAMETER
-    if (!ep_is_convolution(step->operation)) return;
-    step->weights = plan->weights[raw->weights].data;
-    step->codebook = step->weight_kind == EP_FLOAT32 ? NULL : values + raw->codebook;
-    step->resident = (char *)net->arena + (size_t)raw->resident * net->level->facts.element_bytes;
+    if (is_convolution(step.operation)) {
+        step.weights = plan->weights[raw->weights].data;
+        step.codebook = step.weight_kind == EP_FLOAT32 ? NULL : parameters + raw->codebook;
+        step.resident = (char *)arena + (size_t)raw->resident * isa->element_bytes;
+    }
+    return step;
 }

@@ -2,7 +2,7 @@
 #ifndef EDGEPATHO_BIND_H
 #define EDGEPATHO_BIND_H
 
-#include "network.h"
+#include "step.h"
 
 typedef struct ep_requirements {
     size_t scratch_bytes; /* of one thread */
@@ -11,9 +11,9 @@ typedef struct ep_requirements {
 
 /* True if every step of `plan` stays within its maps, its maps within the arena, its weights and parameters within
  * their buffers; else the reason is in `failure`. */
-bool ep_check(const ep_plan *plan, const ep_level *level, ep_requirements *need, ep_failure *failure);
+bool ep_check(const ep_plan *plan, const ep_isa_facts *isa, ep_requirements *need, ep_failure *failure);
 
-/* Resolve the references of step i of a checked plan into net->steps[i]. */
-void ep_bind(const ep_plan *plan, size_t i, ep_network *net);
+/* Step i of a checked plan, its references resolved to `arena`, `parameters` and the plan's weights. */
+ep_bound_step ep_bind(const ep_plan *plan, size_t i, const ep_isa_facts *isa, void *arena, const float *parameters);
 
 #endif

@@ -1,5 +1,6 @@
-/* The kernels of one instruction-set level: compiled once per level with other flags and another EP_LEVEL. */
-#include "network.h"
+/* The kernels of one instruction set: compiled once for each with other flags and another EP_ISA. */
+#include "geometry.h"
+#include "isa.h"
 #include "product.h"
 #include "transforms.h"
 #include "vector.h"
@@ -124,7 +125,7 @@ static void gather_pixels(const ep_view *in, const tile *tiles, size_t count, el
 /* Write the input planes of a chunk of `count` tiles. */
 static void gather(const ep_call *call, const tile *tiles, size_t count, element *v) {
     const ep_bound_step *step = call->step;
-    const element *zeros = call->network->zeros;
+    const element *zeros = call->inference->zeros;
     for (size_t s = 0; s < step->source_count; s++) {
         const ep_view *in = &step->source[s];
         switch (step->operation) {
@@ -132,7 +133,7 @@ static void gather(const ep_call *call, const tile *tiles, size_t count, element
         case EP_UPSAMPLED: gather_upsampled(in, tiles, count, zeros, v); break;
         default: gather_pixels(in, tiles, count, v);
         }
-        v += in->channels * ep_forms[step->operation].input_planes * CHUNK;
+        v += in->channels * forms[step->operation].input_planes * CHUNK;
     }
 }
 
@@ -140,7 +141,7 @@ static void gather(const ep_call *call, const tile *tiles, size_t count, element
 
 /* The products of `count` tiles in chunks that follow each other, with the weights u: [planes][depth][BLOCK]. */
 static void multiply(const ep_bound_step *step, const element *v, size_t count, const element *u, element *m) {
-    const ep_form *form = &ep_forms[step->operation];
+    const ep_form *form = &forms[step->operation];
     const size_t row = form->input_planes * INPUT_PLANE, chunk = step->depth / LANES * row;
     for (size_t p = 0; p < form->planes; p++, u += step->depth * BLOCK, m += OUTPUT_PLANE) {
         const size_t input =
@@ -212,7 +213,7 @@ INLINE void find_spots_of(const ep_call *call, const tile *tiles, size_t count, 
         }
         find_taps(rows, out->width, out->channels, 0, x, d, points, sink, spots[t].out);
         if (add->data)
-            find_taps(added, out->width, add->channels, step->add_enlarged, x, d, points, call->network->zeros,
+            find_taps(added, out->width, add->channels, step->add_enlarged, x, d, points, call->inference->zeros,
                       spots[t].add);
     }
 }
@@ -289,7 +290,7 @@ static void weights_part(const ep_call *call, size_t block, void *scratch) {
     const ep_bound_step *step = call->step;
     decode_block(step, block, scratch);
     transform_weights(step, block, scratch,
-                      (element *)step->resident + block * ep_forms[step->operation].planes * step->depth * BLOCK);
+                      (element *)step->resident + block * forms[step->operation].planes * step->depth * BLOCK);
 }
 
 static void inputs_part(const ep_call *call, size_t item, void *scratch) {
@@ -299,12 +300,12 @@ static void inputs_part(const ep_call *call, size_t item, void *scratch) {
     const size_t first = item * CHUNK, count = tiles_left(call, first);
     locate(step, call->begin, first, count, tiles);
     gather(call, tiles, count,
-           (element *)step->resident + first * ep_forms[step->operation].input_planes * step->depth);
+           (element *)step->resident + first * forms[step->operation].input_planes * step->depth);
 }
 
 static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     const ep_bound_step *step = call->step;
-    const ep_form *form = &ep_forms[step->operation];
+    const ep_form *form = &forms[step->operation];
     element *u = after_sink(step, scratch), *m = u + form->planes * step->depth * BLOCK;
     float *g = (float *)m; /* the weights, before any product */
     const size_t total = step->tile_rows * step->tiles_across;
@@ -327,7 +328,7 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
 
 static void tiles_part(const ep_call *call, size_t item, void *scratch) {
     const ep_bound_step *step = call->step;
-    const ep_form *form = &ep_forms[step->operation];
+    const ep_form *form = &forms[step->operation];
     element *v = after_sink(step, scratch);
     element *m = v + form->input_planes * step->depth * CHUNK;
     tile tiles[CHUNK];
@@ -346,16 +347,16 @@ static void tiles_part(const ep_call *call, size_t item, void *scratch) {
 /* ---- the other steps, one output row at a time ---- */
 
 static void image_row(const ep_call *call, size_t y) {
-    const ep_network *net = call->network;
+    const ep_inference *now = call->inference;
     const ep_view *out = &call->step->output;
-    const size_t from = y < net->image_height ? y : net->image_height - 1, channels = net->image_channels;
-    const uint8_t *pixel = call->image + from * net->image_width * channels;
-    const element *values = net->pixel_values;
+    const size_t from = y < now->image_height ? y : now->image_height - 1, channels = now->image_channels;
+    const uint8_t *pixel = now->image + from * now->image_width * channels;
+    const element *values = now->pixel_values;
     element *to = row_of(out, y);
     for (size_t x = 0; x < out->width; x++, to += out->channels) {
         for (size_t c = 0; c < channels; c++) to[c] = values[pixel[c]];
         for (size_t c = channels; c < out->channels; c++) to[c] = 0;
-        if (x + 1 < net->image_width) pixel += channels;
+        if (x + 1 < now->image_width) pixel += channels;
     }
 }
 
@@ -408,12 +409,12 @@ static void copy_row(const ep_call *call, size_t y) {
 }
 
 static void result_row(const ep_call *call, size_t y) {
-    const ep_network *net = call->network;
+    const ep_inference *now = call->inference;
     const ep_view *in = call->step->source;
     const element *from = row_of(in, y);
-    float *to = call->result + y * net->result_width * net->result_channels;
-    for (size_t x = 0; x < net->result_width; x++, from += in->channels, to += net->result_channels)
-        for (size_t c = 0; c < net->result_channels; c++) to[c] = (float)from[c];
+    float *to = now->result + y * now->result_width * now->result_channels;
+    for (size_t x = 0; x < now->result_width; x++, from += in->channels, to += now->result_channels)
+        for (size_t c = 0; c < now->result_channels; c++) to[c] = (float)from[c];
 }
 
 static void rows_part(const ep_call *call, size_t y, void *scratch) {
@@ -432,10 +433,9 @@ static void rows_part(const ep_call *call, size_t y, void *scratch) {
 #define TEXT_(a) #a
 #define TEXT(a) TEXT_(a)
 
-extern const ep_level JOIN(ep_level_, EP_LEVEL);
-const ep_level JOIN(ep_level_, EP_LEVEL) = {
-    .facts = {.name = EP_LEVEL_NAME, .lanes = LANES, .block = BLOCK, .element_bytes = sizeof(element)},
-    .tiles = TILES,
+extern const ep_isa JOIN(ep_isa_, EP_ISA);
+const ep_isa JOIN(ep_isa_, EP_ISA) = {
+    .facts = {.name = EP_ISA_NAME, .lanes = LANES, .block = BLOCK, .element_bytes = sizeof(element)},
     .kernels = {
         [EP_WEIGHTS] = weights_part,
         [EP_INPUTS] = inputs_part,

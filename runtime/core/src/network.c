@@ -1,13 +1,30 @@
-#include "network.h"
-
+/* A network: the memory that a checked plan needs, and its inferences. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bind.h"
+#include "geometry.h"
+#include "isa.h"
+#include "threads.h"
+
+enum { CACHE_LINE = 64 };
+
+struct ep_network {
+    const ep_isa *isa;
+    ep_inference inference; /* but for image and result */
+    ep_bound_step *steps;
+    ep_task *tasks;
+    size_t task_count;
+    float *parameters;
+    void *arena, *zeros, *pixel_values; /* elements, see ep_inference */
+    char *scratch;                      /* [threads][scratch_bytes] */
+    size_t scratch_bytes, bytes;
+    ep_pool *pool;
+};
 
 static void *allocate(ep_network *net, size_t bytes) {
-    bytes = (bytes + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, bytes);
+    bytes = round_up(bytes, CACHE_LINE);
+    void *memory = aligned_alloc(CACHE_LINE, bytes);
     if (memory) {
         memset(memory, 0, bytes);
         net->bytes += bytes;
@@ -15,8 +32,8 @@ static void *allocate(ep_network *net, size_t bytes) {
     return memory;
 }
 
-static void set_element(const ep_level *level, void *elements, size_t i, float value) {
-    if (level->facts.element_bytes == sizeof(float)) {
+static void set_element(const ep_isa *isa, void *elements, size_t i, float value) {
+    if (isa->facts.element_bytes == sizeof(float)) {
         ((float *)elements)[i] = value;
         return;
     }
@@ -25,29 +42,23 @@ static void set_element(const ep_level *level, void *elements, size_t i, float v
 #endif
 }
 
-ep_status ep_network_create(const ep_plan *plan, const char *level_name, size_t threads, ep_network **network,
+ep_status ep_network_create(const ep_plan *plan, const char *isa_name, size_t threads, ep_network **network,
                             ep_failure *failure) {
     *failure = (ep_failure){"", 0};
     if (threads < 1 || threads > EP_MAX_THREADS) return EP_BAD_THREADS;
-    const ep_level *level = ep_level_get(level_name, sizeof(float));
-    if (!level) return EP_BAD_LEVEL;
+    const ep_isa *isa = ep_isa_get(isa_name, sizeof(float));
+    if (!isa) return EP_BAD_ISA;
     ep_requirements need;
-    if (!ep_check(plan, level, &need, failure)) return EP_BAD_PLAN;
+    if (!ep_check(plan, &isa->facts, &need, failure)) return EP_BAD_PLAN;
 
     ep_network *net = calloc(1, sizeof *net);
     if (!net) return EP_NO_MEMORY;
-    net->level = level;
+    net->isa = isa;
     net->bytes = sizeof *net;
     net->task_count = plan->task_count;
-    net->scratch_bytes = (need.scratch_bytes + 63) / 64 * 64;
-    net->image_height = plan->image_height;
-    net->image_width = plan->image_width;
-    net->image_channels = plan->image_channels;
-    net->result_height = plan->result_height;
-    net->result_width = plan->result_width;
-    net->result_channels = plan->result_channels;
+    net->scratch_bytes = round_up(need.scratch_bytes, CACHE_LINE);
 
-    const size_t element = level->facts.element_bytes;
+    const size_t element = isa->facts.element_bytes;
     net->steps = allocate(net, plan->step_count * sizeof *net->steps);
     net->tasks = allocate(net, plan->task_count * sizeof *net->tasks);
     net->parameters = allocate(net, plan->parameter_count * sizeof(float));
@@ -62,8 +73,19 @@ ep_status ep_network_create(const ep_plan *plan, const char *level_name, size_t 
     }
     memcpy(net->tasks, plan->tasks, plan->task_count * sizeof *net->tasks);
     memcpy(net->parameters, plan->parameters, plan->parameter_count * sizeof(float));
-    for (size_t i = 0; i < 256; i++) set_element(level, net->pixel_values, i, (float)i / plan->image_divisor);
-    for (size_t i = 0; i < plan->step_count; i++) ep_bind(plan, i, net);
+    for (size_t i = 0; i < 256; i++) set_element(isa, net->pixel_values, i, (float)i / plan->image_divisor);
+    for (size_t i = 0; i < plan->step_count; i++)
+        net->steps[i] = ep_bind(plan, i, &isa->facts, net->arena, net->parameters);
+    net->inference = (ep_inference){
+        .image_height = plan->image_height,
+        .image_width = plan->image_width,
+        .image_channels = plan->image_channels,
+        .pixel_values = net->pixel_values,
+        .result_height = plan->result_height,
+        .result_width = plan->result_width,
+        .result_channels = plan->result_channels,
+        .zeros = net->zeros,
+    };
 
     net->pool = ep_pool_create(threads);
     if (!net->pool) {
@@ -77,31 +99,35 @@ ep_status ep_network_create(const ep_plan *plan, const char *level_name, size_t 
 typedef struct job {
     ep_call call;
     ep_kernel *kernel;
+    char *scratch; /* of all threads */
+    size_t scratch_bytes;
 } job;
 
 static void work(void *context, size_t item, size_t thread) {
     const job *now = context;
-    const ep_network *net = now->call.network;
-    now->kernel(&now->call, item, net->scratch + thread * net->scratch_bytes);
+    now->kernel(&now->call, item, now->scratch + thread * now->scratch_bytes);
 }
 
 ep_status ep_network_run(ep_network *net, const uint8_t *image, size_t image_size, float *output,
                          size_t output_size) {
-    if (image_size != net->image_height * net->image_width * net->image_channels ||
-        output_size != net->result_height * net->result_width * net->result_channels)
+    ep_inference inference = net->inference;
+    if (image_size != inference.image_height * inference.image_width * inference.image_channels ||
+        output_size != inference.result_height * inference.result_width * inference.result_channels)
         return EP_BAD_IMAGE;
+    inference.image = image;
+    inference.result = output;
     for (size_t i = 0; i < net->task_count; i++) {
         const ep_task *task = &net->tasks[i];
-        job now = {.kernel = net->level->kernels[task->part],
-                   .call = {.network = net,
+        job now = {.call = {.inference = &inference,
                             .step = &net->steps[task->step],
                             .begin = (size_t)task->begin,
-                            .end = (size_t)task->end,
-                            .image = image,
-                            .result = output}};
+                            .end = (size_t)task->end},
+                   .kernel = net->isa->kernels[task->part],
+                   .scratch = net->scratch,
+                   .scratch_bytes = net->scratch_bytes};
         size_t first = now.call.begin, end = now.call.end;
         if (task->part == EP_TILES || task->part == EP_INPUTS) { /* items are chunks of tiles */
-            end = ((end - first) * now.call.step->tiles_across + CHUNK - 1) / CHUNK;
+            end = ceil_div((end - first) * now.call.step->tiles_across, CHUNK);
             first = 0;
         }
         ep_pool_run(net->pool, work, &now, first, end);

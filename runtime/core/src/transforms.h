@@ -7,7 +7,7 @@
 #ifndef EDGEPATHO_TRANSFORMS_H
 #define EDGEPATHO_TRANSFORMS_H
 
-#include "network.h"
+#include "geometry.h"
 #include "vector.h"
 
 /* Of one chunk: inputs [depth / LANES][planes][CHUNK][LANES], products [planes][CHUNK][BLOCK]. The distance between

@@ -1,4 +1,4 @@
-/* The vector of a level, in the compiler's own vector extension: one source for every instruction set. */
+/* The vector of an instruction set, in the compiler's own vector extension: one source for every instruction set. */
 #ifndef EDGEPATHO_VECTOR_H
 #define EDGEPATHO_VECTOR_H
 
@@ -13,10 +13,8 @@
 #endif
 
 /* LANES: elements of a vector. BLOCK: output channels of a product. TILES: tiles of a product. */
-#if defined EP_HALF && defined __aarch64__
+#if defined EP_HALF
 enum { LANES = 8, BLOCK = 16, TILES = 8 };
-#elif defined EP_HALF
-enum { LANES = 16, BLOCK = 16, TILES = 16 };
 #elif defined __AVX512F__
 enum { LANES = 16, BLOCK = 16, TILES = 16 };
 #elif defined __AVX2__
@@ -61,12 +59,10 @@ INLINE size_t opaque(size_t value) {
 }
 
 INLINE vec larger(vec a, vec b) {
-#if defined __aarch64__ && defined EP_HALF
+#if defined EP_HALF
     return (vec)vmaxq_f16((float16x8_t)a, (float16x8_t)b);
 #elif defined __aarch64__
     return (vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
-#elif defined EP_HALF
-    return (vec)_mm256_max_ph((__m256h)a, (__m256h)b);
 #elif defined __AVX512F__
     return (vec)_mm512_max_ps((__m512)a, (__m512)b);
 #elif defined __AVX2__

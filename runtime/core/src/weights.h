@@ -2,7 +2,7 @@
 #ifndef EDGEPATHO_WEIGHTS_H
 #define EDGEPATHO_WEIGHTS_H
 
-#include "network.h"
+#include "geometry.h"
 #include "vector.h"
 
 enum { STORED_BLOCK = 8 }; /* output channels side by side in the file */
@@ -66,7 +66,7 @@ static size_t stored_row_bytes(ep_weights kind) {
 
 /* Decode output block `block` to g: [depth][taps][BLOCK]; channels that only pad the maps get weight 0. */
 static void decode_block(const ep_bound_step *step, size_t block, float *restrict g) {
-    const size_t taps = ep_forms[step->operation].taps;
+    const size_t taps = forms[step->operation].taps;
     size_t inputs = 0;
     for (size_t s = 0; s < step->source_count; s++) inputs += step->source_channels[s];
     const size_t row_bytes = stored_row_bytes(step->weight_kind);
@@ -99,7 +99,7 @@ INLINE void winograd_weights(wide a, wide b, wide c, wide out[6]) {
     out[5] = c;
 }
 
-/* The sums of neighbouring taps that the four rows of an enlarged tile need, see outputs_upsampled. */
+/* The sums of neighbouring taps that the four rows of an enlarged tile need, see upsampled_outputs. */
 INLINE void upsampled_weights(wide a, wide b, wide c, wide out[5]) {
     out[0] = a + b;
     out[1] = a;

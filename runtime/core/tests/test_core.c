@@ -1,4 +1,4 @@
-/* The core against plain loops in double precision, on plans built here: test_core LEVEL GROUP.
+/* The core against plain loops in double precision, on plans built here: test_core ISA GROUP.
  *
  * Buffers that the core only reads or writes through the caller end at a page that may not be touched. */
 #define _DEFAULT_SOURCE
@@ -13,8 +13,8 @@
 #include "edgepatho/core.h"
 
 static int failures;
-static const char *level;
-static ep_level_facts facts;
+static const char *isa;
+static ep_isa_facts facts;
 
 #define CHECK(condition, ...) \
     do { \
@@ -119,7 +119,7 @@ static const float *run(bench *b, const uint8_t *image) {
     for (int i = 0; i < 2; i++) {
         ep_network *network = NULL;
         ep_failure failure;
-        const ep_status status = ep_network_create(&b->plan, level, i ? 3 : 1, &network, &failure);
+        const ep_status status = ep_network_create(&b->plan, isa, i ? 3 : 1, &network, &failure);
         CHECK(status == EP_OK, "create: %d, %s (record %zu)", status, failure.reason, failure.record);
         out[i] = guarded(outputs * sizeof(float));
         if (status != EP_OK) return out[i];
@@ -371,7 +371,7 @@ static void good_plan(bench *b) {
 static bool accepted(const bench *b) {
     ep_network *network = NULL;
     ep_failure failure;
-    const ep_status status = ep_network_create(&b->plan, level, 1, &network, &failure);
+    const ep_status status = ep_network_create(&b->plan, isa, 1, &network, &failure);
     CHECK(status == EP_OK || (status == EP_BAD_PLAN && *failure.reason) || status == EP_NO_MEMORY, "status %d", status);
     if (status == EP_OK) { /* then it must be harmless: sanitizers watch */
         const size_t inputs = b->plan.image_height * b->plan.image_width * b->plan.image_channels;
@@ -436,9 +436,9 @@ static void test_refusals(void) {
 
     ep_network *network;
     ep_failure failure;
-    CHECK(ep_network_create(&b.plan, level, 0, &network, &failure) == EP_BAD_THREADS, "no thread");
-    CHECK(ep_network_create(&b.plan, level, 1000, &network, &failure) == EP_BAD_THREADS, "1000 threads");
-    CHECK(ep_network_create(&b.plan, "abacus", 1, &network, &failure) == EP_BAD_LEVEL, "unknown level");
+    CHECK(ep_network_create(&b.plan, isa, 0, &network, &failure) == EP_BAD_THREADS, "no thread");
+    CHECK(ep_network_create(&b.plan, isa, 1000, &network, &failure) == EP_BAD_THREADS, "1000 threads");
+    CHECK(ep_network_create(&b.plan, "abacus", 1, &network, &failure) == EP_BAD_ISA, "unknown instruction set");
 }
 
 /* ---- allocations: the n-th one fails, for every n ---- */
@@ -466,7 +466,7 @@ static void test_allocations(void) {
         ep_network *network = NULL;
         ep_failure failure;
         allocations_left = n;
-        const ep_status status = ep_network_create(&b.plan, level, 1, &network, &failure);
+        const ep_status status = ep_network_create(&b.plan, isa, 1, &network, &failure);
         allocations_left = SIZE_MAX;
         if (status == EP_OK) {
             ep_network_destroy(network);
@@ -478,17 +478,17 @@ static void test_allocations(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3) return puts("usage: test_core LEVEL GROUP"), 2;
-    level = *argv[1] ? argv[1] : NULL;
-    ep_status status = ep_level_find(level, sizeof(float), &facts);
-    if (status != EP_OK) return puts("this processor lacks the level"), 77;
-    level = facts.name;
+    if (argc != 3) return puts("usage: test_core ISA GROUP"), 2;
+    isa = *argv[1] ? argv[1] : NULL;
+    ep_status status = ep_isa_find(isa, sizeof(float), &facts);
+    if (status != EP_OK) return puts("this processor lacks the instruction set"), 77;
+    isa = facts.name;
     if (!strcmp(argv[2], "convolutions")) test_convolutions();
     else if (!strcmp(argv[2], "steps")) test_steps();
     else if (!strcmp(argv[2], "memory")) test_memory();
     else if (!strcmp(argv[2], "refusals")) test_refusals();
     else if (!strcmp(argv[2], "allocations")) test_allocations();
     else return puts("unknown group"), 2;
-    printf("%s %s: %s\n", level, argv[2], failures ? "failed" : "ok");
+    printf("%s %s: %s\n", isa, argv[2], failures ? "failed" : "ok");
     return failures != 0;
 }

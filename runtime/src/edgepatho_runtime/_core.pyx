@@ -12,7 +12,7 @@ cdef extern from "edgepatho/core.h" nogil:
         EP_BAD_PLAN
         EP_BAD_IMAGE
         EP_BAD_THREADS
-        EP_BAD_LEVEL
+        EP_BAD_ISA
         EP_NO_MEMORY
         EP_NO_THREAD
     enum:
@@ -41,7 +41,7 @@ cdef extern from "edgepatho/core.h" nogil:
         size_t image_height, image_width, image_channels
         float image_divisor
         size_t result_height, result_width, result_channels
-    ctypedef struct ep_level_facts:
+    ctypedef struct ep_isa_facts:
         const char *name
         size_t lanes, block, element_bytes
     ctypedef struct ep_network:
@@ -49,9 +49,9 @@ cdef extern from "edgepatho/core.h" nogil:
     ctypedef struct ep_failure:
         const char *reason
         size_t record
-    ep_status ep_level_find(const char *name, size_t element_bytes, ep_level_facts *facts)
-    const char *ep_level_name(size_t i)
-    ep_status ep_network_create(const ep_plan *plan, const char *level, size_t threads, ep_network **network,
+    ep_status ep_isa_find(const char *name, size_t element_bytes, ep_isa_facts *facts)
+    const char *ep_isa_name(size_t i)
+    ep_status ep_network_create(const ep_plan *plan, const char *isa, size_t threads, ep_network **network,
                                 ep_failure *failure)
     ep_status ep_network_run(ep_network *network, const uint8_t *image, size_t image_size, float *output,
                              size_t output_size)
@@ -60,19 +60,19 @@ cdef extern from "edgepatho/core.h" nogil:
 
 
 def level_names():
-    """Names of the compiled instruction-set levels, best first; this processor need not have them all."""
+    """Names of the compiled instruction sets, best first; this processor need not have them all."""
     names = []
-    while ep_level_name(len(names)) != NULL:
-        names.append(ep_level_name(len(names)).decode())
+    while ep_isa_name(len(names)) != NULL:
+        names.append(ep_isa_name(len(names)).decode())
     return names
 
 
 def level_facts(name, size_t element_bytes):
-    """(name, lanes, block, element_bytes) of a level, of the best one if `name` is None; None if it cannot run here."""
-    cdef ep_level_facts facts
+    """(name, lanes, block, element_bytes) of one, of the best one if `name` is None; None if it cannot run here."""
+    cdef ep_isa_facts facts
     cdef bytes encoded = b"" if name is None else name.encode()
     cdef const char *wanted = NULL if name is None else <const char *>encoded
-    if ep_level_find(wanted, element_bytes, &facts) != EP_OK:
+    if ep_isa_find(wanted, element_bytes, &facts) != EP_OK:
         return None
     return facts.name.decode(), facts.lanes, facts.block, facts.element_bytes
 
@@ -106,8 +106,8 @@ cdef class Core:
         cdef ep_status status
         cdef _View maps = _View(plan.map_records), steps = _View(plan.step_records), tasks = _View(plan.task_records)
         cdef _View parameters = _View(plan.parameters), weight
-        cdef bytes level = plan.level.name.encode()
-        cdef const char *level_name = level
+        cdef bytes isa = plan.level.name.encode()
+        cdef const char *isa_name = isa
         self.views = [_View(buffer) for buffer in plan.weights]
         cdef size_t i, weight_count = len(self.views)
         cdef ep_buffer *weights = <ep_buffer *>calloc(weight_count + 1, sizeof(ep_buffer))
@@ -133,15 +133,15 @@ cdef class Core:
             raw.image_divisor = plan.divisor
             raw.result_height, raw.result_width, raw.result_channels = plan.result_shape
             with nogil:
-                status = ep_network_create(&raw, level_name, threads, &self.network, &failure)
+                status = ep_network_create(&raw, isa_name, threads, &self.network, &failure)
         finally:
             free(weights)
         if status == EP_BAD_PLAN:
             raise ValueError(f"plan refused: {failure.reason.decode()} (record {failure.record})")
         if status == EP_BAD_THREADS:
             raise ValueError(f"{threads} threads; expected 1 to {EP_MAX_THREADS}")
-        if status == EP_BAD_LEVEL:
-            raise ValueError(f"this processor has no instruction-set level {plan.level.name}")
+        if status == EP_BAD_ISA:
+            raise ValueError(f"this processor has no instruction set {plan.level.name}")
         if status == EP_NO_MEMORY:
             raise MemoryError(f"the network needs more memory than there is ({4 * raw.arena_elements} bytes and more)")
         if status == EP_NO_THREAD:

@@ -23,7 +23,7 @@ typedef enum ep_status {
     EP_BAD_PLAN,     /* a record does not fit the others; ep_failure says which */
     EP_BAD_IMAGE,    /* the image or the output has another size than the plan */
     EP_BAD_THREADS,  /* not within 1..EP_MAX_THREADS */
-    EP_BAD_LEVEL,    /* the instruction-set level is unknown or this processor lacks it */
+    EP_BAD_ISA,      /* the instruction set is unknown or this processor lacks it */
     EP_NO_MEMORY,
     EP_NO_THREAD,    /* the system refused to start a thread */
 } ep_status;
@@ -66,7 +66,7 @@ typedef struct ep_map {
     int64_t offset;   /* of the first element, in elements, a multiple of EP_ALIGNMENT */
     int64_t height;
     int64_t width;
-    int64_t channels; /* stored: a multiple of the level's vector; those beyond the real ones hold 0 */
+    int64_t channels; /* stored: a multiple of the instruction set's vector; those beyond the real ones hold 0 */
     int64_t rows;     /* kept: `height` unless streamed */
 } ep_map;
 
@@ -125,20 +125,20 @@ typedef struct ep_plan {
     size_t result_height, result_width, result_channels;
 } ep_plan;
 
-/* An instruction-set level: the same kernels compiled for other vectors. */
-typedef struct ep_level_facts {
+/* An instruction set: the same kernels compiled for other vectors. */
+typedef struct ep_isa_facts {
     const char *name;
     size_t lanes;         /* elements of a vector: channels of a map are a multiple of it */
     size_t block;         /* output channels of one product: 8 or 16 */
     size_t element_bytes; /* 4: float32, 2: float16 */
-} ep_level_facts;
+} ep_isa_facts;
 
-/* Facts of level `name`; of the best level of this processor for `element_bytes` if `name` is NULL.
- * EP_BAD_LEVEL if there is none or this processor lacks it. */
-ep_status ep_level_find(const char *name, size_t element_bytes, ep_level_facts *facts);
+/* Facts of instruction set `name`; of the best one of this processor for `element_bytes` if `name` is NULL.
+ * EP_BAD_ISA if there is none or this processor lacks it. */
+ep_status ep_isa_find(const char *name, size_t element_bytes, ep_isa_facts *facts);
 
-/* Name of the i-th compiled level, NULL behind the last. */
-const char *ep_level_name(size_t i);
+/* Name of the i-th compiled instruction set, NULL behind the last. */
+const char *ep_isa_name(size_t i);
 
 typedef struct ep_network ep_network;
 
@@ -148,7 +148,7 @@ typedef struct ep_failure {
 } ep_failure;
 
 /* Check `plan`, copy its records and parameters, allocate the arena, start `threads` - 1 threads. */
-ep_status ep_network_create(const ep_plan *plan, const char *level, size_t threads, ep_network **network,
+ep_status ep_network_create(const ep_plan *plan, const char *isa, size_t threads, ep_network **network,
                             ep_failure *failure);
 
 /* One inference. image [height][width][channels], output [result height][width][channels]; sizes in elements. */

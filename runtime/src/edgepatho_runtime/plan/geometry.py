@@ -1,4 +1,4 @@
-"""Sizes of steps: tiles, products, and which rows a step writes and reads. The core has its own in bind.c."""
+"""Sizes of steps: tiles, products, and which rows a step writes and reads. The core's twin is geometry.h."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 
-CHUNK = 16  # tiles, as in core/src/network.h
+CHUNK = 16  # tiles, as in core/src/geometry.h
 
 
 class Level(NamedTuple):

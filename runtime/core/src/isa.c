@@ -1,7 +1,7 @@
-/* The instruction-set levels that were compiled, best first, and which of them this processor has. */
-#include <string.h>
+/* The instruction sets that were compiled, best first, and which of them this processor has. */
+#include "isa.h"
 
-#include "network.h"
+#include <string.h>
 
 #ifdef __aarch64__
 #include <sys/auxv.h>
@@ -41,46 +41,46 @@ static bool has_avx512(void) { /* F, DQ, BW, VL */
 }
 #endif
 
-#define LEVEL(name) extern const ep_level ep_level_##name;
+#define ISA(name) extern const ep_isa ep_isa_##name;
 #ifdef __aarch64__
-LEVEL(neon_fp16) LEVEL(neon_a53) LEVEL(neon)
+ISA(neon_fp16) ISA(neon_a53) ISA(neon)
 #else
-LEVEL(avx512) LEVEL(avx2) LEVEL(sse2)
+ISA(avx512) ISA(avx2) ISA(sse2)
 #endif
 
 static const struct {
-    const ep_level *level;
+    const ep_isa *isa;
     bool (*available)(void); /* this processor can run it */
     bool (*preferred)(void); /* and it is the best one for this processor */
-} levels[] = {
+} isas[] = {
 #ifdef __aarch64__
-    {&ep_level_neon_a53, has_neon, is_cortex_a53},
-    {&ep_level_neon, has_neon, has_neon},
-    {&ep_level_neon_fp16, has_fp16, has_fp16},
+    {&ep_isa_neon_a53, has_neon, is_cortex_a53},
+    {&ep_isa_neon, has_neon, has_neon},
+    {&ep_isa_neon_fp16, has_fp16, has_fp16},
 #else
-    {&ep_level_avx512, has_avx512, has_avx512},
-    {&ep_level_avx2, has_avx2, has_avx2},
-    {&ep_level_sse2, has_sse2, has_sse2},
+    {&ep_isa_avx512, has_avx512, has_avx512},
+    {&ep_isa_avx2, has_avx2, has_avx2},
+    {&ep_isa_sse2, has_sse2, has_sse2},
 #endif
 };
 
-enum { LEVELS = sizeof levels / sizeof *levels };
+enum { ISAS = sizeof isas / sizeof *isas };
 
-const char *ep_level_name(size_t i) { return i < LEVELS ? levels[i].level->facts.name : NULL; }
+const char *ep_isa_name(size_t i) { return i < ISAS ? isas[i].isa->facts.name : NULL; }
 
-const ep_level *ep_level_get(const char *name, size_t element_bytes) {
-    for (size_t i = 0; i < LEVELS; i++) {
-        const ep_level_facts *facts = &levels[i].level->facts;
-        if (name ? strcmp(name, facts->name) == 0 && levels[i].available()
-                 : facts->element_bytes == element_bytes && levels[i].preferred())
-            return levels[i].level;
+const ep_isa *ep_isa_get(const char *name, size_t element_bytes) {
+    for (size_t i = 0; i < ISAS; i++) {
+        const ep_isa_facts *facts = &isas[i].isa->facts;
+        if (name ? strcmp(name, facts->name) == 0 && isas[i].available()
+                 : facts->element_bytes == element_bytes && isas[i].preferred())
+            return isas[i].isa;
     }
     return NULL;
 }
 
-ep_status ep_level_find(const char *name, size_t element_bytes, ep_level_facts *facts) {
-    const ep_level *level = ep_level_get(name, element_bytes);
-    if (!level) return EP_BAD_LEVEL;
-    *facts = level->facts;
+ep_status ep_isa_find(const char *name, size_t element_bytes, ep_isa_facts *facts) {
+    const ep_isa *isa = ep_isa_get(name, element_bytes);
+    if (!isa) return EP_BAD_ISA;
+    *facts = isa->facts;
     return EP_OK;
 }

@@ -1,0 +1,15 @@
+/* An instruction set: the kernels compiled for it, with the sizes that they work in. */
+#ifndef EDGEPATHO_ISA_H
+#define EDGEPATHO_ISA_H
+
+#include "step.h"
+
+typedef struct ep_isa {
+    ep_isa_facts facts;
+    ep_kernel *kernels[EP_PARTS];
+} ep_isa;
+
+/* As ep_isa_find, NULL if there is none. */
+const ep_isa *ep_isa_get(const char *name, size_t element_bytes);
+
+#endif
