@@ -41,13 +41,14 @@ def build(graph: Graph, folder: Path) -> None:
     """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's answer."""
     from edgepatho.exporters import bundle, golden, rewrite, tflite
     from edgepatho.model import graph as graphs
+    from edgepatho.model.shared import SharedModel
     from edgepatho.quantize.quantizer import Quantizer, share
 
     shared = share(graph, Quantizer())
     network = shared.dense()
     about = {"scoring": bundle.SCORING, "provenance": {"method": "cws"}, "accuracy": {}}
     bundle.write(folder / "model.epb", shared, **about)
-    bundle.write(folder / "baseline.epb", network, **about)
+    bundle.write(folder / "baseline.epb", SharedModel(network), **about)
 
     image = np.tile(golden.patch(), (SIDE // golden.SIDE_PX, SIDE // golden.SIDE_PX, 1))
     symmetries = np.stack([np.rot90(view, turn) for view in (image, image[::-1]) for turn in range(4)])

@@ -50,7 +50,7 @@ class Bundle:
 
 def write(
     path: Path,
-    source: SharedModel | Graph,
+    model: SharedModel,
     *,
     scoring: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -58,18 +58,18 @@ def write(
     golden_input: np.ndarray | None = None,
     coded: bool = False,
 ) -> None:
-    """Write a shared model, or a plain graph as the uncompressed network, to `path`.
+    """Write `model` to `path`; `SharedModel(graph)` is an uncompressed network.
 
     `golden_input` is a uint8 image [height, width, channels], by default `golden.patch()`; its answer is
     computed by TensorFlow from the values that are written. With `coded`, tensors are compressed where
     that saves bytes. Equal inputs give equal files. Raises InputError if the format cannot hold the model.
     """
-    network = stored_network(source)
-    structure = _structure(source, network)
+    network = stored_network(model)
+    structure = _structure(model, network)
     image = golden.patch() if golden_input is None else golden_input
     golden.check_image(image)
     schema.check_graph(structure, image.shape)
-    tensors = _tensors(source, network)
+    tensors = _tensors(model, network)
     tensors["golden.input"], tensors["golden.output"] = image, golden.answer(network, image)
     _check(structure, dict(scoring), tensors)
     entries: dict[str, Any] = {}
@@ -139,38 +139,32 @@ def blocked_values(bundle: Bundle, node: dict[str, Any]) -> np.ndarray:
     return codebook[blocks.unpacked(bundle.tensors[f"{node['name']}.index"], codebook.size)]
 
 
-def stored_network(source: SharedModel | Graph) -> Graph:
+def stored_network(model: SharedModel) -> Graph:
     """The network as a bundle holds it: bare codebook values as kernels, their scales merged into affines."""
-    if isinstance(source, Graph):
-        return source
-    kernels, affines = dict(source.graph.kernels), dict(source.graph.affines)
-    for name, indices in source.indices.items():
-        kernels[name] = source.codebooks[source.codebook_of[name]][indices]
+    kernels, affines = dict(model.graph.kernels), dict(model.graph.affines)
+    for name, indices in model.indices.items():
+        kernels[name] = model.codebooks[model.codebook_of[name]][indices]
         scale, shift = affines[name]
-        affines[name] = ((scale * np.asarray(source.scales[name], np.float64)).astype(np.float32), shift)
-    return replace(source.graph, kernels=kernels, affines=affines)
+        affines[name] = ((scale * np.asarray(model.scales[name], np.float64)).astype(np.float32), shift)
+    return replace(model.graph, kernels=kernels, affines=affines)
 
 
-def _structure(source: SharedModel | Graph, network: Graph) -> dict[str, Any]:
-    structure = network.as_json()
-    if not isinstance(source, Graph):
-        shared = source.codebook_of
-        nodes = (
-            node | ({"codebook": shared[node["name"]]} if node["name"] in shared else {})
-            for node in network.nodes
-        )
-        structure = structure | {"nodes": list(nodes)}
-    return structure
+def _structure(model: SharedModel, network: Graph) -> dict[str, Any]:
+    shared = model.codebook_of
+    nodes = [
+        node | ({"codebook": shared[node["name"]]} if node["name"] in shared else {})
+        for node in network.nodes
+    ]
+    return network.as_json() | {"nodes": nodes}
 
 
-def _tensors(source: SharedModel | Graph, network: Graph) -> dict[str, np.ndarray]:
+def _tensors(model: SharedModel, network: Graph) -> dict[str, np.ndarray]:
     tensors: dict[str, np.ndarray] = {}
-    indices = {} if isinstance(source, Graph) else source.indices
     for name, kernel in network.kernels.items():
-        if name in indices:
-            codebook = source.codebook_of[name]  # type: ignore[union-attr]
-            tensors[codebook] = levels = source.codebooks[codebook].astype(np.float32)  # type: ignore[union-attr]
-            tensors[f"{name}.index"] = blocks.packed(blocks.blocked(indices[name]), levels.size)
+        if name in model.indices:
+            codebook = model.codebook_of[name]
+            tensors[codebook] = levels = model.codebooks[codebook].astype(np.float32)
+            tensors[f"{name}.index"] = blocks.packed(blocks.blocked(model.indices[name]), levels.size)
         else:
             tensors[f"{name}.weight"] = blocks.blocked(kernel.astype(np.float32))
     for name, (scale, shift) in network.affines.items():

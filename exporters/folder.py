@@ -12,10 +12,10 @@ import numpy as np
 from edgepatho.errors import InputError
 from edgepatho.exporters import bundle, tflite
 from edgepatho.files import sha256_of, write_aside
+from edgepatho.model.shared import SharedModel
 
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
-    from edgepatho.model.shared import SharedModel
 
 RECORD = "compress.json"
 SHARED = "shared.npz"
@@ -38,7 +38,7 @@ def write(
     about = provenance(record)
     # Nothing of the compression is in baseline.epb: a device that has it needs no other one.
     origin_alone = {key: value for key, value in about.items() if key not in SETTINGS} | {"method": "none"}
-    sources = {"compressed": (shared, about), "original": (original, origin_alone)}
+    sources = {"compressed": (shared, about), "original": (SharedModel(original), origin_alone)}
     for name, row in (("model.epb", "compressed"), ("baseline.epb", "original")):
         source, origin = sources[row]
         bundle.write(

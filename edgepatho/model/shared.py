@@ -32,14 +32,14 @@ class SharedModel:
     uint16 of its kernel's shape, the key of its codebook in `codebook_of`, and in `scales` one float32 or
     one per output channel: kernel = scale * codebook[index]. Skipped layers have none of these;
     `graph.kernels` holds their kernels and no others. `variables` are the Keras model's variables that are
-    not kernels, "<layer>/<variable>": biases and batch normalization.
+    not kernels, "<layer>/<variable>": biases and batch normalization. `SharedModel(graph)` shares nothing.
     """
 
     graph: Graph
-    codebooks: dict[str, Float32]
-    indices: dict[str, NDArray[np.uint16]]
-    codebook_of: dict[str, str]
-    scales: dict[str, Float32]
+    codebooks: dict[str, Float32] = field(default_factory=dict)
+    indices: dict[str, NDArray[np.uint16]] = field(default_factory=dict)
+    codebook_of: dict[str, str] = field(default_factory=dict)
+    scales: dict[str, Float32] = field(default_factory=dict)
     variables: dict[str, Float32] = field(default_factory=dict)
 
     def kernel(self, layer: str) -> Float32:
@@ -54,10 +54,10 @@ class SharedModel:
         return replace(self.graph, kernels={layer: self.kernel(layer) for layer in layers})
 
     def entropy_bits(self) -> float:
-        """Return the entropy of the indices in bits per weight, each codebook coded by itself."""
+        """Return the entropy of the indices in bits per weight, each codebook coded by itself; 0 for none."""
         groups = {name: self.group(name) for name in self.codebooks}
         total = sum(group.size for group in groups.values())
-        return sum(entropy_bits(group) * group.size for group in groups.values()) / total
+        return sum(entropy_bits(group) * group.size for group in groups.values()) / max(total, 1)
 
     def group(self, codebook: str) -> NDArray[np.uint16]:
         """Return all indices into `codebook`, uint16 [weights], in the order of the graph."""

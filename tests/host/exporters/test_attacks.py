@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edgepatho.errors import InputError
 from edgepatho.exporters import bundle
 from edgepatho.model.graph import Graph
+from edgepatho.model.shared import SharedModel
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "attacks"))
 import bad_bundles
@@ -31,7 +32,8 @@ def tiny(tmp_path_factory) -> bytes:
     )
     path = tmp_path_factory.mktemp("tiny") / "tiny.epb"
     image = np.zeros((16, 16, 3), np.uint8)
-    bundle.write(path, graph, scoring=bundle.SCORING, provenance={}, accuracy={}, golden_input=image)
+    about = {"scoring": bundle.SCORING, "provenance": {}, "accuracy": {}}
+    bundle.write(path, SharedModel(graph), **about, golden_input=image)
     return path.read_bytes()
 
 

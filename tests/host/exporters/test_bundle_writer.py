@@ -106,7 +106,7 @@ def test_a_shared_model_comes_back_bit_for_bit(network, levels, per_channel, tmp
 
 
 def test_an_uncompressed_network_comes_back_bit_for_bit(network, tmp_path):
-    content = write(tmp_path / "baseline.epb", network)
+    content = write(tmp_path / "baseline.epb", SharedModel(network))
     back = bundle.network_of(content)
     assert back.as_json() == network.as_json()
     assert all(np.array_equal(back.kernels[name], kernel) for name, kernel in network.kernels.items())
@@ -201,7 +201,7 @@ def test_a_failed_write_leaves_the_old_file(network, tmp_path):
     path.write_bytes(b"old")
     broken = replace(network, affines=network.affines | {"b1_1": (np.full(16, np.nan, np.float32),) * 2})
     with pytest.raises(InputError, match="finite"):
-        write(path, broken)
+        write(path, SharedModel(broken))
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["model.epb"]
 
@@ -209,7 +209,7 @@ def test_a_failed_write_leaves_the_old_file(network, tmp_path):
 def test_a_name_that_the_format_cannot_hold_is_refused(network, tmp_path):
     nodes = [node | {"name": "my layer"} if node["name"] == "conv10_relu" else node for node in network.nodes]
     with pytest.raises(InputError, match="my layer"):
-        write(tmp_path / "model.epb", replace(network, nodes=nodes, output="my layer"))
+        write(tmp_path / "model.epb", SharedModel(replace(network, nodes=nodes, output="my layer")))
 
 
 def test_the_golden_patch_is_frozen():

@@ -11,6 +11,7 @@ from edgepatho.cli import main
 from edgepatho.commands.inspect import bars
 from edgepatho.exporters import bundle
 from edgepatho.exporters.inspection import inspect
+from edgepatho.model.shared import SharedModel
 
 FROZEN = Path(__file__).parents[2] / "fixtures" / "v1"
 NAMES = sorted(path.stem for path in FROZEN.glob("*.epb"))
@@ -76,7 +77,7 @@ def test_what_a_foreign_bundle_says_cannot_steer_the_terminal(tmp_path):
     path = tmp_path / "foreign.epb"
     bundle.write(
         path,
-        bundle.network_of(frozen),
+        SharedModel(bundle.network_of(frozen)),
         scoring=frozen.scoring,
         provenance=provenance,
         accuracy={},
