@@ -69,8 +69,15 @@ def arm_table(rows: list[Row]) -> str:
 
 
 def parity_table(rows: list[Row]) -> str:
-    """Return the worst of all thread counts for each processor and level."""
-    header = ["processor, level", "threads", "tiles", "cells", "largest difference", "cells that differ"]
+    """Return the worst of all thread counts for each processor and instruction set."""
+    header = [
+        "processor, instruction set",
+        "threads",
+        "tiles",
+        "cells",
+        "largest difference",
+        "cells that differ",
+    ]
     header += ["Ki-67 index, points", "bits of all thread counts"]
     lines = []
     for where in dict.fromkeys((row["processor"], row["level"]) for row in rows):

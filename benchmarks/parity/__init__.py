@@ -1,1 +1,1 @@
-"""Does the runtime compute what Keras computes, on every processor, level and number of threads?"""
+"""Does the runtime compute what Keras computes, on every processor, instruction set and number of threads?"""

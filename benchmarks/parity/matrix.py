@@ -1,4 +1,4 @@
-"""The runtime against Keras on synthetic test tiles: every instruction-set level, processor and thread count.
+"""The runtime against Keras on synthetic test tiles: every instruction set, processor and thread count.
 
     python -m benchmarks.parity.matrix
 
@@ -56,9 +56,9 @@ class Emulated:
 
 @dataclass(frozen=True)
 class Host:
-    """This machine, at one instruction-set level."""
+    """This machine, with one instruction set."""
 
-    level: str
+    isa: str
     precision: str = "fp32"
 
     @property
@@ -66,7 +66,7 @@ class Host:
         return "host"
 
     def run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"EDGEPATHO_ISA": self.level}
+        environment = os.environ | {"EDGEPATHO_ISA": self.isa}
         return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
 
 
@@ -125,7 +125,7 @@ def compare(place: Emulated | Host, folder: Path, threads: tuple[int, ...]) -> l
         rows.append(
             Parity(
                 processor=place.name,
-                level=answer["level"],
+                level=answer["isa"],
                 precision=place.precision,
                 threads=count,
                 tiles=len(tiles),
@@ -139,9 +139,9 @@ def compare(place: Emulated | Host, folder: Path, threads: tuple[int, ...]) -> l
     return rows
 
 
-def host_levels() -> list[str]:
-    """Return the instruction-set levels that this machine can run, asked of the installed runtime."""
-    script = "from edgepatho_runtime.network import available_levels; print(*available_levels())"
+def host_isas() -> list[str]:
+    """Return the instruction sets that this machine can run, asked of the installed runtime."""
+    script = "from edgepatho_runtime.network import available_isas; print(*available_isas())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"the runtime is not installed in {sys.executable}: {done.stderr.strip()[-300:]}")
@@ -155,7 +155,7 @@ def main(output: Path) -> None:
     try:
         with reference(TILES) as folder, tempfile.TemporaryDirectory() as scratch:
             site, system = wheel.unpack(wheel.find(), Path(scratch)), userland()
-            places: list[Emulated | Host] = [Host(level) for level in host_levels()]
+            places: list[Emulated | Host] = [Host(isa) for isa in host_isas()]
             places += [Emulated(board, system, site) for board in BOARDS.values()]
             places += [Emulated(board, system, site, "fp16") for board in BOARDS.values() if board.has_fp16]
             rows: list[Parity] = []
@@ -166,7 +166,7 @@ def main(output: Path) -> None:
                     bar.advance()
     except UserError as error:
         raise click.ClickException(str(error)) from error
-    header = ["processor", "level", "threads", "tiles", "cells", "difference", "other cells"]
+    header = ["processor", "instruction set", "threads", "tiles", "cells", "difference", "other cells"]
     header += ["Ki-67 points", "same bits"]
     lines = []
     for row in rows:

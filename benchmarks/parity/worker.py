@@ -21,12 +21,12 @@ def main() -> None:
     loaded = bundle.read(path)
     scoring = loaded.scoring
     cells = []
-    level = ""
+    isa = ""
     for tile in map(Path, tiles):
         image = tile.read_bytes()
         side = round((len(image) / 3) ** 0.5)
         network = Network(loaded, side, side, threads=int(threads), precision=precision)
-        level = network.isa
+        isa = network.isa
         heat_maps = network.run(memoryview(image).cast("B", (side, side, 3)))
         (Path(folder) / f"{tile.stem}.f32").write_bytes(heat_maps)
         limits = (scoring["thresholds"], scoring["min_distance_px"])
@@ -36,7 +36,7 @@ def main() -> None:
                 for channel, threshold in enumerate(limits[0])
             ]
         )
-    print(json.dumps({"level": level, "cells": cells}))
+    print(json.dumps({"isa": isa, "cells": cells}))
 
 
 if __name__ == "__main__":

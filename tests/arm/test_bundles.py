@@ -1,4 +1,4 @@
-"""Every kind of weights on every processor, and the instruction-set level chosen at start."""
+"""Every kind of weights on every processor, and the instruction set chosen at start."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.arm
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "v1"
 BUNDLES = sorted(FIXTURES.glob("*.epb"))
-LEVELS = {"a53": "neon-a53", "a72": "neon", "a76": "neon"}
+ISAS = {"a53": "neon-a53", "a72": "neon", "a76": "neon"}
 Answers = dict[str, np.ndarray]
 
 
 @pytest.fixture
 def run(userland, runtime_site: Path, tmp_path: Path) -> Callable[..., tuple[str, Answers]]:
-    """A function that runs all fixture bundles and returns the level and the answers by bundle."""
+    """A function that runs all fixture bundles and returns the instruction set and the answers by bundle."""
     picture = np.load(FIXTURES / "picture.npy")
     tasks: list[str] = []
     for bundle in BUNDLES:
@@ -29,13 +29,13 @@ def run(userland, runtime_site: Path, tmp_path: Path) -> Callable[..., tuple[str
         (tmp_path / f"{bundle.stem}.rgb").write_bytes(image.tobytes())
         tasks += [str(bundle), *map(str, image.shape[:2])]
 
-    def run(board, *, threads: int = 1, precision: str = "fp32", level: str = "", system=userland):
+    def run(board, *, threads: int = 1, precision: str = "fp32", isa: str = "", system=userland):
         script = str(Path(__file__).parent / "programs" / "run_bundles.py")
         done = system.run(
             board,
             ["python", script, str(threads), precision, str(tmp_path), *tasks],
             python_path=(runtime_site,),
-            environment={"EDGEPATHO_ISA": level},
+            environment={"EDGEPATHO_ISA": isa},
         )
         assert done.returncode == 0, done.stderr
         answers = {path.stem: np.fromfile(path, np.float32) for path in tmp_path.glob("*.f32")}
@@ -52,22 +52,22 @@ def errors(answers: Answers) -> dict[str, float]:
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_answers_are_the_frozen_ones_at_the_level_of_the_board(run, board, threads):
-    level, answers = run(board, threads=threads)
-    assert level == LEVELS[board.cpu]
+    isa, answers = run(board, threads=threads)
+    assert isa == ISAS[board.cpu]
     assert len(answers) == len(BUNDLES) >= 8
     assert max(errors(answers).values()) <= 1e-5
 
 
 def test_any_level_gives_the_frozen_answers_where_the_processor_has_it(run):
-    for level in ("neon", "neon-a53"):
-        chosen, answers = run(BOARDS["a76"], level=level)
-        assert chosen == level
+    for isa in ("neon", "neon-a53"):
+        chosen, answers = run(BOARDS["a76"], isa=isa)
+        assert chosen == isa
         assert max(errors(answers).values()) <= 1e-5
 
 
 def test_half_precision_is_opt_in_and_close(run):
-    level, answers = run(BOARDS["a76"], precision="fp16")
-    assert level == "neon-fp16"
+    isa, answers = run(BOARDS["a76"], precision="fp16")
+    assert isa == "neon-fp16"
     found = errors(answers)
     assert 1e-5 < max(found.values()) < 2e-2
 

@@ -41,15 +41,15 @@ def test_half_precision_is_close(userland, runtime_site, reference):
 
 def test_the_cortex_a53_adds_in_the_same_order(userland, runtime_site, reference, tmp_path):
     bits = set()
-    for level in ("neon", "neon-a53"):
+    for isa in ("neon", "neon-a53"):
         arguments = [reference / "model.epb", "1", "fp32", tmp_path, reference / "00.rgb"]
         done = userland.run(
             BOARDS["a53"],
             ["python", str(matrix.WORKER), *map(str, arguments)],
             python_path=(runtime_site,),
-            environment={"EDGEPATHO_ISA": level},
+            environment={"EDGEPATHO_ISA": isa},
         )
-        assert f'"level": "{level}"' in done.stdout, done.stderr
+        assert f'"isa": "{isa}"' in done.stdout, done.stderr
         bits.add((tmp_path / "00.f32").read_bytes())
     assert len(bits) == 1
 

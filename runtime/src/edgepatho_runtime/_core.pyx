@@ -59,7 +59,7 @@ cdef extern from "edgepatho/core.h" nogil:
     void ep_network_destroy(ep_network *network)
 
 
-def level_names():
+def isa_names():
     """Names of the compiled instruction sets, best first; this processor need not have them all."""
     names = []
     while ep_isa_name(len(names)) != NULL:
@@ -67,7 +67,7 @@ def level_names():
     return names
 
 
-def level_facts(name, size_t element_bytes):
+def isa_facts(name, size_t element_bytes):
     """(name, lanes, block, element_bytes) of one, of the best one if `name` is None; None if it cannot run here."""
     cdef ep_isa_facts facts
     cdef bytes encoded = b"" if name is None else name.encode()
@@ -106,7 +106,7 @@ cdef class Core:
         cdef ep_status status
         cdef _View maps = _View(plan.map_records), steps = _View(plan.step_records), tasks = _View(plan.task_records)
         cdef _View parameters = _View(plan.parameters), weight
-        cdef bytes isa = plan.level.name.encode()
+        cdef bytes isa = plan.isa.name.encode()
         cdef const char *isa_name = isa
         self.views = [_View(buffer) for buffer in plan.weights]
         cdef size_t i, weight_count = len(self.views)
@@ -141,7 +141,7 @@ cdef class Core:
         if status == EP_BAD_THREADS:
             raise ValueError(f"{threads} threads; expected 1 to {EP_MAX_THREADS}")
         if status == EP_BAD_ISA:
-            raise ValueError(f"this processor has no instruction set {plan.level.name}")
+            raise ValueError(f"this processor has no instruction set {plan.isa.name}")
         if status == EP_NO_MEMORY:
             raise MemoryError(f"the network needs more memory than there is ({4 * raw.arena_elements} bytes and more)")
         if status == EP_NO_THREAD:

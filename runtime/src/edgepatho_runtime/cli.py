@@ -210,10 +210,10 @@ def _is_input(name: object, options: argparse.Namespace) -> bool:
 
 def _check_precision(precision: str) -> None:
     """Raise UnfitError before any work if this processor lacks what was asked for."""
-    from edgepatho_runtime.network import level
+    from edgepatho_runtime.network import isa_for
 
     try:
-        level(precision)
+        isa_for(precision)
     except ValueError as error:
         raise UnfitError(str(error)) from None
 

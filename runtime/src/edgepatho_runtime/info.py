@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from edgepatho_runtime.bundle import Bundle
-from edgepatho_runtime.network import Network, available_levels
+from edgepatho_runtime.network import Network, available_isas
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "scoring": bundle.scoring,
         "provenance": bundle.provenance,
         "accuracy": bundle.accuracy,
-        "isa": available_levels(),
+        "isa": available_isas(),
     }
 
 

@@ -7,7 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from edgepatho_runtime import _core, plan
-from edgepatho_runtime.plan.geometry import Level
+from edgepatho_runtime.plan.geometry import Isa
 
 if TYPE_CHECKING:
     from edgepatho_runtime.bundle import Bundle
@@ -19,7 +19,7 @@ MAX_THREADS = 16
 class Network:
     """A bundle, planned for images of height x width.
 
-    `plan` is what it does, `isa` the instruction-set level that does it (EDGEPATHO_ISA forces one),
+    `plan` is what it does, `isa` the instruction set that does it (EDGEPATHO_ISA forces one),
     `arena_bytes` what it holds in memory: maps, transformed weights, scratch of every thread.
     """
 
@@ -29,9 +29,9 @@ class Network:
         """ValueError says which of the arguments does not fit, before any work is done."""
         if not 1 <= threads <= MAX_THREADS:
             raise ValueError(f"{threads} threads are asked for; 1 to {MAX_THREADS} are possible.")
-        self.plan = plan.build(bundle.graph, bundle.tensors, height, width, level(precision))
+        self.plan = plan.build(bundle.graph, bundle.tensors, height, width, isa_for(precision))
         self._core = _core.Core(self.plan, threads)
-        self.isa = self.plan.level.name
+        self.isa = self.plan.isa.name
         self.arena_bytes: int = self._core.bytes_held
 
     def run(self, image: Any, out: Any = None) -> memoryview[Any]:
@@ -48,22 +48,22 @@ class Network:
         return answer.cast("B").cast("f", shape)
 
 
-def level(precision: str) -> Level:
-    """The instruction-set level for a precision: the processor's best, or the one EDGEPATHO_ISA names."""
+def isa_for(precision: str) -> Isa:
+    """The instruction set for a precision: the processor's best, or the one EDGEPATHO_ISA names."""
     if precision not in ELEMENT_BYTES:
         raise ValueError(f"Precision is {precision!r}, expected fp32 or fp16.")
     forced = os.environ.get("EDGEPATHO_ISA") or None
-    facts = _core.level_facts(forced, ELEMENT_BYTES[precision])
+    facts = _core.isa_facts(forced, ELEMENT_BYTES[precision])
     if facts is None and forced:
-        known = ", ".join(_core.level_names())
+        known = ", ".join(_core.isa_names())
         raise ValueError(
             f"EDGEPATHO_ISA is {forced!r}, which this processor lacks or nobody knows (compiled: {known})."
         )
     if facts is None or facts[3] != ELEMENT_BYTES[precision]:
         raise ValueError(f"This processor cannot compute in {precision}.")
-    return Level(*facts)
+    return Isa(*facts)
 
 
-def available_levels() -> list[str]:
-    """Names of the instruction-set levels that this processor can run, best first."""
-    return [name for name in _core.level_names() if _core.level_facts(name, 4) is not None]
+def available_isas() -> list[str]:
+    """Names of the instruction sets that this processor can run, best first."""
+    return [name for name in _core.isa_names() if _core.isa_facts(name, 4) is not None]

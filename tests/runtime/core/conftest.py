@@ -1,4 +1,4 @@
-"""The float64 reference of the fixtures, and every instruction-set level of this processor."""
+"""The float64 reference of the fixtures, and every instruction set of this processor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from edgepatho_runtime.network import available_levels
+from edgepatho_runtime.network import available_isas
 
 sys.path.append(str(Path(__file__).parents[2] / "fixtures"))
 
 
-@pytest.fixture(params=available_levels())
-def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each level in turn, forced by EDGEPATHO_ISA."""
+@pytest.fixture(params=available_isas())
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each one in turn, forced by EDGEPATHO_ISA."""
     monkeypatch.setenv("EDGEPATHO_ISA", request.param)
     return str(request.param)

@@ -1,4 +1,4 @@
-"""Any network of the closed list runs: every level, every kind of weights, any number of threads."""
+"""Any network of the closed list runs: all instruction sets and kinds of weights, any number of threads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(b: Builder, threads: tuple[int, ...] = (1,)) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_random_networks(level, seed):
+def test_random_networks(isa, seed):
     b = random_network(100 + seed)
     if seed % 4:
         b.share(["", "index4", "index8", "index16"][seed % 4])
@@ -36,21 +36,21 @@ def test_random_networks(level, seed):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 5), (33, 18)])
-def test_odd_sizes_without_enlargement(level, size):
+def test_odd_sizes_without_enlargement(isa, size):
     b = Builder(3, size)
     b.conv(b.activation(b.conv(b.plus(b.conv("image", 8), b.conv("image", 8, 3, 3)), 12, 3, 2)), 3, 1)
     check(b)
 
 
 @pytest.mark.parametrize("kind", LEVELS)
-def test_kinds_of_index_maps(level, kind):
+def test_kinds_of_index_maps(isa, kind):
     b = Builder(4)
     b.conv(b.conv(b.conv("image", 20), 9, 3, 4), 3, 1)
     b.share(kind)
     check(b)
 
 
-def test_dense_layers(level):
+def test_dense_layers(isa):
     b = Builder(5, (12, 10))
     hidden = b.activation(b.dense(b.flatten(b.pool(b.conv(b.pool(b.conv("image", 8)), 12))), 40))
     b.dense(b.plus(hidden, b.affine(hidden)), 7)
@@ -58,7 +58,7 @@ def test_dense_layers(level):
     check(b, threads=(1, 4))
 
 
-def test_maps_large_enough_to_be_streamed(level):
+def test_maps_large_enough_to_be_streamed(isa):
     b = Builder(6, (96, 80))
     head = b.activation(b.conv(b.activation(b.conv("image", 8)), 8))
     low = b.activation(b.conv(b.conv(b.pool(head), 16, 3, 4), 16, 3, 4))
@@ -70,7 +70,7 @@ def test_maps_large_enough_to_be_streamed(level):
 
 
 @pytest.mark.parametrize("size", [(47, 33), (1, 16), (17, 64)])
-def test_sides_that_do_not_divide_are_edge_padded_and_cropped(level, size):
+def test_sides_that_do_not_divide_are_edge_padded_and_cropped(isa, size):
     b = Builder(7, size)
     skip = b.conv("image", 8)
     b.conv(b.concat(skip, b.up(b.up(b.conv(b.pool(b.pool(skip)), 8)))), 3, 1)

@@ -9,7 +9,7 @@ import pytest
 from random_network import Builder
 
 from edgepatho_runtime import _core, plan
-from edgepatho_runtime.network import Network, available_levels
+from edgepatho_runtime.network import Network, available_isas
 from edgepatho_runtime.plan import geometry
 
 TOLERANCE = 1e-5  # of the largest output
@@ -33,12 +33,12 @@ def keras_answer(model: Any, image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_equals_keras_at_every_level_and_thread_count(pathonet, size, monkeypatch):
+def test_equals_keras_on_every_instruction_set_and_thread_count(pathonet, size, monkeypatch):
     b, model = pathonet
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     expected = keras_answer(model, image)
-    for level in available_levels():
-        monkeypatch.setenv("EDGEPATHO_ISA", level)
+    for isa in available_isas():
+        monkeypatch.setenv("EDGEPATHO_ISA", isa)
         outputs = [np.array(Network(b.bundle(), *size, threads=n).run(image)) for n in (1, 2, 3, 4)]
         assert np.abs(outputs[0] - expected).max() <= TOLERANCE * expected.max()
         assert all(np.array_equal(outputs[0], other) for other in outputs[1:])
@@ -69,7 +69,7 @@ def test_index_maps_equal_their_decoded_kernels_bit_for_bit(pathonet):
 
 def test_the_plan_multiplies_and_holds_little(pathonet):
     b, _ = pathonet
-    p = plan.build(b.graph(), b.tensors(), 256, 256, geometry.Level("neon", 4, 8, 4))
+    p = plan.build(b.graph(), b.tensors(), 256, 256, geometry.Isa("neon", 4, 8, 4))
     assert sum(row.macs for row in p.table()) < 1_110_000_000  # 5,239 million as Keras computes it
     assert p.arena_elements * 4 < 6_500_000
     assert "elementwise" not in {step.operation for step in p.steps}
@@ -79,7 +79,7 @@ def test_the_plan_multiplies_and_holds_little(pathonet):
 def test_half_precision_stays_close(pathonet):
     b, model = pathonet
     image = np.random.default_rng(4).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    if _core.level_facts(None, 2) is None:
+    if _core.isa_facts(None, 2) is None:
         with pytest.raises(ValueError, match="cannot compute in fp16"):
             Network(b.bundle(), 64, 64, precision="fp16")
         return

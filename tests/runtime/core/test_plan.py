@@ -8,11 +8,11 @@ from random_network import Builder, random_network
 from edgepatho_runtime import plan
 from edgepatho_runtime.plan import geometry
 
-LEVEL = geometry.Level("neon", 4, 8, 4)
+ISA = geometry.Isa("neon", 4, 8, 4)
 
 
 def planned(b: Builder) -> plan.Plan:
-    return plan.build(b.graph(), b.tensors(), *b.shapes["image"][:2], LEVEL)
+    return plan.build(b.graph(), b.tensors(), *b.shapes["image"][:2], ISA)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgepatho_runtime.plan.geometry import Level, ceil_div, elements_of, is_convolution, resident_elements
+from edgepatho_runtime.plan.geometry import Isa, ceil_div, elements_of, is_convolution, resident_elements
 from edgepatho_runtime.plan.schedule import Task
 from edgepatho_runtime.plan.steps import Map, Step
 
@@ -10,7 +10,7 @@ ALIGNMENT = 32  # elements, EP_ALIGNMENT in core.h
 
 
 def lay_out(
-    steps: list[Step], maps: list[Map], tasks: list[Task], level: Level
+    steps: list[Step], maps: list[Map], tasks: list[Task], isa: Isa
 ) -> tuple[dict[Step, tuple[int, int]], int]:
     """Set every map's offset; return (offset, elements) of each convolution's transformed weights or inputs,
     and the size of the arena.
@@ -27,7 +27,7 @@ def lay_out(
             life[thing] = (life.get(thing, (time, time))[0], time)
     convolutions = [step for step in steps if is_convolution(step)]
     size: dict[Map | Step, int] = {m: elements_of(m) for m in maps}
-    size |= {step: resident_elements(step, level) for step in convolutions}
+    size |= {step: resident_elements(step, isa) for step in convolutions}
 
     place: dict[Map | Step, int] = {}
     for thing in sorted(size, key=lambda thing: (-size[thing], life[thing])):

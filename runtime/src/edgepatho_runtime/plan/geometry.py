@@ -9,8 +9,8 @@ from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 CHUNK = 16  # tiles, as in core/src/geometry.h
 
 
-class Level(NamedTuple):
-    """What the planner needs to know of an instruction-set level."""
+class Isa(NamedTuple):
+    """What the planner needs to know of an instruction set."""
 
     name: str
     lanes: int
@@ -62,9 +62,9 @@ def depth_of(step: Step) -> int:
     return sum(source.stored for source in step.sources)
 
 
-def blocks_of(step: Step, level: Level) -> int:
-    """Return how many blocks of output channels the step has at `level`."""
-    return ceil_div(step.output.channels, level.block)
+def blocks_of(step: Step, isa: Isa) -> int:
+    """Return how many blocks of output channels the step has on `isa`."""
+    return ceil_div(step.output.channels, isa.block)
 
 
 def keeps_inputs(step: Step) -> bool:
@@ -73,22 +73,20 @@ def keeps_inputs(step: Step) -> bool:
     return is_convolution(step) and rows * columns <= step.output.channels
 
 
-def resident_elements(step: Step, level: Level) -> int:
+def resident_elements(step: Step, isa: Isa) -> int:
     """Elements of the transformed weights or inputs that are held."""
     form, (rows, columns) = FORMS[step.operation], tile_grid(step)
     if keeps_inputs(step):
         return form.input_planes * depth_of(step) * ceil_div(rows * columns, CHUNK) * CHUNK
-    return form.planes * depth_of(step) * blocks_of(step, level) * level.block
+    return form.planes * depth_of(step) * blocks_of(step, isa) * isa.block
 
 
-def multiplications(step: Step, level: Level) -> int:
+def multiplications(step: Step, isa: Isa) -> int:
     """Of the matrix products, padding included."""
     if not is_convolution(step):
         return 0
     rows, columns = tile_grid(step)
-    return (
-        rows * columns * FORMS[step.operation].planes * depth_of(step) * blocks_of(step, level) * level.block
-    )
+    return rows * columns * FORMS[step.operation].planes * depth_of(step) * blocks_of(step, isa) * isa.block
 
 
 def elements_of(m: Map) -> int:

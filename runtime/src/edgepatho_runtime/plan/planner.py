@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from edgepatho_runtime.plan.arena import lay_out
 from edgepatho_runtime.plan.fuse import Fuser, ordered
-from edgepatho_runtime.plan.geometry import Level, ceil_div, elements_of, multiplications
+from edgepatho_runtime.plan.geometry import Isa, ceil_div, elements_of, multiplications
 from edgepatho_runtime.plan.records import Pool, step_record
 from edgepatho_runtime.plan.rewrite import Node, rewritten
 from edgepatho_runtime.plan.schedule import schedule
@@ -35,30 +35,28 @@ class Plan:
     """
 
     def __init__(
-        self, graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, level: Level
+        self, graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, isa: Isa
     ) -> None:
         nodes = rewritten(graph["nodes"], graph["output"])
         unit = size_unit(nodes)
         channels = graph["input"]["channels"]
-        image = Map(
-            "image", ceil_div(height, unit) * unit, ceil_div(width, unit) * unit, channels, level.lanes
-        )
-        fuser = Fuser(nodes, image, level.lanes, graph["output"])
+        image = Map("image", ceil_div(height, unit) * unit, ceil_div(width, unit) * unit, channels, isa.lanes)
+        fuser = Fuser(nodes, image, isa.lanes, graph["output"])
         result = fuser.result
         steps = ordered(fuser.steps, result)
         share_sums(steps, result)
         steps.append(Step("result", result, ["result"], [result]))
         whole = (result.height, result.width) == (image.height, image.width)
 
-        self.level = level
+        self.isa = isa
         self.steps = steps
         self.divisor = float(graph["input"]["divisor"])
         self.image_shape = (height, width, channels)
         self.result_shape = (*((height, width) if whole else (result.height, result.width)), result.channels)
-        self.tasks = schedule(steps, self.result_shape[0], level)
+        self.tasks = schedule(steps, self.result_shape[0], isa)
         self.maps = list(dict.fromkeys(step.output for step in steps))
-        self.residents, self.arena_elements = lay_out(steps, self.maps, self.tasks, level)
-        pool = Pool(tensors, level)
+        self.residents, self.arena_elements = lay_out(steps, self.maps, self.tasks, isa)
+        pool = Pool(tensors, isa)
         self.step_records = array("q")
         for step in steps:
             self.step_records.extend(step_record(step, self.maps, pool, self.residents.get(step, (0, 0))[0]))
@@ -74,13 +72,13 @@ class Plan:
 
     def table(self) -> list[Row]:
         """The steps in order, for people."""
-        size = self.level.element_bytes
+        size = self.isa.element_bytes
         return [
             Row(
                 step=" ".join(step.nodes),
                 operation=f"{step.operation}/{step.dilation}" if step.dilation > 1 else step.operation,
                 shape=(step.output.height, step.output.width, step.output.channels),
-                macs=multiplications(step, self.level),
+                macs=multiplications(step, self.isa),
                 output_bytes=elements_of(step.output) * size,
                 scratch_bytes=self.residents.get(step, (0, 0))[1] * size,
             )
@@ -88,14 +86,14 @@ class Plan:
         ]
 
 
-def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, level: Level) -> Plan:
+def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, isa: Isa) -> Plan:
     """Plan a bundle's graph for images of height x width. ValueError if the network cannot take that size.
 
     Images whose sides are not multiples of what the network halves are edge-padded, and the result cropped.
     """
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise ValueError(f"The image is {height} x {width} pixels; sides are 1 to {MAX_SIDE}.")
-    return Plan(graph, tensors, height, width, level)
+    return Plan(graph, tensors, height, width, isa)
 
 
 def size_unit(nodes: list[Node]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from edgepatho_runtime.plan.geometry import Level, ceil_div
+from edgepatho_runtime.plan.geometry import Isa, ceil_div
 from edgepatho_runtime.plan.steps import Map, Step
 
 NONE = -1  # EP_NONE
@@ -17,8 +17,8 @@ WEIGHT_KINDS = ("float32", "index4", "index8", "index16")
 class Pool:
     """Parameters and weights that steps refer to by number."""
 
-    def __init__(self, tensors: dict[str, Any], level: Level) -> None:
-        self.tensors, self.level = tensors, level
+    def __init__(self, tensors: dict[str, Any], isa: Isa) -> None:
+        self.tensors, self.isa = tensors, isa
         self.parameters = array("f")
         self.weights: list[memoryview] = []
         self._places: dict[tuple[str, int], int] = {}
@@ -32,7 +32,7 @@ class Pool:
 
     def tensor(self, name: str, values: int = 0) -> int:
         """Place of a float tensor, followed by zeros up to whole blocks that hold `values`."""
-        padded = ceil_div(values, self.level.block) * self.level.block
+        padded = ceil_div(values, self.isa.block) * self.isa.block
         if (name, padded) not in self._places:
             tensor = array("f")
             tensor.frombytes(self.tensors[name].data)
@@ -43,7 +43,7 @@ class Pool:
 
     def constant(self, value: float, channels: int) -> int:
         """Place of one value, repeated for every channel."""
-        padded = ceil_div(channels, self.level.block) * self.level.block
+        padded = ceil_div(channels, self.isa.block) * self.isa.block
         self.parameters.extend([value] * padded)
         return len(self.parameters) - padded
 

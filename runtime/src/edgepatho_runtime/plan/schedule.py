@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edgepatho_runtime.plan.geometry import (
-    Level,
+    Isa,
     blocks_of,
     elements_of,
     first_row_read,
@@ -35,20 +35,20 @@ class Task(NamedTuple):
     end: int
 
 
-def schedule(steps: list[Step], result_height: int, level: Level) -> list[Task]:
+def schedule(steps: list[Step], result_height: int, isa: Isa) -> list[Task]:
     """Tasks in order; sets `rows` of every map."""
     for step in steps:
         step.output.rows = step.output.height
     tasks: list[Task] = []
     for group in groups(steps):
-        streamed = Stream(steps, group, result_height, level) if len(group) > 1 else None
-        if streamed and streamed.elements < whole_elements(steps, group, level):
+        streamed = Stream(steps, group, result_height, isa) if len(group) > 1 else None
+        if streamed and streamed.elements < whole_elements(steps, group, isa):
             for m, rows in streamed.rings.items():
                 m.rows = rows
             tasks += streamed.tasks
         else:
             for i in group:
-                tasks += whole(i, steps[i], result_height, level)
+                tasks += whole(i, steps[i], result_height, isa)
     return tasks
 
 
@@ -71,14 +71,14 @@ def groups(steps: list[Step]) -> list[list[int]]:
     return runs
 
 
-def whole(i: int, step: Step, result_height: int, level: Level) -> list[Task]:
+def whole(i: int, step: Step, result_height: int, isa: Isa) -> list[Task]:
     """The tasks of a step that runs by itself."""
     rows = tile_grid(step)[0]
     if not is_convolution(step):
         return [Task(i, "rows", 0, result_height if step.operation == "result" else rows)]
     if keeps_inputs(step):
-        return [Task(i, "inputs", 0, rows), Task(i, "blocks", 0, blocks_of(step, level))]
-    return [Task(i, "weights", 0, blocks_of(step, level)), Task(i, "tiles", 0, rows)]
+        return [Task(i, "inputs", 0, rows), Task(i, "blocks", 0, blocks_of(step, isa))]
+    return [Task(i, "weights", 0, blocks_of(step, isa)), Task(i, "tiles", 0, rows)]
 
 
 def local_maps(steps: list[Step], group: list[int]) -> list[Map]:
@@ -94,7 +94,7 @@ def local_maps(steps: list[Step], group: list[int]) -> list[Map]:
     ]
 
 
-def whole_elements(steps: list[Step], group: list[int], level: Level) -> int:
+def whole_elements(steps: list[Step], group: list[int], isa: Isa) -> int:
     """What the group takes at most if its steps run by themselves: local maps alive, transformed weights."""
     local = local_maps(steps, group)
     most = 0
@@ -108,7 +108,7 @@ def whole_elements(steps: list[Step], group: list[int], level: Level) -> int:
             )
             or steps[i].output is m
         ]
-        resident = resident_elements(steps[i], level) if is_convolution(steps[i]) else 0
+        resident = resident_elements(steps[i], isa) if is_convolution(steps[i]) else 0
         most = max(most, resident + sum(elements_of(m) for m in alive))
     return most
 
@@ -116,7 +116,7 @@ def whole_elements(steps: list[Step], group: list[int], level: Level) -> int:
 class Stream:
     """A group of steps that take turns: `tasks`, rows that local maps keep, elements that it all takes."""
 
-    def __init__(self, steps: list[Step], group: list[int], result_height: int, level: Level) -> None:
+    def __init__(self, steps: list[Step], group: list[int], result_height: int, isa: Isa) -> None:
         self.steps, self.group = steps, group
         self.done = dict.fromkeys(group, 0)  # tile rows
         self.end = {
@@ -124,7 +124,7 @@ class Stream:
         }
         self.rings = dict.fromkeys(local_maps(steps, group), 0)
         self.tasks = [
-            Task(i, "weights", 0, blocks_of(steps[i], level)) for i in group if is_convolution(steps[i])
+            Task(i, "weights", 0, blocks_of(steps[i], isa)) for i in group if is_convolution(steps[i])
         ]
 
         last, outside = group[-1], [i for i in group if steps[i].output not in self.rings]
@@ -135,7 +135,7 @@ class Stream:
         self.advance({i: self.end[i] for i in outside})
 
         self.elements = sum(rows * m.width * m.stored for m, rows in self.rings.items())
-        self.elements += sum(resident_elements(steps[i], level) for i in group if is_convolution(steps[i]))
+        self.elements += sum(resident_elements(steps[i], isa) for i in group if is_convolution(steps[i]))
 
     def advance(self, wanted: dict[int, int]) -> None:
         """Let every step do the tile rows that those in `wanted` need."""

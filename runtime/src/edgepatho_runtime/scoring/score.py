@@ -12,7 +12,7 @@ from edgepatho_runtime import _vision, device, image, plan
 from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image import Image
-from edgepatho_runtime.network import Network, level
+from edgepatho_runtime.network import Network, isa_for
 
 SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which training resized to the network's size
 RESAMPLES = 2000
@@ -167,12 +167,12 @@ def _share(counts: Counts, part: list[str], whole: list[str]) -> float | None:
 
 def _check_fit(bundle: Bundle, height: int, width: int, precision: str) -> None:
     """Raise ImageError if a network of this size cannot be planned or needs more memory than is free."""
-    kind = level(precision)
+    isa = isa_for(precision)
     try:
-        planned = plan.build(bundle.graph, bundle.tensors, height, width, kind)
+        planned = plan.build(bundle.graph, bundle.tensors, height, width, isa)
     except ValueError as error:
         raise ImageError(f"The network cannot take {height} x {width} pixels: {error}") from None
-    needed = planned.arena_elements * kind.element_bytes
+    needed = planned.arena_elements * isa.element_bytes
     free = device.memory_bytes("MemAvailable")
     if free is not None and needed > free:
         raise ImageError(
