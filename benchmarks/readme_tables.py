@@ -77,8 +77,9 @@ def parity_table(rows: list[Row]) -> str:
         "cells",
         "largest difference",
         "cells that differ",
+        "Ki-67 index, points",
+        "bits of all thread counts",
     ]
-    header += ["Ki-67 index, points", "bits of all thread counts"]
     lines = []
     for where in dict.fromkeys((row["processor"], row["level"]) for row in rows):
         of = [row for row in rows if (row["processor"], row["level"]) == where]
