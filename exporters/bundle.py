@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgepatho.classes import CLASSES
 from edgepatho.errors import InputError
 from edgepatho.exporters import blocks, coding, container, golden, schema
 from edgepatho.files import canonical_json, write_aside
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edgepatho.model.shared import SharedModel
 
 SCORING = {
-    "classes": ["immunopositive", "immunonegative", "til"],
+    "classes": list(CLASSES),
     "thresholds": [60, 55, 40],
     "min_distance_px": 5,
     "network_size_px": 256,

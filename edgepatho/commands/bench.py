@@ -7,23 +7,25 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, json_option
+
+FILE = FILE
 
 
 @click.command()
 @click.argument("host")
-@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=FOLDER)
 @click.option(
     "-o", "--output", type=FILE, default="bench.json", show_default=True, help="The record to write."
 )
 @click.option(
     "--threads", type=click.IntRange(1, 16), help="Threads of every engine; all cores up to 4 if not given."
 )
-@click.option("--runs", type=click.IntRange(1), help="Measured runs of every engine.")
+@click.option("--runs", type=AT_LEAST_1, help="Measured runs of every engine.")
 @click.option("--warmup", type=click.IntRange(0), help="Runs before those.")
 @click.option("--with-tflite", is_flag=True, help="Deploy the TFLite interpreter and its models too.")
 @click.option("--wheel", type=FILE, help="Runtime wheel, instead of the one that comes with this package.")
-@click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON object, nothing else.")
+@json_option
 def command(
     host: str,
     folder: Path | None,

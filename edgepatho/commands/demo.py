@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 
+from edgepatho.classes import CLASSES
+from edgepatho.commands.options import FOLDER, json_option
+
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default="demo")
-@click.option("--json", "as_json", is_flag=True, help="Print the records as one JSON object, nothing else.")
+@click.argument("folder", type=FOLDER, default="demo")
+@json_option
 def command(folder: Path, as_json: bool) -> None:
     """The whole road once: synthetic tiles, compression of the shipped weights, exports, benchmark, report.
 
@@ -27,7 +30,7 @@ def command(folder: Path, as_json: bool) -> None:
     rows = {row["model"]: row for row in found["compress"]["accuracy"]["rows"]}
     files = found["compress"]["files"]
     click.echo(f"{'':24s}{'original':>12s}{'compressed':>12s}   synthetic tiles, research use only")
-    for name in ("immunopositive", "immunonegative", "til"):
+    for name in CLASSES:
         scores = (rows[model][name]["f1"] for model in ("original", "compressed"))
         click.echo(f"{'F1 ' + name:24s}" + "".join(f"{score:12.3f}" for score in scores))
     sizes = (files[name]["bytes"] / 1e6 for name in ("baseline.epb", "model.epb"))

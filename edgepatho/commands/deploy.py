@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+from edgepatho.commands.options import FILE, FOLDER, json_option
+
+FILE = FILE
 
 
 @click.command()
 @click.argument("hosts", nargs=-1, metavar="HOST...")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 @click.option("--inventory", type=FILE, help="TOML file with more hosts: hosts = [...].")
 @click.option("--wheel", type=FILE, help="Runtime wheel, instead of the one that comes with this package.")
 @click.option("--no-images", is_flag=True, help="Leave out Pillow; PNG and PPM can be scored without it.")
@@ -29,7 +31,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     help="Sign the release with this SSH key (a public one if an agent has it).",
 )
 @click.option("--dry-run", is_flag=True, help="Look at the devices and print every step, change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object, nothing else.")
+@json_option
 def command(
     hosts: tuple[str, ...],
     folder: Path,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from edgepatho.commands.options import FOLDER, json_option
 
 
 @click.command()
@@ -18,7 +18,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     type=FOLDER,
     help="Folder of `edgepatho prepare`; up to 16 of its validation tiles set the ranges of int8.tflite.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the files as one JSON object, nothing else.")
+@json_option
 def command(folder: Path, prepared: Path | None, as_json: bool) -> None:
     """Make the exports of a compress FOLDER again.
 

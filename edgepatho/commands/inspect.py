@@ -9,12 +9,15 @@ from typing import Any
 
 import click
 
+from edgepatho.commands.options import FILE, json_option
+from edgepatho.text import printable
+
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.epb")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
+@click.argument("file", type=FILE, metavar="FILE.epb")
+@json_option
 def command(file: Path, as_json: bool) -> None:
     """Show what a bundle holds: layers, codebook use, entropy, sizes, origin.
 
@@ -72,11 +75,6 @@ def _print(facts: dict[str, Any]) -> None:
     for part in ("provenance", "accuracy", "scoring"):
         told = ", ".join(f"{key} {value}" for key, value in facts[part].items())
         console.print(f"{part}: {printable(told) or 'nothing told'}", markup=False)
-
-
-def printable(text: str) -> str:
-    """`text` with what could steer a terminal or turn its direction written as escapes, as Python does."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def bars(counts: list[int]) -> str:

@@ -8,10 +8,12 @@ from dataclasses import asdict
 
 import click
 
+from edgepatho.commands.options import json_option
+
 
 @click.command()
 @click.argument("host")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+@json_option
 def command(host: str, as_json: bool) -> None:
     """List the releases on HOST, newest first, each verified file by file."""
     from edgepatho.deploy.releases import list_releases

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from edgepatho.commands.options import FILE
+
 RECORD = click.Path(path_type=Path)
 
 
@@ -14,7 +16,7 @@ RECORD = click.Path(path_type=Path)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     default=Path("report.html"),
     show_default=True,
     help="The page to write.",

@@ -7,11 +7,13 @@ import sys
 
 import click
 
+from edgepatho.commands.options import json_option
+
 
 @click.command()
 @click.argument("host")
 @click.argument("release")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+@json_option
 def command(host: str, release: str, as_json: bool) -> None:
     """Remove RELEASE, an id that `edgepatho ls` shows, from HOST; never the current or the previous one."""
     from edgepatho.deploy.ssh import Remote

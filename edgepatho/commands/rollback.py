@@ -7,10 +7,12 @@ import sys
 
 import click
 
+from edgepatho.commands.options import json_option
+
 
 @click.command()
 @click.argument("host")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+@json_option
 def command(host: str, as_json: bool) -> None:
     """Switch HOST back to its previous release; a second rollback switches forward again.
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 
+from edgepatho.classes import CLASSES
+from edgepatho.commands.options import FOLDER, json_option
+
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 @click.option(
     "--patients", default=32, show_default=True, help="A quarter of them, at least one, is for testing."
 )
@@ -25,7 +28,7 @@ import click
     show_default=True,
     help="Processes; the bytes do not depend on it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object, nothing else.")
+@json_option
 def command(folder: Path, patients: int, tiles: int, size: int, seed: int, jobs: int, as_json: bool) -> None:
     """Make synthetic Ki-67 tiles in FOLDER, in the layout of SHIDC-B-Ki-67.
 
@@ -48,10 +51,7 @@ def command(folder: Path, patients: int, tiles: int, size: int, seed: int, jobs:
         click.echo(json.dumps(manifest))
         return
     images = manifest["images"]
-    means = ", ".join(
-        f"{sum(i[name] for i in images) / len(images):.1f} {name}"
-        for name in ("immunopositive", "immunonegative", "til")
-    )
+    means = ", ".join(f"{sum(i[name] for i in images) / len(images):.1f} {name}" for name in CLASSES)
     click.echo(
         f"{len(images)} synthetic tiles of {patients} patients in {folder}; a tile has {means} on average"
     )

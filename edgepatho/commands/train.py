@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from edgepatho.commands.options import FOLDER, SEED, json_option
 
 
 @click.command()
@@ -24,13 +24,13 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--l2", default=5e-4, show_default=True, help="L2 on kernels, as in the paper.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=SEED,
     default=4,
     show_default=True,
     help="Seed of initial weights, crops and symmetries.",
 )
 @click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
+@json_option
 def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **settings: float) -> None:
     """Train PathoNet on the folder PREPARED that `edgepatho prepare` made.
 

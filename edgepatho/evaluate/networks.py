@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.classes import CLASSES
 from edgepatho.data.density import NETWORK_PX
 from edgepatho.errors import InputError
-from edgepatho.evaluate.accuracy import CLASSES
 from edgepatho.files import sha256_of
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import Any
 import keras
 from keras import layers
 
+from edgepatho.classes import CLASSES
+
 PARAMETERS = 3_236_907
 CONV_WEIGHTS = 3_220_296
-CLASSES = ("immunopositive", "immunonegative", "til")
 
 
 def build(size: int | None = None, batch: int | None = None, l2: float = 5e-4) -> keras.Model:

@@ -10,19 +10,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgepatho import strictjson
 from edgepatho.errors import InputError
+from edgepatho.text import printable
 
 MAX_FILE_BYTES = 32 * 2**20
 MAX_TEXT = 4000
 MAX_ITEMS = 200_000
-MAX_INTEGER = 2**63 - 1
 
 Record = TypeVar("Record")
 
@@ -62,17 +62,9 @@ def read_json(path: Path) -> Any:
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {MAX_FILE_BYTES} bytes, too large for a record.")
     try:
-        value = json.loads(
-            data,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_bounded,
-            object_pairs_hook=_unique,
-        )
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+        return strictjson.loads(data)
+    except ValueError as error:
         raise InputError(f"{path} is not a valid JSON record: {_first_line(error)}.") from None
-    return value
 
 
 def decode(kind: type[Record], value: Any, path: Path) -> Record:
@@ -168,35 +160,9 @@ def _join(field: str, key: str) -> str:
 
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = printable(text)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"it holds {name}, expected a finite number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"it holds {text[:40]}, expected a finite number")
-    return number
-
-
-def _bounded(text: str) -> int:
-    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
-        raise ValueError(f"it holds the number {text[:20]}..., expected at most {MAX_INTEGER}")
-    return int(text)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"it holds the field {_shown(twice)} twice")
-    return unique

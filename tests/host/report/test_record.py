@@ -47,7 +47,7 @@ BENCH_DEFECTS = [
     (["device", "emulated"], DELETED, r"the field emulated is missing in device"),
     (["device", "emulated"], 0, r"device\.emulated is 0, expected true or false"),
     (["device", "throttled"], "0x50000", r"device\.throttled is 0x50000, expected true or false"),
-    (["settings", "image", "height"], "256\n<b>", r"height is 256\?<b>, expected a whole number"),
+    (["settings", "image", "height"], "256\n<b>", r"height is 256\\n<b>, expected a whole number"),
     (["warnings"], "hot", r"warnings is hot, expected a list"),
 ]
 
