@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from edgepatho.choices import CodebookScope, Method, PruneScope, RetrainingTarget, Scale, Solver
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option
+
 if TYPE_CHECKING:
     from edgepatho.compression.compress import Options
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
-AT_LEAST_1 = click.IntRange(1)
 
 
 @click.command()
@@ -21,12 +21,12 @@ AT_LEAST_1 = click.IntRange(1)
 @click.option(
     "--weights",
     "weights_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors); the shipped ones if not given.",
 )
 @click.option(
     "--method",
-    type=click.Choice(["cws", "pws", "uq", "ecsq"]),
+    type=click.Choice(get_args(Method)),
     default="cws",
     show_default=True,
     help="Quantizer.",
@@ -38,21 +38,21 @@ AT_LEAST_1 = click.IntRange(1)
 )
 @click.option(
     "--prune-scope",
-    type=click.Choice(["layer", "global"]),
+    type=click.Choice(get_args(PruneScope)),
     default="layer",
     show_default=True,
     help="Whether every layer loses that share, or all weights together do.",
 )
 @click.option(
     "--codebook",
-    type=click.Choice(["shared", "per-layer"]),
+    type=click.Choice(get_args(CodebookScope)),
     default="shared",
     show_default=True,
     help="One codebook, or one a layer.",
 )
 @click.option(
     "--scale",
-    type=click.Choice(["none", "layer", "channel", "output"]),
+    type=click.Choice(get_args(Scale)),
     default="none",
     show_default=True,
     help="What the codebook's values are multiplied by, at no cost at run time: a layer's or channel's "
@@ -63,7 +63,7 @@ AT_LEAST_1 = click.IntRange(1)
 )
 @click.option(
     "--solver",
-    type=click.Choice(["exact", "minibatch"]),
+    type=click.Choice(get_args(Solver)),
     default="exact",
     show_default=True,
     help="For cws: our own k-means, or scikit-learn's as the published work ran it.",
@@ -105,7 +105,7 @@ AT_LEAST_1 = click.IntRange(1)
 )
 @click.option(
     "--target",
-    type=click.Choice(["labels", "original"]),
+    type=click.Choice(get_args(RetrainingTarget)),
     default="labels",
     show_default=True,
     help="What retraining aims at: the labels, or the output of the original.",
@@ -116,13 +116,13 @@ AT_LEAST_1 = click.IntRange(1)
 @click.option("--control/--no-control", default=True, show_default=True, help="Measure the control row too.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=SEED,
     default=0,
     show_default=True,
     help="Seed of pws and of the batches.",
 )
 @click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
-@click.option("--json", "as_json", is_flag=True, help="Print compress.json on stdout, nothing else.")
+@json_option
 def command(
     prepared: Path,
     output: Path,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-PROTOCOLS = {"ours": "one to one, 6 px of 256", "seed": "published protocol"}
+from edgepatho.choices import Split
+from edgepatho.classes import CLASSES
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, Words, json_option
+
+PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol"}
 
 
 @click.command()
@@ -17,27 +20,25 @@ PROTOCOLS = {"ours": "one to one, 6 px of 256", "seed": "published protocol"}
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--split",
-    type=click.Choice(["train", "validation", "test"]),
+    type=click.Choice(get_args(Split)),
     default="test",
     show_default=True,
     help="Which tiles of the folder.",
 )
-@click.option("--tiles", type=click.IntRange(1), help="Evaluate on this many tiles instead of all.")
+@click.option("--tiles", type=AT_LEAST_1, help="Evaluate on this many tiles instead of all.")
 @click.option("--calibrate", is_flag=True, help="Choose thresholds anew, on the validation split.")
 @click.option("--thresholds", metavar="P,N,T", help="Thresholds of the three classes, 0 to 255.")
 @click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; 0.16,0.30 if not given.")
 @click.option("--til-cutoffs", metavar="A,B", help="Cut-offs of the TIL score; 0.10,0.60 if not given.")
 @click.option(
     "--protocol",
-    type=click.Choice(["both", *PROTOCOLS]),
+    type=Words(["both", *PROTOCOLS], {"seed": "published"}),
     default="both",
     show_default=True,
     help="What to print; the record always holds both. Only the published one uses 60/55/40.",
 )
-@click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Counts of every tile."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON object, nothing else.")
+@click.option("--csv", "csv_file", type=FILE, help="Counts of every tile.")
+@json_option
 def command(
     prepared: Path,
     model: Path | None,
@@ -58,7 +59,7 @@ def command(
     \b
     Examples:
       edgepatho evaluate prepared compressed
-      edgepatho evaluate prepared weights.h5 --protocol seed --csv tiles.csv
+      edgepatho evaluate prepared weights.h5 --protocol published --csv tiles.csv
     """
     from edgepatho.evaluate.evaluation import Request, evaluate, write_csv
     from edgepatho.model.reproducible import seed_everything
@@ -89,7 +90,7 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
     lines = [f"\n{PROTOCOLS[protocol]}", f"{'':12s}{'':16s}precision  recall      F1"]
     for row in record["rows"]:
         figures = row if protocol == "ours" else row["seed_protocol"]
-        for name in ("immunopositive", "immunonegative", "til"):
+        for name in CLASSES:
             if name in figures:
                 each = figures[name]
                 lines.append(
@@ -106,9 +107,9 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
                 f"{'':12s}agreement with the original {row['agreement']:.4f} "
                 f"over {row['agreement_cells']} cells, MSE {row['mse_to_original']:.3f}"
             )
-        if protocol == "seed":
+        if protocol == "published":
             lines.append(f"{'':12s}tiles left out for want of any cell: {figures['tiles_left_out']}")
-    if protocol == "seed":
+    if protocol == "published":
         lines += [f"  - {defect}" for defect in record["protocol"]["seed_protocol_defects"]]
     return "\n".join(lines)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import click
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from edgepatho.choices import LabelMaps, SplitBy
+from edgepatho.commands.options import FOLDER, Words, json_option
 
 
 @click.command()
@@ -16,20 +18,20 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--split",
     "split_by",
-    type=click.Choice(["patient", "image"]),
+    type=click.Choice(get_args(SplitBy)),
     default="patient",
     show_default=True,
     help="How validation is split off Train/; image is what the published work did, and leaks.",
 )
 @click.option(
     "--labels",
-    type=click.Choice(["true", "seed"]),
+    type=Words(get_args(LabelMaps), {"seed": "published"}),
     default="true",
     show_default=True,
     help="Density maps at true centres, or bit for bit those of the published code.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, nothing else.")
-def command(source: Path, folder: Path, split_by: str, labels: str, as_json: bool) -> None:
+@json_option
+def command(source: Path, folder: Path, split_by: SplitBy, labels: LabelMaps, as_json: bool) -> None:
     """Resize the tiles of SOURCE (SHIDC layout) and render density maps into FOLDER.
 
     \b

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from edgepatho.choices import CodebookScope, Method, RetrainingTarget, Scale
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option
+
 if TYPE_CHECKING:
     from edgepatho.compression.sweep import Point
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -21,7 +22,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--weights",
     "weights_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="PathoNet weights; the shipped ones if not given.",
 )
 @click.option(
@@ -33,7 +34,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     "--method",
     "methods",
     multiple=True,
-    type=click.Choice(["cws", "pws", "uq", "ecsq"]),
+    type=click.Choice(get_args(Method)),
     help="Quantizer; cws if none is given.",
 )
 @click.option("-k", "ks", multiple=True, type=int, help="Levels of a codebook.")
@@ -43,14 +44,14 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     "--codebook",
     "codebooks",
     multiple=True,
-    type=click.Choice(["shared", "per-layer"]),
+    type=click.Choice(get_args(CodebookScope)),
     help="One codebook, or one a layer.",
 )
 @click.option(
     "--scale",
     "scales",
     multiple=True,
-    type=click.Choice(["none", "layer", "channel", "output"]),
+    type=click.Choice(get_args(Scale)),
     help="What weights are divided by first.",
 )
 @click.option(
@@ -62,7 +63,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 )
 @click.option(
     "--target",
-    type=click.Choice(["labels", "original"]),
+    type=click.Choice(get_args(RetrainingTarget)),
     default="labels",
     show_default=True,
     help="What retraining aims at; with labels, the control is measured too.",
@@ -74,10 +75,10 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="Retraining steps of a point of the grid.",
 )
-@click.option("--test-tiles", type=click.IntRange(1), help="Evaluate on this many test tiles instead of all.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
-@click.option("--json", "as_json", is_flag=True, help="Print frontier.json on stdout, nothing else.")
+@json_option
 def command(
     prepared: Path,
     output: Path,
@@ -164,7 +165,6 @@ def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
         levels: list[dict[str, Any]] = [{"k": k} for k in given["ks"] or (() if bits else (DEFAULT_K,))]
         for level in [*levels, *({"bits": each} for each in bits)]:
             quantizer = Quantizer(method, prune=prune, codebook=codebook, scale=scale, seed=seed, **level)
-            quantizer.check()
             steps = Steps(codebook_rate, rate, seed=seed, index_rate=index_rate, target=given["target"])
             steps.check()
             points.append(Point(quantizer, schedule, steps))

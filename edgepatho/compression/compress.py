@@ -60,7 +60,6 @@ def run(
     progress = progress or Progress()
     output = output.resolve()  # "." has no name of its own
     about = check_prepared(prepared)
-    options.quantizer.check()
     options.steps.check()
     with folder_aside(output, RECORD) as folder:
         model = weights.load_shipped(None) if weights_file is None else weights.load(weights_file, None)
@@ -97,7 +96,7 @@ def run(
                 "rows": rows,
             },
             "scoring": record.scoring(experiment.settings),
-            "space": {"seed_ratio": sizes.seed_ratio(result.after)},
+            "space": {"seed_ratio": sizes.published_ratio(result.after)},
             "codebook": record.codebook(result.after),
             "layers": record.layers(experiment.graph, result.after),
         }

@@ -144,7 +144,7 @@ def _disk(experiment: Experiment, shared: SharedModel) -> dict[str, int]:
             )
             bytes_of[name] = path.stat().st_size
     return bytes_of | {
-        "seed_disk_bytes": sizes.seed_disk_bytes(shared),
+        "seed_disk_bytes": sizes.published_disk_bytes(shared),
         **{f"{name}_bytes": size for name, size in ham.network_bytes(shared).items()},
     }
 

@@ -16,7 +16,7 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         f"{len(found['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
         f"original {about['original_sha256'][:12]}, average F1 {original['average_f1']:.4f}",
-        "method  codebook  scale    prune     k   bits   bundle B     RAM B     seed B  agree before / after"
+        "method  codebook  scale    prune     k   bits   bundle B     RAM Bpublished B  agree before / after"
         "  F1 points before / after  Ki-67 error",
     ]
     for each in sorted(found["rows"], key=lambda each: -each["bundle_bytes"]):
@@ -25,7 +25,7 @@ def table(found: dict[str, Any]) -> str:
             f"{each['method']:7s} {each['codebook']:9s} {each['scale']:8s} {each['prune']:5.2f} "
             f"{each['k']:5d} "
             f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:9,d} "
-            f"{each['seed_disk_bytes']:10,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
+            f"{each['seed_disk_bytes']:11,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
             f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
             f"{each['ki67_mae_points']:14.2f}{'  indices moved' if each['index_rate'] else ''}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgepatho.compression.compress import Options
 from edgepatho.compression.experiment import Measuring, Steps
-from edgepatho.evaluate import seed_protocol
+from edgepatho.evaluate import published_protocol
 from edgepatho.quantize.quantizer import Quantizer
 from edgepatho.quantize.retrain import Schedule
 
@@ -30,5 +30,5 @@ def paper_k256(method: str, train_tiles: int) -> Options:
         quantizer=Quantizer(method, k=256, seed=PAPER_SEED),
         schedule=Schedule(PAPER_EPOCHS * epoch, validate_every=epoch, patience=PAPER_PATIENCE),
         steps=Steps(codebook_rate, rate, PAPER_BATCH, None, PAPER_SYMMETRIES, PAPER_SEED, statistics=True),
-        measuring=Measuring(thresholds=seed_protocol.THRESHOLDS),
+        measuring=Measuring(thresholds=published_protocol.THRESHOLDS),
     )

@@ -29,7 +29,7 @@ def density_map(points: np.ndarray, size: int = NETWORK_PX) -> np.ndarray:
     return maps.astype(np.uint8)
 
 
-def seed_density_map(labels: np.ndarray, width: int, height: int, size: int = NETWORK_PX) -> np.ndarray:
+def published_density_map(labels: np.ndarray, width: int, height: int, size: int = NETWORK_PX) -> np.ndarray:
     """Return the maps uint8 [size, size, 3] that the published code renders, bit for bit.
 
     `labels` int [cells, 3] of x, y in pixels of a `width` x `height` picture and label_id. Windows overwrite

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from edgepatho.choices import LabelMaps, SplitBy, check_choice
 from edgepatho.data import augment, shidc, split
-from edgepatho.data.density import NETWORK_PX, density_map, seed_density_map
+from edgepatho.data.density import NETWORK_PX, density_map, published_density_map
 from edgepatho.errors import InputError, UsageError
 from edgepatho.files import folder_aside, sha256_of
 from edgepatho.progress import Progress
@@ -34,16 +35,18 @@ def prepare(
     source: Path,
     folder: Path,
     *,
-    split_by: str = "patient",
-    labels: str = "true",
+    split_by: SplitBy = "patient",
+    labels: LabelMaps = "true",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write the prepared `folder` of a SHIDC-layout `source`; return what prepared.json holds.
 
-    `split_by`: "patient", or "image" as the published work. `labels`: "true", or "seed" for the published
-    code's maps. Pictures are resized by Pillow's antialiased bilinear filter, which the device reproduces.
-    Raises InputError naming the file that does not fit the layout.
+    `split_by`: "patient", or "image" as the published work. `labels`: "true", or "published" for the maps of
+    the published code. Pictures are resized by Pillow's antialiased bilinear filter, which the device
+    reproduces. Raises InputError naming the file that does not fit the layout.
     """
+    check_choice("split_by", split_by, SplitBy)
+    check_choice("labels", labels, LabelMaps)
     train = shidc.tiles(source, "Train")
     parts = {"patient": split.by_patient, "image": split.by_image}[split_by](train)
     tiles = dict(zip(SPLITS, (*parts, shidc.tiles(source, "Test")), strict=True))
@@ -186,7 +189,9 @@ def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, 
         cells = shidc.read_labels(tile, width, height)
         points = to_network(cells, width, height)
         images[index] = picture
-        maps[index] = seed_density_map(cells, width, height) if labels == "seed" else density_map(points)
+        maps[index] = (
+            published_density_map(cells, width, height) if labels == "published" else density_map(points)
+        )
         entry = {"name": tile.name, "patient": tile.patient, "points": np.round(points, 4).tolist()}
         found.append(entry)
         progress.advance()

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgepatho.evaluate import cells, patients, seed_protocol
+from edgepatho.classes import CLASSES
+from edgepatho.evaluate import cells, patients, published_protocol
 from edgepatho.evaluate.match import AGREEMENT_PX, RADIUS_PX, Counts, one_to_one
 from edgepatho.evaluate.tiles import Found, Tiles
 
-CLASSES = ("immunopositive", "immunonegative", "til")
 Heat = NDArray[np.float32]
 
 
@@ -35,7 +35,7 @@ class Settings:
             "min_distance_px": cells.MIN_DISTANCE_PX,
             "ki67_cutoffs": list(self.ki67_cutoffs),
             "til_cutoffs": list(self.til_cutoffs),
-            "seed_protocol_defects": list(seed_protocol.DEFECTS),
+            "seed_protocol_defects": list(published_protocol.DEFECTS),
         }
 
 
@@ -69,7 +69,7 @@ def row(
     found = find(heat, settings.thresholds)
     note()
     figures = _figures(count(found, tiles.labelled), tiles.patients, settings)
-    figures["seed_protocol"] = _seed_figures(heat, tiles, settings)
+    figures["seed_protocol"] = _published_figures(heat, tiles, settings)
     if original is not None:
         figures |= _against(heat, found, *original, tiles, settings)
     return figures
@@ -84,10 +84,10 @@ def _figures(counts: list[list[Counts]], names: Sequence[str], settings: Setting
     return figures | patients.compare(found, truth, settings.ki67_cutoffs, settings.til_cutoffs)
 
 
-def _seed_figures(heat: Heat, tiles: Tiles, settings: Settings) -> dict[str, Any]:
+def _published_figures(heat: Heat, tiles: Tiles, settings: Settings) -> dict[str, Any]:
     """The figures of the published protocol: its cells, its matching, without tiles that show no cell."""
     counts = [
-        seed_protocol.tile(seed_protocol.find(each), labelled)
+        published_protocol.tile(published_protocol.find(each), labelled)
         for each, labelled in zip(heat, tiles.labelled, strict=True)
     ]
     kept = [at for at, tile in enumerate(counts) if tile is not None]

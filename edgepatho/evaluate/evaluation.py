@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgepatho.evaluate import accuracy, calibrate, networks, patients, seed_protocol
-from edgepatho.evaluate.accuracy import CLASSES, Settings
+from edgepatho.choices import Split, check_choices
+from edgepatho.classes import CLASSES
+from edgepatho.evaluate import accuracy, calibrate, networks, patients, published_protocol
+from edgepatho.evaluate.accuracy import Settings
 from edgepatho.evaluate.match import Counts
 from edgepatho.evaluate.tiles import Tiles, load
 from edgepatho.files import write_aside
@@ -23,12 +25,15 @@ class Request:
     """What to evaluate on; `thresholds` None takes the model's own, or calibrates where it has none."""
 
     prepared: Path
-    split: str = "test"
+    split: Split = "test"
     tiles: int | None = None
     thresholds: tuple[float, ...] | None = None
     calibrate: bool = False
     ki67_cutoffs: tuple[float, float] | None = None
     til_cutoffs: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
 
 def evaluate(model: Path | None, request: Request, progress: Progress | None = None) -> dict[str, Any]:
@@ -56,10 +61,10 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
         per_patient[name] = _patients(tiles, counts)
         per_tile += _tile_rows(name, "one-to-one", tiles, counts)
         published = [
-            seed_protocol.tile(seed_protocol.find(each), labelled)
+            published_protocol.tile(published_protocol.find(each), labelled)
             for each, labelled in zip(heat, tiles.labelled, strict=True)
         ]
-        per_tile += _tile_rows(name, "seed", tiles, published)
+        per_tile += _tile_rows(name, "published", tiles, published)
         progress.advance()
     return {
         "format": "edgepatho-evaluation",

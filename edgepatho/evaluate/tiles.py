@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.choices import Split, check_choice
 from edgepatho.errors import InputError
 from edgepatho.evaluate.cells import Points
 
@@ -36,13 +37,14 @@ class Tiles:
         )
 
 
-def load(prepared: Path, split: str, most: int | None = None) -> Tiles:
+def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
     """Return the tiles of a split ("train", "validation", "test") of a prepared folder, `most` at most.
 
     Raises InputError for a folder that `edgepatho prepare` did not make or a split without tiles.
     """
     from edgepatho.data.prepare import arrays, check_prepared, records
 
+    check_choice("split", split, Split)
     check_prepared(prepared)
     images, labels = arrays(prepared, split)
     entries = records(prepared, split)

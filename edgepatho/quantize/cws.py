@@ -9,19 +9,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.choices import Solver, check_choice
 from edgepatho.quantize import kmeans
 from edgepatho.quantize.quantized import Quantized, nearest
 from edgepatho.quantize.sorted_weights import Floats, sort
 
 
 def quantize(
-    weights: NDArray[np.float32], k: int, *, keep_zero: bool = False, solver: str = "exact"
+    weights: NDArray[np.float32], k: int, *, keep_zero: bool = False, solver: Solver = "exact"
 ) -> Quantized:
     """Return `weights` [n] on at most `k` cluster means, each weight on its nearest.
 
     `keep_zero` makes zero one of the levels, for weights that pruning has set to zero: the other levels
     then answer for the rest. `solver="minibatch"` is scikit-learn's MiniBatchKMeans as Marinò et al. ran it.
     """
+    check_choice("solver", solver, Solver)
     kept = weights[weights != 0] if keep_zero else weights
     if kept.size == 0:
         return nearest(weights, [0.0])

@@ -7,25 +7,27 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.choices import PruneScope, check_choice
 from edgepatho.errors import UsageError
 
 Kernels = Mapping[str, NDArray[np.float32]]
 Masks = dict[str, NDArray[np.bool_]]
 
 
-def pruned(kernels: Kernels, percent: float, scope: str = "layer") -> dict[str, NDArray[np.float32]]:
+def pruned(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> dict[str, NDArray[np.float32]]:
     """Return `kernels` with zeros where `masks` says."""
     found = masks(kernels, percent, scope)
     return {name: np.where(found[name], np.float32(0), kernel) for name, kernel in kernels.items()}
 
 
-def masks(kernels: Kernels, percent: float, scope: str = "layer") -> Masks:
+def masks(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> Masks:
     """Return for every kernel where weights are pruned: `percent` of each kernel, or of all together.
 
     The share is rounded down to whole weights; among equal magnitudes the earlier go first.
-    Raises UsageError for a share outside 0 to 99.
+    Raises UsageError for a share outside 0 to 99 or another scope.
     """
     check(percent)
+    check_choice("scope", scope, PruneScope)
     if scope == "layer":
         return {name: _smallest(kernel, percent) for name, kernel in kernels.items()}
     everything = np.concatenate([kernel.ravel() for kernel in kernels.values()])

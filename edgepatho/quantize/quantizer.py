@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from edgepatho.choices import CodebookScope, Method, PruneScope, Scale, Solver, check_choices
 from edgepatho.errors import InputError, UsageError
 from edgepatho.model.shared import Float32, SharedModel
 from edgepatho.quantize import cws, ecsq, prune, pws, uq
@@ -16,27 +17,30 @@ from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
 
-METHODS = ("cws", "pws", "uq", "ecsq")
+METHODS = get_args(Method)
 DEFAULT_K = 256
 
 
 @dataclass(frozen=True)
 class Quantizer:
-    """The settings of weight sharing; `layers` overrides k for single layers, None skips a layer."""
+    """The settings of weight sharing; `layers` overrides k for single layers, None skips a layer.
 
-    method: str = "cws"
+    Raises UsageError for settings that do not belong together or are out of range.
+    """
+
+    method: Method = "cws"
     k: int = DEFAULT_K
     bits: float | None = None
     prune: float = 0
-    prune_scope: str = "layer"
-    codebook: str = "shared"
-    scale: str = "none"
-    solver: str = "exact"
+    prune_scope: PruneScope = "layer"
+    codebook: CodebookScope = "shared"
+    scale: Scale = "none"
+    solver: Solver = "exact"
     seed: int = 0
     layers: Mapping[str, int | None] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raise UsageError for settings that do not belong together or are out of range."""
+    def __post_init__(self) -> None:
+        check_choices(self)
         prune.check(self.prune)
         for k in (self.k, *(k for k in self.layers.values() if k is not None)):
             if not 2 <= k <= MOST_LEVELS:
@@ -58,7 +62,6 @@ def share(graph: Graph, settings: Quantizer, sensitivity: Mapping[str, float] | 
     a scaled weight then is squared error of the output. Deterministic given `settings.seed`. Raises
     UsageError for settings that cannot be met, InputError for weights that are no finite numbers.
     """
-    settings.check()
     layers = _layers(graph, settings)
     kernels = {layer: graph.kernels[layer] for layer in layers}
     for layer, kernel in kernels.items():
@@ -139,7 +142,6 @@ def _quantize(groups: list[Float32], ks: list[int], settings: Quantizer) -> list
             if settings.bits is not None:
                 return ecsq.quantize_jointly(groups, ks, bits=settings.bits, keep_zero=pruned)
             return [ecsq.quantize(w, k, keep_zero=pruned) for w, k in zip(groups, ks, strict=True)]
-    raise UsageError(f"{settings.method} is no quantizer; choose one of {', '.join(METHODS)}.")
 
 
 def _layers(graph: Graph, settings: Quantizer) -> list[str]:
@@ -161,7 +163,7 @@ def _codebook_name(layer: str, settings: Quantizer) -> str:
 
 
 def _scales(
-    kernels: Mapping[str, Float32], kind: str, sensitivity: Mapping[str, float] | None
+    kernels: Mapping[str, Float32], kind: Scale, sensitivity: Mapping[str, float] | None
 ) -> dict[str, Float32]:
     """What each kernel is divided by before its values are shared: one number, or one per output channel."""
     if kind == "output":
@@ -174,7 +176,7 @@ def _scales(
     return {layer: _root_mean_square(kernel, kind) for layer, kernel in kernels.items()}
 
 
-def _root_mean_square(kernel: Float32, kind: str) -> Float32:
+def _root_mean_square(kernel: Float32, kind: Scale) -> Float32:
     """Of the kernel ("layer") or of each output channel ("channel"); 1 where it is zero, and for "none"."""
     if kind == "none":
         return np.array(1, np.float32)

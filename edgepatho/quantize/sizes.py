@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edgepatho.model.shared import SharedModel
 
 
-def seed_ratio(shared: SharedModel) -> float:
+def published_ratio(shared: SharedModel) -> float:
     """Return the published space ratio: 32-bit weights over index maps with a codebook in every layer.
 
     As Marinò et al. count: 8 bits an index up to 256 levels, else 16; the codebook once per layer even
@@ -25,7 +25,7 @@ def seed_ratio(shared: SharedModel) -> float:
     return before / after
 
 
-def seed_disk_bytes(shared: SharedModel) -> int:
+def published_disk_bytes(shared: SharedModel) -> int:
     """Return the bytes of the published disk format: four arrays' worth of lzma streams.
 
     Index maps as int64 in the kernels' own order, codebooks, all other arrays but the last, and the last

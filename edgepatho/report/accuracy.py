@@ -8,8 +8,6 @@ from typing import Annotated, Any
 from edgepatho.report.decode import Choice
 from edgepatho.report.quantities import Count, Figure, Fraction, Percent
 
-CLASSES = ("immunopositive", "immunonegative", "til")
-
 ModelName = Annotated[str, Choice(("original", "control", "compressed"))]
 
 
@@ -38,8 +36,8 @@ class PatientErrors:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedScores(PatientErrors):
-    """Scores by the seed's protocol, which leaves out tiles without any found cell: maybe all of them."""
+class PublishedScores(PatientErrors):
+    """Scores by the published protocol, which leaves out tiles without any found cell: maybe all of them."""
 
     tiles_left_out: Count | None = None
     immunopositive: Score | None = None
@@ -66,7 +64,7 @@ class ModelScores(PatientErrors):
     ki67_change_points: Percent | None = None
     patients_changing_ki67_class: Count | None = None
     patients_changing_til_class: Count | None = None
-    seed_protocol: SeedScores | None = None
+    seed_protocol: PublishedScores | None = None
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgepatho import __version__
+from edgepatho.classes import CLASSES
 from edgepatho.files import canonical_json, write_aside
 from edgepatho.report import drawings, figures
-from edgepatho.report.accuracy import CLASSES
 from edgepatho.report.pictures import ki67_percent, overlay_pairs
 from edgepatho.report.record import (
     BenchRecord,
@@ -94,7 +94,7 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
             )
         ],
         "accuracy_rows": rows,
-        "seed_rows": [
+        "published_rows": [
             (name, row.seed_protocol)
             for name, row in rows
             if row.seed_protocol and row.seed_protocol.average_f1 is not None

@@ -73,7 +73,7 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Space:
-    """Compression ratios: by the formula of the seed's papers, and of the files."""
+    """Compression ratios: by the published formula, and of the files."""
 
     seed_ratio: Figure
     measured_ratio: Figure

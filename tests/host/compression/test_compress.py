@@ -126,7 +126,7 @@ def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, tmp_pa
 
 
 def test_evaluate_prints_what_is_wrong_with_the_published_protocol(folders, prepared):
-    arguments = ["evaluate", str(prepared), str(folders[0] / "model.epb"), "--protocol", "seed"]
+    arguments = ["evaluate", str(prepared), str(folders[0] / "model.epb"), "--protocol", "published"]
     result = CliRunner().invoke(main, [*arguments, "--thresholds", "60,55,40"])
     assert result.exit_code == 0, result.output
     assert "published protocol" in result.stdout

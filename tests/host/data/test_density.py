@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgepatho.data.density import density_map, seed_density_map
+from edgepatho.data.density import density_map, published_density_map
 
 points = st.lists(st.tuples(st.floats(0, 31), st.floats(0, 31), st.integers(1, 3)), min_size=1, max_size=8)
 
@@ -39,7 +39,7 @@ def test_neighbours_do_not_cut_each_other():
 
 
 def test_the_published_window_is_reproduced():
-    maps = seed_density_map(np.array([[100, 60, 2]]), 256, 256)
+    maps = published_density_map(np.array([[100, 60, 2]]), 256, 256)
     assert maps[60, 96:105, 1].tolist() == [34, 82, 154, 225, 255, 225, 154, 82, 34]
     assert maps[56, 96, 1] == 4
     assert maps.sum() == 6079
@@ -49,23 +49,23 @@ def test_the_published_window_is_reproduced():
     ("row", "peak"), [(0, 2), (1, 3), (2, 3), (3, 4), (251, 251), (252, 251), (254, 252), (256, 253)]
 )
 def test_the_published_peaks_move_inwards_at_the_border(row, peak):
-    maps = seed_density_map(np.array([[128, row, 1]]), 256, 256)
+    maps = published_density_map(np.array([[128, row, 1]]), 256, 256)
     assert int(maps[:, 128, 0].argmax()) == peak
     assert maps[255].sum() == 0
 
 
 def test_the_published_windows_overwrite_each_other():
-    maps = seed_density_map(np.array([[100, 100, 1], [104, 100, 1]]), 256, 256)
+    maps = published_density_map(np.array([[100, 100, 1], [104, 100, 1]]), 256, 256)
     assert maps[100, 100, 0] == 34
 
 
 def test_the_published_coordinates_are_cut_not_rounded():
-    maps = seed_density_map(np.array([[613, 1227, 3]]), 1228, 1228)
+    maps = published_density_map(np.array([[613, 1227, 3]]), 1228, 1228)
     assert int(maps[..., 2].sum(0).argmax()) == 127
 
 
 def test_the_published_maps_scale_each_axis_by_itself():
-    maps = seed_density_map(np.array([[600, 100, 1]]), 1200, 400)
+    maps = published_density_map(np.array([[600, 100, 1]]), 1200, 400)
     assert maps[64, 128, 0] == 255
 
 
@@ -99,5 +99,5 @@ edges = st.one_of(st.integers(0, 60), st.integers(1170, 1228), st.integers(0, 12
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(edges, edges, st.integers(1, 3)), min_size=1, max_size=6))
 def test_the_published_maps_follow_the_published_rules(cells):
-    maps = seed_density_map(np.array(cells), 1228, 1228)
+    maps = published_density_map(np.array(cells), 1228, 1228)
     np.testing.assert_array_equal(maps, published(cells, 1228, 1228))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from edgepatho.cli import main
 from edgepatho.data import augment, shidc, split
-from edgepatho.data.density import density_map, seed_density_map
+from edgepatho.data.density import density_map, published_density_map
 from edgepatho.data.prepare import _claimed, arrays, batches, check_prepared, prepare, records, to_network
 from edgepatho.data.synth import generate
 from edgepatho.errors import InputError
@@ -61,15 +61,15 @@ def test_too_few_images_for_the_published_split_are_named(tiles):
 
 
 def test_the_published_choices_reach_the_folder(tiles, tmp_path):
-    about = prepare(tiles, tmp_path / "p", split_by="image", labels="seed")
+    about = prepare(tiles, tmp_path / "p", split_by="image", labels="published")
     assert about == check_prepared(tmp_path / "p")
-    assert (about["split_by"], about["labels"], about["synthetic"]) == ("image", "seed", True)
+    assert (about["split_by"], about["labels"], about["synthetic"]) == ("image", "published", True)
     _, maps = arrays(tmp_path / "p", "validation")
     _, expected = split.by_image(shidc.tiles(tiles, "Train"))
     assert len(maps) == len(expected) == about["tiles"]["validation"]
     for tile, rendered in zip(expected, maps, strict=True):
         labels = shidc.read_labels(tile, 300, 300)
-        np.testing.assert_array_equal(rendered, seed_density_map(labels, 300, 300))
+        np.testing.assert_array_equal(rendered, published_density_map(labels, 300, 300))
 
 
 def test_other_tiles_are_told_by_their_hash(tiles, prepared, tmp_path):

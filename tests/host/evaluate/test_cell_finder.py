@@ -7,7 +7,7 @@ from skimage.feature import peak_local_max
 from skimage.measure import regionprops
 from skimage.segmentation import watershed
 
-from edgepatho.evaluate import cells, seed_protocol
+from edgepatho.evaluate import cells, published_protocol
 
 
 def blobs(seed: int, number: int, size: int = 128) -> np.ndarray:
@@ -60,11 +60,11 @@ def test_a_value_equal_to_the_threshold_belongs_to_a_cell():
     assert cells.find(heat, (60.001,))[0].shape == (0, 2)
 
 
-def test_the_seed_protocol_takes_the_enclosing_circle():
+def test_the_published_protocol_takes_the_enclosing_circle():
     heat = np.zeros((32, 32, 3), np.float32)
     heat[10:15, 4:9, 0] = 100  # a square with a tail: circle centre and centroid differ
     heat[12, 9:13, 0] = 100
     (centroid,) = cells.find(heat, (60, 55, 40))[0]
-    (circle,) = seed_protocol.find(heat)[0]
+    (circle,) = published_protocol.find(heat)[0]
     assert circle[0] == pytest.approx(7.8, abs=0.3)
     assert centroid[0] == pytest.approx((25 * 6 + 4 * 10.5) / 29)

@@ -1,4 +1,4 @@
-"""Matching: one to one and optimal against brute force; the seed's way against its own loop."""
+"""Matching: one to one and optimal against brute force; the published way against its own loop."""
 
 from itertools import permutations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgepatho.evaluate import seed_protocol
+from edgepatho.evaluate import published_protocol
 from edgepatho.evaluate.match import Counts, one_to_one
 
 points = st.integers(0, 6).flatmap(
@@ -64,14 +64,14 @@ def published_metric(found: np.ndarray, labelled: np.ndarray) -> Counts:
 
 
 @given(points, points)
-def test_the_seed_protocol_counts_as_published(found, labelled):
-    assert seed_protocol.nearest(3 * found, 3 * labelled) == published_metric(3 * found, 3 * labelled)
+def test_the_published_protocol_counts_as_published(found, labelled):
+    assert published_protocol.nearest(3 * found, 3 * labelled) == published_metric(3 * found, 3 * labelled)
 
 
-def test_the_seed_protocol_leaves_out_tiles_without_cells():
+def test_the_published_protocol_leaves_out_tiles_without_cells():
     nothing, something = np.zeros((0, 2)), np.ones((1, 2))
-    assert seed_protocol.tile([nothing] * 3, [something] * 3) is None
-    assert seed_protocol.tile([something, nothing, nothing], [something] * 3) == [
+    assert published_protocol.tile([nothing] * 3, [something] * 3) is None
+    assert published_protocol.tile([something, nothing, nothing], [something] * 3) == [
         Counts(1, 0, 0),
         Counts(0, 0, 1),
         Counts(0, 0, 1),

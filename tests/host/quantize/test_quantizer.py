@@ -158,7 +158,6 @@ def test_weights_that_are_no_numbers_are_refused_by_name(graph):
         ({"method": "uq", "solver": "minibatch"}, "belongs to cws"),
         ({"prune": 100}, "outside 0 to 99"),
         ({"layers": {"fc9": 4}}, "there is no layer fc9 with weights; layers are conv, conv2"),
-        ({"method": "vq"}, "vq is no quantizer; choose one of cws"),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused(graph, settings, sentence):

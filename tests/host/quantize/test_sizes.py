@@ -34,7 +34,7 @@ def with_levels(graph, k: int) -> SharedModel:
     [(256, "3.942"), (249, "3.944"), (128, "3.971"), (16, "3.996"), (512, "1.971"), (1024, "1.943")],
 )
 def test_the_published_space_ratio_to_the_digit(pathonet_graph, k, published):
-    assert f"{sizes.seed_ratio(with_levels(pathonet_graph, k)):.3f}" == published
+    assert f"{sizes.published_ratio(with_levels(pathonet_graph, k)):.3f}" == published
 
 
 def test_the_published_files_are_four_lzma_streams(small_model):
@@ -47,7 +47,7 @@ def test_the_published_files_are_four_lzma_streams(small_model):
         b"".join(value.tobytes() for value in others),
         last.tobytes(),
     ]
-    assert sizes.seed_disk_bytes(shared) == sum(len(lzma.compress(part)) for part in expected)
+    assert sizes.published_disk_bytes(shared) == sum(len(lzma.compress(part)) for part in expected)
 
 
 def test_memory_counts_nibbles_bytes_and_half_words(small_model):

@@ -104,9 +104,9 @@ def test_accuracy_stands_beside_control_and_both_protocols_are_named(page):
     rows = rows_of(page, "agreement")
     assert [row[0] for row in rows[1:]] == ["original", "control", "compressed"]
     assert rows[3][1] == "0.972"
-    ours, seed = page.text.index("Our protocol"), page.text.index("The seed's protocol")
-    assert "0.878" in page.text[ours:seed]  # compressed, immunopositive F1
-    assert "0.928" in page.text[seed:]
+    ours, published = page.text.index("Our protocol"), page.text.index("The published protocol")
+    assert "0.878" in page.text[ours:published]  # compressed, immunopositive F1
+    assert "0.928" in page.text[published:]
 
 
 def test_warnings_device_hashes_and_command_are_there(page):
