@@ -1,6 +1,16 @@
 # The two extension modules, on Python's limited API.
 if(CMAKE_CROSSCOMPILING) # no Interpreter: FindPython would look for one that runs on the target
   find_package(Python REQUIRED COMPONENTS Development.SABIModule)
+  # Debian's pyconfig.h includes the target's, which no package of this machine has. Its own stands in: the
+  # limited API asks for sizes of types alone, which Linux gives every 64-bit processor alike.
+  get_filename_component(python_name ${Python_INCLUDE_DIRS} NAME)
+  file(GLOB own_config ${Python_INCLUDE_DIRS}/../*-linux-gnu/${python_name}/pyconfig.h)
+  if(own_config)
+    list(GET own_config 0 own_config)
+    set(target_headers ${CMAKE_CURRENT_BINARY_DIR}/include)
+    file(COPY ${own_config} DESTINATION ${target_headers}/${CMAKE_SYSTEM_PROCESSOR}-linux-gnu/${python_name})
+    include_directories(${target_headers})
+  endif()
 else()
   find_package(Python REQUIRED COMPONENTS Interpreter Development.Module Development.SABIModule)
 endif()
