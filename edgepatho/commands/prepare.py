@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -21,7 +21,7 @@ from edgepatho.commands.options import FOLDER, Words, json_option
     type=click.Choice(get_args(SplitBy)),
     default="patient",
     show_default=True,
-    help="How validation is split off Train/; image is what the published work did, and leaks.",
+    help="How validation is split off training; image is what the published work did, and leaks.",
 )
 @click.option(
     "--labels",
@@ -30,22 +30,43 @@ from edgepatho.commands.options import FOLDER, Words, json_option
     show_default=True,
     help="Density maps at true centres, or bit for bit those of the published code.",
 )
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 16, min_open=True),
+    help="Network pixels per pixel, for pictures of another magnification than SHIDC's tiles.",
+)
 @json_option
-def command(source: Path, folder: Path, split_by: SplitBy, labels: LabelMaps, as_json: bool) -> None:
-    """Resize the tiles of SOURCE (SHIDC layout) and render density maps into FOLDER.
+def command(
+    source: Path, folder: Path, split_by: SplitBy, labels: LabelMaps, scale: float | None, as_json: bool
+) -> None:
+    """Reduce the labelled pictures of SOURCE, cut them into tiles, render density maps into FOLDER.
+
+    SOURCE holds JPEG, PNG or TIFF pictures in Train/ and Test/, or side by side; then a fifth of the
+    patients is for testing. Names are SHIDC's (p9_0219_9.jpg), or patients.csv in SOURCE says whose each
+    picture is. Labels lie beside: SHIDC's .json, QuPath's .geojson points, or the .cells.csv of
+    `edgepatho-run score`.
 
     \b
     Example:
       edgepatho prepare tiles prepared
     """
-    from edgepatho.data.prepare import prepare
+    from edgepatho.data import source as sources
+    from edgepatho.data.prepare import prepare, shared_patients_warning
     from edgepatho.progress import progress
 
-    total = sum(1 for part in ("Train", "Test") for _ in (source / part).glob("*.jpg"))
-    with progress("preparing", total) as bar:
-        about = prepare(source, folder, split_by=split_by, labels=labels, progress=bar)
-    if as_json:
-        click.echo(json.dumps(about))
-        return
+    found = sources.find(source)
+    with progress("preparing", len(found.train) + len(found.test or [])) as bar:
+        about = prepare(source, folder, split_by=split_by, labels=labels, scale=scale, progress=bar)
+    if warning := shared_patients_warning(about["shared_patients"]):
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo(json.dumps(about) if as_json else _summary(folder, about))
+
+
+def _summary(folder: Path, about: dict[str, Any]) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in about["tiles"].items())
-    click.echo(f"{folder}: {counts} tiles of {about['size_px']} px, split by {split_by}, {labels} labels")
+    pictures = sum(about["pictures"].values())
+    lines = [
+        f"{folder}: {counts} tiles of {about['size_px']} px from {pictures} pictures, "
+        f"split by {about['split_by']}, {about['labels']} labels"
+    ]
+    return "\n".join(lines + [f"  {count} x {what}" for what, count in about["adapted"].items()])

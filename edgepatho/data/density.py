@@ -29,10 +29,12 @@ def density_map(points: np.ndarray, size: int = NETWORK_PX) -> np.ndarray:
     return maps.astype(np.uint8)
 
 
-def published_density_map(labels: np.ndarray, width: int, height: int, size: int = NETWORK_PX) -> np.ndarray:
+def published_density_map(
+    labels: np.ndarray, width: float, height: float, size: int = NETWORK_PX
+) -> np.ndarray:
     """Return the maps uint8 [size, size, 3] that the published code renders, bit for bit.
 
-    `labels` int [cells, 3] of x, y in pixels of a `width` x `height` picture and label_id. Windows overwrite
+    `labels` [cells, 3] of x, y in pixels of a `width` x `height` picture and label_id. Windows overwrite
     each other, the last row and column stay empty, and at a border the middle of the Gaussian is pasted
     instead of the part that matches: the defects that `density_map` mends.
     """
@@ -41,7 +43,7 @@ def published_density_map(labels: np.ndarray, width: int, height: int, size: int
     gaussian = (PEAK * np.exp(-(radius**2) / (2 * 0.5**2))).astype(int)
     maps = np.zeros((size, size, 3), np.uint8)
 
-    def window(coordinate: int, source_px: int) -> tuple[slice, slice]:
+    def window(coordinate: float, source_px: float) -> tuple[slice, slice]:
         """The pixels along one axis, and the part of the Gaussian that they take."""
         centre = min(max(int(coordinate * (size / source_px)), 0), size)
         start, stop = max(centre - WINDOW // 2, 0), min(centre + WINDOW // 2 + 1, size - 1)
@@ -50,5 +52,5 @@ def published_density_map(labels: np.ndarray, width: int, height: int, size: int
 
     for x, y, label in labels:
         (rows, gaussian_rows), (columns, gaussian_columns) = window(y, height), window(x, width)
-        maps[rows, columns, label - 1] = gaussian[gaussian_rows, gaussian_columns]
+        maps[rows, columns, int(label) - 1] = gaussian[gaussian_rows, gaussian_columns]
     return maps

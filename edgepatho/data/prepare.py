@@ -1,9 +1,8 @@
-"""What training reads: tiles resized to the network, their density maps and points, split and on disk.
+"""What training reads: tiles as the network sees them, their density maps and points, split and on disk.
 
 A prepared folder holds, for each of train, validation and test, `<split>_images.npy` (uint8
 [n, 256, 256, 3]), `<split>_labels.npy` (density maps, same shape) and `<split>.json` (names, patients,
-points).
-Arrays are memory mapped, so no split is ever held in memory.
+sizes, points). Arrays are memory mapped, so no split is ever held in memory.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,53 +18,79 @@ from typing import Any
 import numpy as np
 
 from edgepatho.choices import LabelMaps, SplitBy, check_choice
-from edgepatho.data import augment, shidc, split
-from edgepatho.data.density import NETWORK_PX, density_map, published_density_map
+from edgepatho.data import augment, shidc, source, split
+from edgepatho.data.density import NETWORK_PX
+from edgepatho.data.tile import Tile, count, cut_up
 from edgepatho.errors import InputError, UsageError
 from edgepatho.files import folder_aside, sha256_of
 from edgepatho.progress import Progress
 
 SPLITS = ("train", "validation", "test")
 MARKER = "prepared.json"
-MAX_PIXELS = 1 << 26
+FORMAT, VERSION = "edgepatho-prepared", 2
 AGAIN = "run `edgepatho prepare` again"
 
 
 def prepare(
-    source: Path,
     folder: Path,
+    output: Path,
     *,
     split_by: SplitBy = "patient",
     labels: LabelMaps = "true",
+    scale: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the prepared `folder` of a SHIDC-layout `source`; return what prepared.json holds.
+    """Write the prepared folder `output` of the labelled pictures in `folder`; return its prepared.json.
 
-    `split_by`: "patient", or "image" as the published work. `labels`: "true", or "published" for the maps of
-    the published code. Pictures are resized by Pillow's antialiased bilinear filter, which the device
-    reproduces. Raises InputError naming the file that does not fit the layout.
+    `split_by`: "patient", or "image" as the published work. `labels`: "true", or "published" for the
+    density maps of the published code. `scale`: network pixels per pixel, else the rule of
+    `pictures.network_size`. Raises InputError naming the file that does not fit.
     """
     check_choice("split_by", split_by, SplitBy)
     check_choice("labels", labels, LabelMaps)
-    train = shidc.tiles(source, "Train")
-    parts = {"patient": split.by_patient, "image": split.by_image}[split_by](train)
-    tiles = dict(zip(SPLITS, (*parts, shidc.tiles(source, "Test")), strict=True))
-    progress = progress or Progress()
+    found = source.find(folder)
+    if found.test is None:
+        undivided, test = split.by_patient(found.train)
+    else:
+        undivided, test = found.train, found.test
+    parts = {"patient": split.by_patient, "image": split.by_image}[split_by](undivided)
+    members = dict(zip(SPLITS, (*parts, test), strict=True))
+    adapted: Counter[str] = Counter()
+    if found.folders == source.CROPPED:
+        adapted["folders called {} and {}".format(*found.folders)] += 1
+    tiles = {name: sum(count(picture, scale) for picture in part) for name, part in members.items()}
     about: dict[str, Any] = {
-        "format": "edgepatho-prepared",
-        "version": 1,
+        "format": FORMAT,
+        "version": VERSION,
         "split_by": split_by,
         "labels": labels,
         "size_px": NETWORK_PX,
-        "synthetic": shidc.is_synthetic(source),
-        "tiles": {name: len(members) for name, members in tiles.items()},
+        "scale": scale,
+        "synthetic": shidc.is_synthetic(folder),
+        "pictures": {name: len(part) for name, part in members.items()},
+        "tiles": tiles,
+        "shared_patients": found.shared_patients,
     }
-    with folder_aside(folder, MARKER) as aside:
-        for name, members in tiles.items():
-            _write_split(aside, name, members, labels, progress)
+    with folder_aside(output, MARKER) as aside:
+        for name, part in members.items():
+            cut = (cut_up(picture, scale, labels, adapted) for picture in part)
+            _write_split(aside, name, tiles[name], cut, progress or Progress())
+        about["adapted"] = {what: count for what, count in sorted(adapted.items()) if count}
         about["sha256"] = _sha256_of_all(aside)
         (aside / MARKER).write_text(json.dumps(about, indent=1) + "\n")
     return about
+
+
+def shared_patients_warning(patients: list[str]) -> str | None:
+    """Return the sentence that stands beside figures of tiles whose patients were trained on, too."""
+    if not patients:
+        return None
+    listed = ", ".join(patients[:8]) + (f" and {len(patients) - 8} more" if len(patients) > 8 else "")
+    return (
+        f"Not independent: {'patients' if len(patients) > 1 else 'patient'} {listed} "
+        f"{'have' if len(patients) > 1 else 'has'} pictures both for training and for testing, "
+        "so accuracy on the test tiles may be overstated."
+    )
 
 
 def check_prepared(folder: Path) -> dict[str, Any]:
@@ -75,9 +100,10 @@ def check_prepared(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} holds no {MARKER}; make it with `edgepatho prepare TILES {folder}`.")
     try:
         about = json.loads(marker.read_text())
-        fits = about["format"] == "edgepatho-prepared" and about["version"] == 1
+        fits = about["format"] == FORMAT and about["version"] == VERSION
         fits = fits and all(type(about["tiles"][name]) is int for name in SPLITS)
         fits = fits and type(about["synthetic"]) is bool and type(about["sha256"]) is str
+        fits = fits and all(type(patient) is str for patient in about["shared_patients"])
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
@@ -109,7 +135,9 @@ def arrays(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def records(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Return name, patient and points [[x, y, label_id], ...] (network px) of every tile of a split.
+    """Return name, patient, height, width and points [[x, y, label_id], ...] of every tile of a split.
+
+    All in network pixels; beyond height and width, a tile shows no more of its picture.
 
     Raises InputError for a file that is missing, damaged or tells of other tiles.
     """
@@ -120,7 +148,7 @@ def records(folder: Path, name: str) -> list[dict[str, Any]]:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); {AGAIN}.") from None
     if not isinstance(entries, list) or len(entries) != count or not all(map(_is_record, entries)):
-        raise InputError(f"{path} is not a list of name, patient and points of {count} tiles; {AGAIN}.")
+        raise InputError(f"{path} is not a list of name, patient, size, points of {count} tiles; {AGAIN}.")
     return entries
 
 
@@ -129,18 +157,11 @@ def _is_record(entry: Any) -> bool:
     points = fields.get("points")
     return (
         all(isinstance(fields.get(key), str) for key in ("name", "patient"))
+        and all(type(fields.get(key)) is int for key in ("height", "width"))
         and isinstance(points, list)
         and all(isinstance(point, list) and len(point) == 3 for point in points)
         and all(type(number) in (int, float) for point in points for number in point)
     )
-
-
-def to_network(cells: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return points [cells, 3] of a width x height picture in network pixels (centres at integers)."""
-    points = cells.astype(float)
-    points[:, 0] = (points[:, 0] + 0.5) * NETWORK_PX / width - 0.5
-    points[:, 1] = (points[:, 1] + 0.5) * NETWORK_PX / height - 0.5
-    return points
 
 
 def batches(
@@ -180,24 +201,21 @@ def batches(
         number += 1
 
 
-def _write_split(folder: Path, name: str, tiles: list[shidc.Tile], labels: str, progress: Progress) -> None:
-    shape = (len(tiles), NETWORK_PX, NETWORK_PX, 3)
+def _write_split(
+    folder: Path, name: str, tiles: int, cut: Iterator[Iterator[Tile]], progress: Progress
+) -> None:
+    """Write the `tiles` tiles of a split, which come picture by picture."""
+    shape = (tiles, NETWORK_PX, NETWORK_PX, 3)
     images, maps = (_claimed(folder / f"{name}_{kind}.npy", shape) for kind in ("images", "labels"))
-    found = []
-    for index, tile in enumerate(tiles):
-        picture, (width, height) = _picture(tile)
-        cells = shidc.read_labels(tile, width, height)
-        points = to_network(cells, width, height)
-        images[index] = picture
-        maps[index] = (
-            published_density_map(cells, width, height) if labels == "published" else density_map(points)
-        )
-        entry = {"name": tile.name, "patient": tile.patient, "points": np.round(points, 4).tolist()}
-        found.append(entry)
+    entries: list[dict[str, Any]] = []
+    for picture in cut:
+        for each in picture:
+            images[len(entries)], maps[len(entries)] = each.image, each.density
+            entries.append(each.entry)
         progress.advance()
     images.flush()
     maps.flush()
-    (folder / f"{name}.json").write_text(json.dumps(found))
+    (folder / f"{name}.json").write_text(json.dumps(entries))
 
 
 def _sha256_of_all(folder: Path) -> str:
@@ -218,21 +236,3 @@ def _claimed(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.u
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from None
     return array
-
-
-def _picture(tile: shidc.Tile) -> tuple[np.ndarray, tuple[int, int]]:
-    from PIL import Image
-
-    try:
-        with (
-            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-            Image.open(tile.image, formats=("JPEG",)) as image,
-        ):
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(
-                    f"{tile.image} has {image.width} x {image.height} px, more than {MAX_PIXELS}; cut it up."
-                )
-            resized = image.convert("RGB").resize((NETWORK_PX, NETWORK_PX), Image.Resampling.BILINEAR)
-            return np.asarray(resized), image.size
-    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{tile.image} is not a readable JPEG ({error}); copy it again.") from None

@@ -1,39 +1,45 @@
-"""Splits of Train/ into training and validation."""
+"""Splits: validation off training, and testing off what is not divided."""
 
 from __future__ import annotations
 
 import math
 import random
 
-from edgepatho.data.shidc import Tile
+from edgepatho.data.source import Picture
 from edgepatho.errors import InputError
 
 SEED = 4
 VALIDATION_SHARE = 0.2
 
 
-def by_patient(tiles: list[Tile]) -> tuple[list[Tile], list[Tile]]:
-    """Return (training, validation): a fifth of the patients, rounded up, are validation.
+def by_patient(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
+    """Return (the rest, held out): a fifth of the patients, rounded up, are held out.
 
     No patient is on both sides. Raises InputError if there are fewer than two patients.
     """
-    patients = sorted({tile.patient for tile in tiles})
+    patients = sorted({picture.patient for picture in pictures})
     if len(patients) < 2:
-        raise InputError(f"Train/ holds {len(patients)} patient; a split by patient needs at least 2.")
+        raise InputError(
+            f"The pictures to split are of {len(patients)} patient; a split by patient needs at least 2, "
+            "and 3 without Train/ and Test/."
+        )
     random.Random(SEED).shuffle(patients)  # noqa: S311 - a split, not a secret
     held_out = set(patients[: math.ceil(VALIDATION_SHARE * len(patients))])
-    return [t for t in tiles if t.patient not in held_out], [t for t in tiles if t.patient in held_out]
+    return (
+        [picture for picture in pictures if picture.patient not in held_out],
+        [picture for picture in pictures if picture.patient in held_out],
+    )
 
 
-def by_image(tiles: list[Tile]) -> tuple[list[Tile], list[Tile]]:
+def by_image(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
     """Return (training, validation) exactly as the published code base split: by image.
 
     Crops of one patient land on both sides, which is a leak; it is here to reproduce that work.
     Raises InputError if there are too few images for one of validation.
     """
-    shuffled = sorted(tiles, key=lambda tile: tile.image.name)
+    shuffled = sorted(pictures, key=lambda picture: picture.image.name)
     random.Random(SEED).shuffle(shuffled)  # noqa: S311
     count = int(VALIDATION_SHARE * len(shuffled))
     if not count:
-        raise InputError(f"Train/ holds {len(shuffled)} images; a split by image needs at least 5.")
+        raise InputError(f"There are {len(shuffled)} images to split; a split by image needs at least 5.")
     return shuffled[count:], shuffled[:count]

@@ -16,10 +16,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from edgepatho.cli import main
-from edgepatho.data import augment, shidc, split
+from edgepatho.data import augment, shidc, source, split
 from edgepatho.data.density import density_map, published_density_map
-from edgepatho.data.prepare import _claimed, arrays, batches, check_prepared, prepare, records, to_network
+from edgepatho.data.prepare import _claimed, arrays, batches, check_prepared, prepare, records
 from edgepatho.data.synth import generate
+from edgepatho.data.tile import to_network
 from edgepatho.errors import InputError
 from edgepatho.evaluate.tiles import load
 
@@ -27,7 +28,7 @@ from edgepatho.evaluate.tiles import load
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepare") / "tiles"
-    generate(folder, patients=8, tiles=2, size=300, seed=3)
+    generate(folder, patients=8, tiles=2, size=400, seed=3)
     return folder
 
 
@@ -39,14 +40,14 @@ def prepared(tiles):
 
 
 def test_patients_stay_on_one_side(tiles):
-    train, validation = split.by_patient(shidc.tiles(tiles, "Train"))
+    train, validation = split.by_patient(source.find(tiles).train)
     ours, held_out = {t.patient for t in train}, {t.patient for t in validation}
     assert not ours & held_out
     assert len(held_out) == math.ceil(0.2 * len(ours | held_out))
 
 
 def test_the_published_split_is_by_image(tiles):
-    members = shidc.tiles(tiles, "Train")
+    members = source.find(tiles).train
     names = sorted(tile.image.name for tile in members)
     random.Random(4).shuffle(names)
     train, validation = split.by_image(members)
@@ -56,27 +57,34 @@ def test_the_published_split_is_by_image(tiles):
 
 
 def test_too_few_images_for_the_published_split_are_named(tiles):
-    with pytest.raises(InputError, match="holds 4 images; a split by image needs at least 5"):
-        split.by_image(shidc.tiles(tiles, "Train")[:4])
+    with pytest.raises(InputError, match="are 4 images to split; a split by image needs at least 5"):
+        split.by_image(source.find(tiles).train[:4])
 
 
-def test_the_published_choices_reach_the_folder(tiles, tmp_path):
-    about = prepare(tiles, tmp_path / "p", split_by="image", labels="published")
+def test_the_published_choices_reach_the_folder(tmp_path):
+    """A tile of SHIDC's own size gets the published map bit for bit."""
+    picture, cells = (
+        np.full((1228, 1228, 3), 200, np.uint8),
+        np.array([[3, 1227, 1], [640, 90, 2], [648, 90, 2]]),
+    )
+    for part, names in (("Train", [f"p{n}_0001_1" for n in range(1, 6)]), ("Test", ["p9_0001_1"])):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        for name in names:
+            shidc.write_tile(tmp_path / "set" / part / name, picture, cells)
+    about = prepare(tmp_path / "set", tmp_path / "p", split_by="image", labels="published")
     assert about == check_prepared(tmp_path / "p")
-    assert (about["split_by"], about["labels"], about["synthetic"]) == ("image", "published", True)
-    _, maps = arrays(tmp_path / "p", "validation")
-    _, expected = split.by_image(shidc.tiles(tiles, "Train"))
-    assert len(maps) == len(expected) == about["tiles"]["validation"]
-    for tile, rendered in zip(expected, maps, strict=True):
-        labels = shidc.read_labels(tile, 300, 300)
-        np.testing.assert_array_equal(rendered, published_density_map(labels, 300, 300))
+    assert (about["split_by"], about["labels"], about["synthetic"]) == ("image", "published", False)
+    assert about["tiles"] == {"train": 4, "validation": 1, "test": 1}
+    for name in about["tiles"]:
+        _, maps = arrays(tmp_path / "p", name)
+        np.testing.assert_array_equal(maps[0], published_density_map(cells, 1228, 1228))
 
 
 def test_other_tiles_are_told_by_their_hash(tiles, prepared, tmp_path):
     shutil.copytree(tiles, tmp_path / "tiles")
     one = next((tmp_path / "tiles" / "Train").glob("*.json"))
     cells = json.loads(one.read_text())
-    cells[0]["x"] = 300 - cells[0]["x"]
+    cells[0]["x"] = 400 - cells[0]["x"]
     one.write_text(json.dumps(cells))
     known = check_prepared(prepared)
     same, other = (prepare(source, tmp_path / "p") for source in (tiles, tmp_path / "tiles"))
@@ -85,12 +93,18 @@ def test_other_tiles_are_told_by_their_hash(tiles, prepared, tmp_path):
     assert other["sha256"] != known["sha256"]
 
 
-def test_images_are_resized_as_pillow_does(tiles, prepared):
+def test_images_are_reduced_as_training_tiles_were_and_their_edge_repeated(tiles, prepared):
+    """400 px of a tile are 83 px of the network (400 * 256 / 1228), as `edgepatho-run score` sees them."""
     images, _ = arrays(prepared, "test")
-    for index, tile in enumerate(shidc.tiles(tiles, "Test")):
+    for index, (tile, entry) in enumerate(
+        zip(source.find(tiles).test, records(prepared, "test"), strict=True)
+    ):
         with Image.open(tile.image) as image:
-            expected = image.convert("RGB").resize((256, 256), Image.Resampling.BILINEAR)
-        np.testing.assert_array_equal(images[index], np.asarray(expected))
+            expected = np.asarray(image.convert("RGB").resize((83, 83), Image.Resampling.BILINEAR))
+        np.testing.assert_array_equal(images[index][:83, :83], expected)
+        assert (images[index][83:, :83] == expected[-1]).all()
+        assert (images[index][:, 83:] == images[index][:, 82:83]).all()
+        assert (entry["height"], entry["width"]) == (83, 83)
 
 
 def test_maps_are_rendered_from_the_recorded_points(prepared):
@@ -99,13 +113,14 @@ def test_maps_are_rendered_from_the_recorded_points(prepared):
     assert len(found) == len(maps)
     for entry, rendered in zip(found, maps, strict=True):
         points = np.array(entry["points"], float).reshape(-1, 3)
+        assert (points[:, :2] < 82.5).all()
         difference = density_map(points).astype(int) - rendered
         assert abs(difference).max() <= 1  # points are recorded to four decimals
     assert sum(len(entry["points"]) for entry in found) > 10
 
 
 def test_pixel_centres_map_to_pixel_centres():
-    corners = to_network(np.array([[0, 0, 1], [1227, 1227, 1]]), 1228, 1228)
+    corners = to_network(np.array([[0.0, 0, 1], [1227, 1227, 1]]), (1228, 1228), (256, 256))
     scale = 256 / 1228
     np.testing.assert_allclose(corners[:, :2] + 0.5, [[0.5 * scale] * 2, [256 - 0.5 * scale] * 2])
 
@@ -165,9 +180,9 @@ def test_a_folder_that_prepare_did_not_make_is_refused(tmp_path):
         ("test.json", b"", "cannot be read"),
         ("test.json", b"\xff\xfe", "cannot be read"),
         ("test.json", b"[" * 100_000, "cannot be read"),
-        ("test.json", b"{}", "is not a list of name, patient and points of 4 tiles"),
-        ("test.json", b"[]", "is not a list of name, patient and points of 4 tiles"),
-        ("test.json", b'[{"name": "p1_0001_1"}, 1, 2, 3]', "is not a list of name, patient and points"),
+        ("test.json", b"{}", "is not a list of name, patient, size, points of 4 tiles"),
+        ("test.json", b"[]", "is not a list of name, patient, size, points of 4 tiles"),
+        ("test.json", b'[{"name": "p1_0001_1"}, 1, 2, 3]', "is not a list of name, patient, size, points"),
         ("test_images.npy", None, "cannot be read"),
         ("test_images.npy", b"", "cannot be read"),
         ("test_images.npy", b"PK\x03\x04", "cannot be read"),
@@ -219,18 +234,17 @@ def claim(edge):
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda data: data[:500], "is not a readable JPEG"),
+        (lambda data: data[:500], "is not a readable JPEG, PNG or TIFF"),
         (lambda data: b"", "is not a readable JPEG"),
         (lambda data: b"P6 1 1 255 abc", "is not a readable JPEG"),
-        (claim(8300), "has 8300 x 8300 px, more than 67108864; cut it up"),
-        (claim(10_000), "is not a readable JPEG"),
+        (claim(10_100), "has 10100 x 10100 px, more than 100000000; cut it up"),
         (claim(65_000), "is not a readable JPEG"),
     ],
 )
 def test_a_damaged_picture_is_named_and_nothing_is_left(tmp_path, damage, sentence):
     broken = tmp_path / "tiles"
     generate(broken, patients=4, tiles=1, size=64, seed=1)
-    victim = shidc.tiles(broken, "Train")[0].image
+    victim = source.find(broken).train[0].image
     victim.write_bytes(damage(victim.read_bytes()))
     with pytest.raises(InputError, match=rf"{victim.name} {sentence}"):
         prepare(broken, tmp_path / "prepared")
@@ -239,7 +253,7 @@ def test_a_damaged_picture_is_named_and_nothing_is_left(tmp_path, damage, senten
 
 def test_a_foreign_folder_is_neither_read_nor_replaced(tiles, tmp_path):
     (tmp_path / "notes.txt").write_text("keep me")
-    with pytest.raises(InputError, match="has no folder Train"):
+    with pytest.raises(InputError, match="holds no JPEG, PNG or TIFF"):
         prepare(tmp_path, tmp_path / "prepared")
     with pytest.raises(InputError, match=r"holds no prepared\.json"):
         prepare(tiles, tmp_path)
@@ -261,10 +275,86 @@ def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
         _claimed(tmp_path / "b.npy", (1, 256, 256, 3))
 
 
+@pytest.fixture
+def field(tmp_path):
+    """Three whole fields of 4912 x 3684 px with a cell in the middle of each of their 12 crops."""
+    (tmp_path / "set").mkdir()
+    middles = [(1228 * column + 614, 1228 * row + 614) for row in range(3) for column in range(4)]
+    for patient in ("a", "b", "c"):
+        Image.new("RGB", (4912, 3684), "white").save(tmp_path / "set" / f"{patient}.PNG", compress_level=1)
+        rows = "".join(f"{x},{y},til,0,0\n" for x, y in middles)
+        (tmp_path / "set" / f"{patient}.cells.csv").write_text(
+            f"x_px,y_px,class,x_network_px,y_network_px\n{rows}"
+        )
+    rows = "".join(f"patient {name},{name}.PNG\n" for name in "abc")
+    (tmp_path / "set" / "patients.csv").write_text(f"patient,image\n{rows}")
+    return tmp_path / "set"
+
+
+def test_a_field_is_cut_into_the_tiles_of_the_data_set(field, tmp_path):
+    """12 crops as SHIDC has them, none squeezed; without Train/ and Test/, a patient each by seed 4."""
+    about = prepare(field, tmp_path / "p")
+    assert about["tiles"] == {"train": 12, "validation": 12, "test": 12}
+    patients = ["patient a", "patient b", "patient c"]
+    random.Random(4).shuffle(patients)
+    entries = records(tmp_path / "p", "test")
+    assert {entry["patient"] for entry in entries} == {patients[0]}
+    letter = patients[0][-1]
+    assert [entry["name"] for entry in entries] == [
+        f"{letter}-{r}-{c}" for r in (1, 2, 3) for c in (1, 2, 3, 4)
+    ]
+    assert [entry["points"] for entry in entries] == [[[127.6042, 127.6042, 3]]] * 12
+    assert about["adapted"] == {}
+
+
+def test_a_cell_beyond_a_tile_reaches_into_its_map_but_is_counted_once(field, tmp_path):
+    cells = "x_px,y_px,class\n1227,614,til\n"
+    for path in field.glob("*.cells.csv"):
+        path.write_text(cells)
+    prepare(field, tmp_path / "p")
+    entries, (_, maps) = records(tmp_path / "p", "test"), arrays(tmp_path / "p", "test")
+    assert [len(entry["points"]) for entry in entries[:2]] == [1, 0]
+    assert maps[0][127, 255, 2] > maps[1][127, 0, 2] > 150
+
+
+def test_a_patient_for_training_and_testing_is_named(tiles, tmp_path):
+    shutil.copytree(tiles, tmp_path / "set")
+    moved = sorted((tmp_path / "set" / "Train").glob("*_1.*")) or sorted(
+        (tmp_path / "set" / "Train").iterdir()
+    )
+    patient = moved[0].name.split("_")[0]
+    for path in (tmp_path / "set" / "Train").glob(f"{patient}_*"):
+        if path.stem == moved[0].stem:
+            path.rename(tmp_path / "set" / "Test" / path.name)
+    result = CliRunner().invoke(main, ["prepare", str(tmp_path / "set"), str(tmp_path / "p"), "--json"])
+    assert result.exit_code == 0
+    assert f"patient {patient} has pictures both for training and for testing" in result.stderr
+    assert check_prepared(tmp_path / "p")["shared_patients"] == [patient]
+
+
+def test_what_the_published_code_took_is_taken_and_counted(tiles, tmp_path):
+    shutil.copytree(tiles / "Train", tmp_path / "set" / "train256")
+    shutil.copytree(tiles / "Test", tmp_path / "set" / "test256")
+    one = sorted((tmp_path / "set" / "train256").glob("*.json"))[0]
+    one.write_text(
+        '[{"x": 400, "y": 3, "label_id": 1}, {"x": "51", "y": 3, "label_id": 1},'
+        ' {"x": 5.0, "y": 3, "label_id": 2}]'
+    )
+    result = CliRunner().invoke(main, ["prepare", str(tmp_path / "set"), str(tmp_path / "p")])
+    assert result.exit_code == 0
+    for line in (
+        "1 x folders called train256 and test256",
+        "1 x on the far edge",
+        "1 x numbers as text",
+        "1 x whole numbers with a decimal point",
+    ):
+        assert line in result.stdout
+
+
 def test_the_command_prints_what_it_made(tiles, tmp_path):
     result = CliRunner().invoke(main, ["prepare", str(tiles), str(tmp_path / "p"), "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["tiles"] == {"train": 8, "validation": 4, "test": 4}
     refused = CliRunner().invoke(main, ["prepare", str(tmp_path / "nowhere"), str(tmp_path / "q")])
     assert refused.exit_code == 3
-    assert "has no folder Train" in refused.stderr
+    assert "is not a folder" in refused.stderr

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from edgepatho.cli import main
-from edgepatho.data import shidc
+from edgepatho.data import labels, shidc, source
 from edgepatho.data.synth import generate
 from edgepatho.data.synth.dataset import PATIENTS, SEED, TILES, _test_patients
 from edgepatho.data.synth.style import patient_style
@@ -39,6 +40,14 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
+def cells(path: Path, size: int) -> np.ndarray:
+    """The labels of a tile, none of which needed adapting."""
+    adapted: Counter[str] = Counter()
+    found = labels.read(path, size, size, adapted)
+    assert not adapted.total()
+    return found
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("synth") / "tiles"
@@ -47,17 +56,18 @@ def folder(tmp_path_factory):
 
 
 def test_tiles_lie_in_the_shidc_layout(folder):
-    for part in shidc.PARTS:
-        for tile in shidc.tiles(folder, part):
-            with Image.open(tile.image) as image:
-                assert image.size == (320, 320)
-                assert image.mode == "RGB"
-            labels = shidc.read_labels(tile, 320, 320)
-            assert set(labels[:, 2]) <= {1, 2, 3}
+    found = source.find(folder)
+    assert found.folders == shidc.PARTS
+    for tile in found.train + found.test:
+        with Image.open(tile.image) as image:
+            assert image.size == (320, 320)
+            assert image.mode == "RGB"
+        assert set(cells(tile.labels, 320)[:, 2]) <= {1, 2, 3}
 
 
 def test_no_patient_is_on_both_sides(folder):
-    train, test = ({tile.patient for tile in shidc.tiles(folder, part)} for part in shidc.PARTS)
+    found = source.find(folder)
+    train, test = ({tile.patient for tile in part} for part in (found.train, found.test))
     assert train
     assert test
     assert not train & test
@@ -69,9 +79,9 @@ def test_the_manifest_counts_what_the_label_files_hold(folder):
     assert len(manifest["images"]) == 8
     for image in manifest["images"]:
         path = folder / image["split"] / f"{image['name']}.jpg"
-        labels = shidc.read_labels(shidc.Tile(path, path.with_suffix(".json")), 320, 320)
+        found = cells(path.with_suffix(".json"), 320)
         for name, label in shidc.LABELS.items():
-            assert image[name] == (labels[:, 2] == label).sum()
+            assert image[name] == (found[:, 2] == label).sum()
     assert sum(image["immunonegative"] for image in manifest["images"]) > 0
 
 
@@ -89,11 +99,11 @@ def test_nuclei_are_where_the_labels_are(tmp_path):
     """Tissue at labelled points is darker than the tile's median: points and picture belong together."""
     generate(tmp_path / "tiles", patients=2, tiles=2, size=768, seed=9)
     darker = []
-    for part in shidc.PARTS:
-        for tile in shidc.tiles(tmp_path / "tiles", part):
-            grey = np.asarray(Image.open(tile.image).convert("L"), float)
-            for x, y, _ in shidc.read_labels(tile, 768, 768):
-                darker.append(grey[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5].mean() < np.median(grey))
+    found = source.find(tmp_path / "tiles")
+    for tile in found.train + found.test:
+        grey = np.asarray(Image.open(tile.image).convert("L"), float)
+        for x, y, _ in cells(tile.labels, 768).astype(int):
+            darker.append(grey[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5].mean() < np.median(grey))
     assert len(darker) > 30
     assert np.mean(darker) > 0.9
 

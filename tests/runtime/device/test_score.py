@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ def test_the_size_that_the_network_sees(
     height: int, width: int, scale: float | None, expected: tuple[int, int]
 ) -> None:
     assert score.network_size(height, width, 256, scale) == expected
+
+
+def test_the_document_shared_with_the_host_has_the_rule_of_sizes() -> None:
+    """`edgepatho prepare` is held to the same table."""
+    document = (Path(__file__).parents[3] / "docs" / "device-cli.md").read_text()
+    examples = re.findall(r"\| (\d+) x (\d+) \| (\d+) x (\d+) \|", document)
+    assert len(examples) >= 8
+    for height, width, expected_height, expected_width in (map(int, example) for example in examples):
+        assert score.network_size(height, width, 256) == (expected_height, expected_width)
 
 
 def test_pictures_of_several_sizes_are_scored_in_turn() -> None:

@@ -1,0 +1,122 @@
+"""Pictures as the network sees them: read, reduced by the rule of `edgepatho-run score`, cut into tiles.
+
+The rules are those of docs/device-cli.md; a test holds both sides to its examples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.data.density import NETWORK_PX
+from edgepatho.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("JPEG", "PNG", "TIFF")
+MAX_PIXELS = 100_000_000
+SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which becomes NETWORK_PX
+LEAST_STRIP_PX = 16  # what the network halves to one pixel; a narrower remainder is no tile
+ORIENTATION, BITS_PER_SAMPLE, IMAGE_WIDTH, IMAGE_LENGTH = 274, 258, 256, 257  # EXIF and TIFF tags
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One tile of a reduced picture: its corner and the part of it that shows the picture, network px."""
+
+    row: int
+    column: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def network_size(height: int, width: int, scale: float | None = None) -> tuple[int, int]:
+    """Return the height and width at which the network sees a picture of `height` x `width` pixels.
+
+    A picture of at most NETWORK_PX on both sides is taken as it is, a larger one reduced as SHIDC's tiles
+    were; `scale` (network pixels per pixel) overrides both.
+    """
+    if scale is None:
+        scale = 1.0 if max(height, width) <= NETWORK_PX else NETWORK_PX / SOURCE_TILE_PX
+    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+
+
+def cuts(height: int, width: int) -> list[Cut]:
+    """Return the tiles of a reduced picture in rows, none overlapping.
+
+    A remainder narrower than LEAST_STRIP_PX is left out.
+    """
+    return [
+        Cut(row, column, top, left, min(NETWORK_PX, height - top), min(NETWORK_PX, width - left))
+        for row, top in enumerate(_starts(height))
+        for column, left in enumerate(_starts(width))
+    ]
+
+
+def tile(picture: NDArray[np.uint8], cut: Cut) -> NDArray[np.uint8]:
+    """Return a tile uint8 [NETWORK_PX, NETWORK_PX, 3]; what lies beyond the picture repeats its edge."""
+    part = picture[cut.top : cut.top + cut.height, cut.left : cut.left + cut.width]
+    return np.pad(part, ((0, NETWORK_PX - cut.height), (0, NETWORK_PX - cut.width), (0, 0)), "edge")
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Return the height and width of a picture, upright, from its header; InputError if it is unfit."""
+    with _opened(path) as image:
+        turned = image.format != "PNG" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+        tags = getattr(image, "tag_v2", {})  # of a TIFF, whose size Pillow gives turned already from 11 on
+        width, height = tags.get(IMAGE_WIDTH, image.width), tags.get(IMAGE_LENGTH, image.height)
+        return (width, height) if turned else (height, width)
+
+
+def read(path: Path, scale: float | None = None) -> NDArray[np.uint8]:
+    """Return a picture as the network sees it, uint8 RGB: upright, alpha on white, antialiased bilinear."""
+    from PIL import Image, ImageOps
+
+    with _opened(path) as image:
+        upright = image.copy() if image.format == "PNG" else ImageOps.exif_transpose(image)
+        if upright.has_transparency_data:
+            ground, above = Image.new("RGB", upright.size, "white"), upright.convert("RGBA")
+            ground.paste(above, mask=above.getchannel("A"))
+            upright = ground
+        height, width = network_size(upright.height, upright.width, scale)
+        resized = upright.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(resized)
+
+
+def _starts(side: int) -> range:
+    return range(0, max(1, side - LEAST_STRIP_PX + 1), NETWORK_PX)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
+    """An opened picture of 8 bits a channel and one page; what its decoder says becomes a sentence."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata, and sizes that are checked here
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(
+                        f"{path} has {image.width} x {image.height} px, more than {MAX_PIXELS}; cut it up."
+                    )
+                bits = max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
+                if bits > 8 or image.mode[0] in "IF":
+                    raise InputError(f"{path} has more than 8 bits a channel; save it with 8.")
+                if getattr(image, "n_frames", 1) > 1:
+                    raise InputError(f"{path} has {image.n_frames} pages; save the one to use as RGB.")
+                yield image
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} is not a readable JPEG, PNG or TIFF ({error}); copy it again.") from None

@@ -1,0 +1,72 @@
+"""Pictures as the network sees them: the device's rule of sizes, tiles without overlap, formats."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgepatho.data import pictures
+from edgepatho.errors import InputError
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "device-cli.md"
+EXAMPLE = re.compile(r"\| (\d+) x (\d+) \| (\d+) x (\d+) \|")
+
+
+def test_the_scale_rule_is_that_of_score():
+    """Host and device share the document, and a test on each side reads it."""
+    examples = EXAMPLE.findall(DOCUMENT.read_text())
+    assert len(examples) >= 8
+    for height, width, expected_height, expected_width in (map(int, example) for example in examples):
+        assert pictures.network_size(height, width) == (expected_height, expected_width)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [
+        (256, 256, [(0, 0, 256, 256)]),
+        (83, 40, [(0, 0, 83, 40)]),
+        (1, 1, [(0, 0, 1, 1)]),
+        (271, 256, [(0, 0, 256, 256)]),
+        (272, 256, [(0, 0, 256, 256), (256, 0, 16, 256)]),
+        (300, 520, [(0, 0, 256, 256), (0, 256, 256, 256), (256, 0, 44, 256), (256, 256, 44, 256)]),
+    ],
+)
+def test_tiles_do_not_overlap_and_narrow_strips_are_left_out(height, width, expected):
+    assert [(c.top, c.left, c.height, c.width) for c in pictures.cuts(height, width)] == expected
+
+
+def test_every_format_gives_the_same_pixels(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    picture = Image.fromarray(pixels)
+    picture.save(tmp_path / "a.png")
+    picture.save(tmp_path / "a.tif", compression="tiff_lzw")
+    seen_through = picture.convert("RGBA")
+    seen_through.save(tmp_path / "alpha.png")
+    for path in tmp_path.iterdir():
+        np.testing.assert_array_equal(pictures.read(path), pixels)
+
+
+def test_transparency_is_white_and_orientation_applied(tmp_path):
+    Image.new("RGBA", (6, 4), (10, 20, 30, 0)).save(tmp_path / "clear.png")
+    assert (pictures.read(tmp_path / "clear.png") == 255).all()
+    turned = Image.fromarray(np.arange(72, dtype=np.uint8).reshape(4, 6, 3))
+    exif = Image.Exif()
+    exif[pictures.ORIENTATION] = 6
+    for name, expected in (("a.tif", np.rot90(np.asarray(turned), 3)), ("a.png", np.asarray(turned))):
+        turned.save(tmp_path / name, exif=exif)
+        assert pictures.size(tmp_path / name) == expected.shape[:2]
+        np.testing.assert_array_equal(pictures.read(tmp_path / name), expected)
+
+
+def test_what_cannot_be_read_right_is_refused(tmp_path):
+    Image.new("I;16", (6, 4)).save(tmp_path / "deep.tif")
+    pages = [Image.new("L", (6, 4), value) for value in (1, 2, 3)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(InputError, match=r"deep\.tif has more than 8 bits a channel"):
+        pictures.size(tmp_path / "deep.tif")
+    with pytest.raises(InputError, match=r"pages\.tif has 3 pages; save the one to use as RGB"):
+        pictures.size(tmp_path / "pages.tif")
