@@ -31,7 +31,8 @@ def main() -> None:
     from edgepatho.model import graph, weights
     from edgepatho.progress import progress
     from edgepatho.quantize.quantizer import Quantizer, share
-    from edgepatho.quantize.training import SharedTraining, ordinary
+    from edgepatho.quantize.shared_training import SharedTraining
+    from edgepatho.quantize.training import ordinary
 
     model = weights.load_shipped(None)
     shared = share(graph.from_keras(model), Quantizer(k=K))

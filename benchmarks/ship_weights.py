@@ -28,16 +28,16 @@ def ship(trained: Path, command: str) -> dict[str, object]:
         about = json.loads(str(state["about"]))
         model = pathonet.build(size=None)
         for index, variable in enumerate(model.variables):
-            variable.assign(state[f"v{index}"])
+            variable.assign(state[f"now{index}"])
     weights.save(model, weights.SHIPPED, "float16", {"notice": NOTICE})
     record = {
         "notice": NOTICE,
         "command": command,
-        "schedule": about["schedule"],
+        "schedule": about["key"]["settings"],
         "steps": about["step"],
         "hours": round(about["seconds"] / 3600, 2),
         "processor": _processor(),
-        "validation_mse": about["log"][-1]["validation_mse"],
+        "validation_mse": about["history"][-1]["validation_mse"],
         "sha256": weights.sha256(weights.load_shipped(None)),
     }
     with write_aside(weights.SHIPPED.with_suffix(".json")) as aside:

@@ -84,7 +84,7 @@ class Bench:
         """Return validation MSE before and after the steps that `want` describes."""
         from edgepatho.data.prepare import batches
         from edgepatho.quantize.quantizer import Quantizer, share
-        from edgepatho.quantize.training import SharedTraining
+        from edgepatho.quantize.shared_training import SharedTraining
 
         shared = share(
             self.graph, Quantizer(want["method"], k=want["k"], scale=want["scale"], seed=want["seed"])
@@ -92,7 +92,7 @@ class Bench:
         shared.variables = dict(self._others)
         rates = (want["codebook_rate"], want["rate"])
         if self._training is None:
-            self._training = SharedTraining(self._model, shared, *rates, statistics=False)
+            self._training = SharedTraining(self._model, shared, *rates, training=False)
         self._training.load(shared, *rates)
         before = self._mse()
         feed = batches(self.prepared, "train", BATCH, seed=want["seed"], crop=CROP_PX)

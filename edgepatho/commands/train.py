@@ -31,7 +31,7 @@ from edgepatho.commands.options import FOLDER, SEED, json_option
 )
 @click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
 @json_option
-def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **settings: float) -> None:
+def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **given: float) -> None:
     """Train PathoNet on the folder PREPARED that `edgepatho prepare` made.
 
     An interrupted run goes on where it last saved: give the same command again.
@@ -44,32 +44,32 @@ def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **se
     from edgepatho.errors import UsageError
     from edgepatho.model import weights
     from edgepatho.model.reproducible import seed_everything
-    from edgepatho.model.train import Schedule, train, validation_mse
+    from edgepatho.model.train import TrainingSettings, train, validation_mse
     from edgepatho.progress import progress
 
-    schedule = Schedule(**settings)  # type: ignore[arg-type]
-    if schedule.crop_px % 16 or schedule.crop_px <= 0:
-        raise UsageError(f"--crop-px is {schedule.crop_px}; PathoNet needs a multiple of 16.")
-    if not (0 < schedule.rate <= 1 and 0 <= schedule.l2 <= 1):
+    settings = TrainingSettings(**given)  # type: ignore[arg-type]
+    if settings.crop_px % 16 or settings.crop_px <= 0:
+        raise UsageError(f"--crop-px is {settings.crop_px}; PathoNet needs a multiple of 16.")
+    if not (0 < settings.rate <= 1 and 0 <= settings.l2 <= 1):
         raise UsageError(
-            f"--rate {schedule.rate:g} with --l2 {schedule.l2:g} trains nothing; "
+            f"--rate {settings.rate:g} with --l2 {settings.l2:g} trains nothing; "
             "expected a rate above 0 and up to 1, and 0 to 1."
         )
-    if schedule.steps < 1 or schedule.batch < 1:
+    if settings.steps < 1 or settings.batch < 1:
         raise UsageError("training needs at least one step and a batch of at least 1.")
     check_prepared(prepared)
-    seed_everything(schedule.seed, deterministic)
-    with progress("training", schedule.steps) as bar:
-        run = train(prepared, work, schedule, progress=bar)
+    seed_everything(settings.seed, deterministic)
+    with progress("training", settings.steps) as bar:
+        model, state = train(prepared, work, settings, progress=bar)
     target = work / "weights.safetensors"
-    weights.save(run.model, target)
+    weights.save(model, target)
     record = {
         "weights": str(target),
-        "sha256": weights.sha256(run.model),
-        "steps": run.step,
-        "seconds": round(run.seconds, 1),
-        "validation_mse": round(validation_mse(run.model, prepared), 3),
-        "schedule": asdict(schedule),
+        "sha256": weights.sha256(model),
+        "steps": state.step,
+        "seconds": round(state.seconds, 1),
+        "validation_mse": round(validation_mse(model, prepared), 3),
+        "schedule": asdict(settings),
     }
     click.echo(
         json.dumps(record) if as_json else "\n".join(f"{key:15s} {value}" for key, value in record.items())

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.model.shared import SharedModel
-from edgepatho.quantize.training import SharedTraining
+from edgepatho.quantize.shared_training import SharedTraining
 
 if TYPE_CHECKING:
     import keras
@@ -64,8 +64,8 @@ class LatentTraining(SharedTraining):
         """The shared model as it stands, without levels that no weight has."""
         indices = {layer: np.array(index).astype(np.uint16) for layer, index in self._indices.items()}
         scales = {layer: np.array(scale) for layer, scale in self._scales.items()}
-        found = replace(super().trained(), codebooks=self._books(), indices=indices, scales=scales)
-        return _without_unused(found)
+        model = replace(super().trained(), codebooks=self._books(), indices=indices, scales=scales)
+        return _without_unused(model)
 
     def _movable(self, model: keras.Model) -> list[list[Any]]:
         import keras

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
+from itertools import chain, repeat
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from edgepatho.cli import main
 from edgepatho.errors import InputError
-from edgepatho.model.train import Schedule, train
+from edgepatho.model.train import TrainingSettings, train
+from edgepatho.model.training_state import FORMAT, VERSION
 
 PREPARED = {
     "format": "edgepatho-prepared",
@@ -22,30 +26,64 @@ PREPARED = {
 }
 
 
-def test_a_foreign_or_damaged_state_is_refused_and_kept(tmp_path):
-    schedule = Schedule(crop_steps=1, whole_steps=0)
+SETTINGS = TrainingSettings(crop_steps=1, whole_steps=0)
+
+
+def write_state(path, **changes):
+    """The state of a run with SETTINGS on PREPARED that was interrupted before its first step."""
+    about = {"format": FORMAT, "version": VERSION} | changes
+    about.setdefault("key", {"settings": asdict(SETTINGS), "tiles": PREPARED["sha256"]})
+    np.savez(path, about=np.array(json.dumps(about)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"key": {"settings": asdict(TrainingSettings()), "tiles": "0" * 64}}, "run with other settings;"),
+        ({"key": {"settings": asdict(SETTINGS), "tiles": "1" * 64}}, "run with other tiles;"),
+        ({"key": {"settings": {}, "tiles": "1" * 64}}, "run with other settings and tiles;"),
+        ({"version": 1}, "written by another version"),
+        ({"format": None}, "written by another version"),
+        ({"key": {}}, "not the state of a training"),
+        ({}, "not the state of a training"),  # its arrays are missing
+    ],
+)
+def test_a_foreign_state_is_refused_and_kept(changes, sentence, tmp_path):
     (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
-    other = json.dumps({"schedule": asdict(Schedule(crop_steps=2))})
     state = tmp_path / "state.npz"
-    np.savez(state, about=np.array(other))
+    write_state(state, **changes)
+    before = state.read_bytes()
+    with pytest.raises(InputError, match=sentence) as error:
+        train(tmp_path, tmp_path, SETTINGS)
+    assert str(error.value).startswith(f"{state} ")
+    assert state.read_bytes() == before
+
+
+def test_a_damaged_state_is_refused_and_kept(tmp_path):
+    (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
+    state = tmp_path / "state.npz"
+    write_state(state)
     whole = state.read_bytes()
-    cases = {b"junk": "not the state", whole[: len(whole) // 2]: "not the state", whole: "same settings"}
-    for content, sentence in cases.items():
+    for content in (b"junk", whole[: len(whole) // 2]):
         state.write_bytes(content)
-        with pytest.raises(InputError, match=sentence):
-            train(tmp_path, tmp_path, schedule)
+        with pytest.raises(InputError, match="not the state of a training"):
+            train(tmp_path, tmp_path, SETTINGS)
         assert state.read_bytes() == content
 
 
-def test_a_run_on_other_tiles_is_refused_and_kept(tmp_path):
-    schedule = Schedule(crop_steps=1, whole_steps=0)
-    (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
-    state = tmp_path / "state.npz"
-    np.savez(state, about=np.array(json.dumps({"schedule": asdict(schedule), "tiles": "1" * 64})))
-    before = state.read_bytes()
-    with pytest.raises(InputError, match="other tiles"):
-        train(tmp_path, tmp_path, schedule)
-    assert state.read_bytes() == before
+def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_interrupted(prepared, tmp_path):
+    settings = TrainingSettings(crop_steps=2, whole_steps=0, batch=1, crop_px=16)
+    weights = {}
+    for name, runs in (("whole", 1), ("interrupted", 2)):
+        for run in range(runs):
+            keras.utils.set_random_seed(0)
+            # `stop` is asked before the first step and after every step
+            stop = chain([False], repeat(runs == 2 and run == 0))
+            model, state = train(prepared, tmp_path / name, settings, stop=partial(next, stop))
+        assert (state.step, state.history[-1]["step"]) == (2, 2)
+        weights[name] = model.get_weights()
+    for whole, interrupted in zip(weights["whole"], weights["interrupted"], strict=True):
+        np.testing.assert_allclose(interrupted, whole, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296"])

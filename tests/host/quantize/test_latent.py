@@ -11,19 +11,20 @@ from edgepatho.model.shared import other_variables
 from edgepatho.quantize.latent import LatentTraining
 from edgepatho.quantize.prune import pruned
 from edgepatho.quantize.quantizer import Quantizer, share
-from edgepatho.quantize.retrain import Schedule, retrain
-from edgepatho.quantize.training import SharedTraining, ordinary
+from edgepatho.quantize.retrain import Budget, retrain
+from edgepatho.quantize.shared_training import SharedTraining
+from edgepatho.quantize.training import ordinary
 
 RATES = (0.003, 0.003, 0.001)
 
 
-def latent_training(model, quantizer, rates=RATES, statistics=False):
+def latent_training(model, quantizer, rates=RATES, mode=False):
     graph, others = graphs.from_keras(model), other_variables(model)
 
     def sharing(kernels):
         return replace(share(replace(graph, kernels=dict(kernels)), quantizer), variables=others)
 
-    training = LatentTraining(model, sharing(graph.kernels), *rates, statistics=statistics)
+    training = LatentTraining(model, sharing(graph.kernels), *rates, training=mode)
     training.choose(pruned(graph.kernels, quantizer.prune), sharing)
     return training
 
@@ -43,7 +44,7 @@ def test_a_step_computes_with_the_shared_weights(small_model, feed):
     shared = share(graphs.from_keras(small_model), quantizer)
     shared.variables = other_variables(small_model)
     images, labels = next(feed(0))
-    plain = SharedTraining(small_model, shared, 0.0, 0.0, statistics=False).step(images, labels)
+    plain = SharedTraining(small_model, shared, 0.0, 0.0, training=False).step(images, labels)
     latent = latent_training(small_model, quantizer, (0.0, 0.0, 0.0))
     images_as_tiles = np.round(images * 255).astype(np.uint8)
     heat = latent.heat(images_as_tiles)
@@ -69,7 +70,7 @@ def test_moving_indices_come_nearer_to_the_original_than_the_codebook_alone(smal
             training,
             lambda start: repeat((images, expected)),
             lambda: float(np.mean((training.heat(pixels) - expected) ** 2)),
-            Schedule(steps=90, validate_every=15, reassign_every=5),
+            Budget(steps=90, validate_every=15, reassign_every=5),
         )
         return float(np.mean((training.heat(pixels) - expected) ** 2)), training.trained()
 
@@ -106,7 +107,7 @@ def test_the_best_state_brings_its_indices_back(small_model, feed):
         seen.append(training.trained())
         return errors[len(seen) - 1]
 
-    retrain(training, feed, validate, Schedule(steps=6, validate_every=2, reassign_every=2))
+    retrain(training, feed, validate, Budget(steps=6, validate_every=2, reassign_every=2))
     best, last = seen[1], seen[3]
     found = training.trained()
     assert any(not np.array_equal(best.indices[layer], last.indices[layer]) for layer in best.indices)
@@ -117,8 +118,8 @@ def test_the_best_state_brings_its_indices_back(small_model, feed):
 def test_patience_begins_when_the_indices_have_settled(small_model, feed):
     training = latent_training(small_model, Quantizer("uq", k=8))
     errors = iter(range(100))  # only worse
-    schedule = Schedule(steps=12, validate_every=1, reassign_every=2, patience=2)
-    assert retrain(training, feed, lambda: float(next(errors)), schedule).step == 10
+    budget = Budget(steps=12, validate_every=1, reassign_every=2, patience=2)
+    assert retrain(training, feed, lambda: float(next(errors)), budget).step == 10
 
 
 def test_an_interrupted_run_goes_on_with_the_same_indices(small_model, feed, tmp_path):
@@ -126,11 +127,11 @@ def test_an_interrupted_run_goes_on_with_the_same_indices(small_model, feed, tmp
         pass
 
     quantizer = Quantizer("ecsq", bits=1.5)
-    schedule = Schedule(steps=8, validate_every=2, reassign_every=2, patience=99)
+    budget = Budget(steps=8, validate_every=2, reassign_every=2, patience=99)
     weights = small_model.get_weights()
     whole = latent_training(small_model, quantizer)
     counts = iter(range(100))
-    retrain(whole, feed, lambda: -float(next(counts)), schedule)
+    retrain(whole, feed, lambda: -float(next(counts)), budget)
     expected = whole.trained()
 
     def failing(start):
@@ -144,11 +145,11 @@ def test_an_interrupted_run_goes_on_with_the_same_indices(small_model, feed, tmp
     counts = iter(range(100))
     state = tmp_path / "state.npz"
     with pytest.raises(Interrupted):
-        retrain(broken, failing, lambda: -float(next(counts)), schedule, state=state, key="a")
+        retrain(broken, failing, lambda: -float(next(counts)), budget, state=state, key={"options": "a"})
     small_model.set_weights(weights)
     again = latent_training(small_model, quantizer)
     counts = iter(range(3, 100))
-    retrain(again, feed, lambda: -float(next(counts)), schedule, state=state, key="a")
+    retrain(again, feed, lambda: -float(next(counts)), budget, state=state, key={"options": "a"})
     found = again.trained()
     for layer in expected.indices:
         np.testing.assert_allclose(found.kernel(layer), expected.kernel(layer), atol=1e-6)

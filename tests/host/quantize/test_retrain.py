@@ -7,10 +7,10 @@ from edgepatho.errors import InputError, UsageError
 from edgepatho.model import graph as graphs
 from edgepatho.model.shared import other_variables
 from edgepatho.quantize.quantizer import Quantizer, share
-from edgepatho.quantize.retrain import Schedule, retrain
-from edgepatho.quantize.training import SharedTraining
+from edgepatho.quantize.retrain import Budget, retrain
+from edgepatho.quantize.shared_training import SharedTraining
 
-SCHEDULE = Schedule(steps=12, validate_every=3, patience=2)
+BUDGET = Budget(steps=12, validate_every=3, patience=2)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_best_state_is_restored(training, feed):
         seen.append(codebook(training))
         return [5.0, 3.0, 2.0, 4.0, 4.0][len(seen) - 1]
 
-    run = retrain(training, feed, validate, SCHEDULE)
+    run = retrain(training, feed, validate, BUDGET)
     assert [entry["step"] for entry in run.history] == [0, 3, 6, 9, 12]
     assert (run.best_step, run.best_mse) == (6, 2.0)
     assert np.array_equal(codebook(training), seen[2])
@@ -45,14 +45,14 @@ def test_the_best_state_is_restored(training, feed):
 
 
 def test_it_stops_when_validation_no_longer_improves(training, feed):
-    run = retrain(training, feed, scripted(5, 4, 4.5, 4.2), SCHEDULE)
+    run = retrain(training, feed, scripted(5, 4, 4.5, 4.2), BUDGET)
     assert run.step == 9
     assert run.best_step == 3
 
 
 def test_retraining_that_only_harms_leaves_the_state_before(training, feed):
     before = codebook(training)
-    run = retrain(training, feed, scripted(1, 2, 3), SCHEDULE)
+    run = retrain(training, feed, scripted(1, 2, 3), BUDGET)
     assert run.best_step == 0
     assert np.array_equal(codebook(training), before)
 
@@ -65,17 +65,17 @@ def test_an_error_that_is_no_number_ends_in_a_sentence(training, feed):
     with pytest.raises(
         UsageError, match="diverged: the error is nan after 1 steps; lower the learning rates"
     ):
-        retrain(training, broken, scripted(5), SCHEDULE)
+        retrain(training, broken, scripted(5), BUDGET)
 
 
 def test_after_a_divergence_other_learning_rates_may_start(training, feed, tmp_path):
     def broken(start):
         for step, (images, labels) in enumerate(feed(start), start):
-            yield images, labels * np.float32(np.nan if step == SCHEDULE.validate_every else 1)
+            yield images, labels * np.float32(np.nan if step == BUDGET.validate_every else 1)
 
     state = tmp_path / "state.npz"
     with pytest.raises(UsageError, match="diverged"):
-        retrain(training, broken, scripted(5, 4), SCHEDULE, state=state, key="a")
+        retrain(training, broken, scripted(5, 4), BUDGET, state=state, key={"options": "a"})
     assert not state.exists()
 
 
@@ -98,16 +98,16 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(training, small_model,
                 raise Interrupted
             yield batch
 
-    whole = retrain(training, feed, validate, SCHEDULE)
+    whole = retrain(training, feed, validate, BUDGET)
     expected = codebook(training)
     for variable, value in zip(training.variables(), start, strict=True):
         variable.assign(value)
     state = tmp_path / "state.npz"
     with pytest.raises(Interrupted):
-        retrain(training, interrupted_feed, validate, SCHEDULE, state=state, key="same")
+        retrain(training, interrupted_feed, validate, BUDGET, state=state, key={"options": "same"})
     for variable, value in zip(training.variables(), start, strict=True):
         variable.assign(value)
-    resumed = retrain(training, feed, validate, SCHEDULE, state=state, key="same")
+    resumed = retrain(training, feed, validate, BUDGET, state=state, key={"options": "same"})
     assert resumed.history[0] == whole.history[0]
     assert [entry["step"] for entry in resumed.history] == [entry["step"] for entry in whole.history]
     np.testing.assert_allclose(codebook(training), expected, rtol=1e-5)
@@ -115,13 +115,13 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(training, small_model,
 
 def test_a_state_of_other_settings_is_refused(training, feed, tmp_path):
     state = tmp_path / "state.npz"
-    retrain(training, feed, scripted(3, 2, 1, 1, 1), SCHEDULE, state=state, key="first")
-    with pytest.raises(InputError, match="other settings"):
-        retrain(training, feed, scripted(3), SCHEDULE, state=state, key="second")
+    retrain(training, feed, scripted(3, 2, 1, 1, 1), BUDGET, state=state, key={"options": "first"})
+    with pytest.raises(InputError, match="belongs to a run with other options"):
+        retrain(training, feed, scripted(3), BUDGET, state=state, key={"options": "second"})
 
 
 def test_a_damaged_state_is_refused(training, feed, tmp_path):
     state = tmp_path / "state.npz"
     state.write_bytes(b"PK broken")
-    with pytest.raises(InputError, match="no state of a retraining"):
-        retrain(training, feed, scripted(3), SCHEDULE, state=state, key="")
+    with pytest.raises(InputError, match="not the state of a training"):
+        retrain(training, feed, scripted(3), BUDGET, state=state, key={})

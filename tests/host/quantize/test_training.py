@@ -7,7 +7,8 @@ import tensorflow as tf
 from edgepatho.model import graph as graphs
 from edgepatho.model.shared import other_variables
 from edgepatho.quantize.quantizer import Quantizer, share
-from edgepatho.quantize.training import SharedTraining, ordinary
+from edgepatho.quantize.shared_training import SharedTraining
+from edgepatho.quantize.training import ordinary
 
 
 def prepared(model, settings):

@@ -1,0 +1,113 @@
+"""The original network on one set of tiles: what any number of compressions are measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.evaluate import accuracy, calibrate
+from edgepatho.evaluate.tiles import CellsPerTile, Tiles, load
+from edgepatho.model import graph as graphs
+from edgepatho.model.shared import other_variables
+from edgepatho.model.weights import variables_of
+from edgepatho.progress import Progress
+from edgepatho.quantize import sensitivity
+from edgepatho.quantize.training import Training, ordinary
+
+if TYPE_CHECKING:
+    import keras
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How many tiles: of the test split for every figure, of validation for thresholds and for stopping."""
+
+    test_tiles: int | None = None
+    calibration_tiles: int = 48
+    validation_tiles: int = 16
+    thresholds: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Original:
+    """A network before compression with its tiles, thresholds, heat maps, cells and row of figures.
+
+    `model` is what is retrained: its variables hold whatever was trained last. `teacher` is a copy that
+    stays as it was. `variables` are all values of the original, `others` those that are not kernels.
+    `traced` keeps training steps that were traced, by kind and mode, for the next retraining.
+    """
+
+    model: keras.Model
+    graph: graphs.Graph
+    variables: Arrays
+    others: Arrays
+    teacher: Training
+    prepared: Path
+    tiles: Tiles
+    validation: Tiles
+    protocol: accuracy.Protocol
+    heat: NDArray[np.float32]
+    cells: CellsPerTile
+    row: dict[str, Any]
+    traced: dict[tuple[type[Training], bool], Training] = field(default_factory=dict)
+
+    @cached_property
+    def sensitivity(self) -> dict[str, float]:
+        """How strongly each layer moves the output on the validation tiles."""
+        return sensitivity.of_layers(self.teacher.model, self.validation.images)
+
+    def judge(self, heat: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the row of figures of another network, by its heat maps of the test tiles."""
+        return accuracy.row(heat, self.tiles, self.protocol, (self.heat, self.cells))
+
+
+def measure(
+    model: keras.Model, prepared: Path, measuring: Measuring, progress: Progress | None = None
+) -> Original:
+    """Return `model`, any Keras model of supported layers from tiles to heat maps, measured on `prepared`."""
+    progress = progress or Progress()
+    tiles = load(prepared, "test", measuring.test_tiles)
+    validation = load(prepared, "validation", measuring.validation_tiles)
+    variables = {name: np.array(variable) for name, variable in variables_of(model).items()}
+    graph, others = graphs.from_keras(model), other_variables(model)
+    teacher, training = ordinary(_copy(model), 0.0), ordinary(model, 0.0)
+    thresholds = measuring.thresholds
+    if thresholds is None:
+        progress.note("thresholds")
+        labelled = load(prepared, "validation", measuring.calibration_tiles)
+        thresholds = calibrate.thresholds(training.heat(labelled.images), labelled.labelled)
+    protocol = accuracy.Protocol(thresholds)
+    progress.note("original")
+    heat = training.heat(tiles.images)
+    return Original(
+        model,
+        graph,
+        variables,
+        others,
+        teacher,
+        prepared,
+        tiles,
+        validation,
+        protocol,
+        heat,
+        accuracy.find(heat, thresholds),
+        accuracy.row(heat, tiles, protocol),
+        {(Training, False): training},
+    )
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    """The same network in variables of its own."""
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
