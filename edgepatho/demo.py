@@ -30,11 +30,11 @@ def run(folder: Path, *, jobs: int, say: Callable[[str], None]) -> dict[str, Any
     from edgepatho.data.prepare import prepare
     from edgepatho.data.synth import generate
     from edgepatho.progress import progress
-    from edgepatho.quantize.retrain import Schedule
+    from edgepatho.quantize.retrain import Budget
     from edgepatho.report.html import render
 
     runtime = device_command()
-    options = Options(schedule=Schedule(RETRAIN_STEPS))
+    options = Options(budget=Budget(RETRAIN_STEPS))
     with folder_aside(folder, BENCH) as aside:
         tiles, prepared, compressed = (aside / name for name in ("tiles", "prepared", "compressed"))
         say(f"1/5 synth: {PATIENTS} patients with {TILES} synthetic tiles each")

@@ -81,7 +81,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         record = json.loads(path.read_text())
-        if record["format"] == "edgepatho-compress" and record["version"] == 1:
+        if record["format"] == "edgepatho-compress" and record["version"] in (1, 2):
             provenance(record)  # what the exports take from it is there
             accuracy(record, "original")
             accuracy(record, "compressed")

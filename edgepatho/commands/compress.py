@@ -149,8 +149,8 @@ def command(
     from edgepatho.progress import progress
 
     options = _options(prepared, settings)
-    seed_everything(options.steps.seed, deterministic)
-    with progress("compressing", options.schedule.steps * (1 + options.control)) as bar:
+    seed_everything(options.hyperparameters.seed, deterministic)
+    with progress("compressing", options.budget.steps * (1 + options.control)) as bar:
         record = run(
             prepared,
             output,
@@ -166,12 +166,13 @@ def _options(prepared: Path, given: dict[str, Any]) -> Options:
     from dataclasses import replace
 
     from edgepatho.compression.compress import Options
-    from edgepatho.compression.experiment import Measuring, Steps
+    from edgepatho.compression.hyperparameters import Hyperparameters
+    from edgepatho.compression.original import Measuring
     from edgepatho.compression.presets import paper_k256
     from edgepatho.data.prepare import check_prepared
     from edgepatho.errors import UsageError
     from edgepatho.quantize.quantizer import Quantizer
-    from edgepatho.quantize.retrain import Schedule
+    from edgepatho.quantize.retrain import Budget
 
     if given["preset"]:
         train_tiles = check_prepared(prepared)["tiles"]["train"]
@@ -192,10 +193,8 @@ def _options(prepared: Path, given: dict[str, Any]) -> Options:
             seed=given["seed"],
             layers=dict(_override(text) for text in given["layers"]),
         ),
-        schedule=Schedule(
-            given["steps"], given["validate_every"], given["patience"], given["reassign_every"]
-        ),
-        steps=Steps(
+        budget=Budget(given["steps"], given["validate_every"], given["patience"], given["reassign_every"]),
+        hyperparameters=Hyperparameters(
             given["codebook_rate"],
             given["rate"],
             given["batch"],

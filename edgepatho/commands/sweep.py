@@ -100,7 +100,7 @@ def command(
       edgepatho sweep prepared -o small --method cws -k 16 -k 8 --scale channel --codebook-rate 1e-4
     """
     from edgepatho.compression import frontier, frontier_view, sweep
-    from edgepatho.compression.experiment import Measuring, Steps
+    from edgepatho.compression.original import Measuring
     from edgepatho.files import write_aside
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
@@ -108,50 +108,47 @@ def command(
     seed_everything(grid["seed"], deterministic=False)
     points = _points(prepared, grid)
     with progress("points", len(points)) as bar:
-        measuring = Measuring(test_tiles)
-        experiment, about = frontier.experiment(
-            prepared, weights_file, measuring, Steps(seed=grid["seed"]), bar
-        )
+        original, about = frontier.original(prepared, weights_file, Measuring(test_tiles), bar)
         rows = sweep.run(
             points,
             output / "study.log",
             about,
-            lambda point: frontier.row(experiment, point, about["original_sha256"]),
+            lambda point: frontier.row(original, point, about["original_sha256"]),
             reclaim=reclaim,
             progress=bar,
             tell=lambda text: click.echo(text, err=True),
         )
-    found = frontier.summary(rows, about, experiment.row)
+    record = frontier.summary(rows, about, original.row)
     with write_aside(output / "frontier.json") as aside:
-        aside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
-    frontier_view.plot(found, output / "frontier.png")
-    click.echo(json.dumps(found) if as_json else frontier_view.table(found))
+        aside.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+    frontier_view.plot(record, output / "frontier.png")
+    click.echo(json.dumps(record) if as_json else frontier_view.table(record))
 
 
 def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
     from edgepatho.compression import frontier
-    from edgepatho.compression.experiment import Steps
+    from edgepatho.compression.hyperparameters import Hyperparameters
     from edgepatho.compression.presets import PAPER_RATES, paper_k256
     from edgepatho.compression.sweep import Point
     from edgepatho.data.prepare import check_prepared
     from edgepatho.errors import UsageError
     from edgepatho.quantize.quantizer import DEFAULT_K, Quantizer
-    from edgepatho.quantize.retrain import Schedule
+    from edgepatho.quantize.retrain import Budget
 
     tiles = check_prepared(prepared)["tiles"]
     if given["preset"] == "frontier":
         return frontier.points(given["seed"])
     if given["preset"] == "paper-k256":
         options = [paper_k256(method, tiles["train"]) for method in PAPER_RATES]
-        return [Point(each.quantizer, each.schedule, each.steps) for each in options]
+        return [Point(each.quantizer, each.budget, each.hyperparameters) for each in options]
     if given["rates_bits"] and "ecsq" not in given["methods"]:
         raise UsageError("--bits is a target for ecsq alone; add --method ecsq, or give -k instead.")
-    default, seed = Steps(), given["seed"]
-    schedule = Schedule(given["steps"])
+    default, seed = Hyperparameters(), given["seed"]
+    budget = Budget(given["steps"])
     points = []
     if given["target"] == "labels":
         rate = (given["rates"] or (default.rate,))[0]
-        points.append(Point(None, schedule, Steps(rate=rate, seed=seed)))
+        points.append(Point(None, budget, Hyperparameters(rate=rate, seed=seed)))
     for method, prune, codebook, scale, codebook_rate, rate, index_rate in product(
         given["methods"] or ("cws",),
         given["prunes"] or (0.0,),
@@ -165,7 +162,8 @@ def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
         levels: list[dict[str, Any]] = [{"k": k} for k in given["ks"] or (() if bits else (DEFAULT_K,))]
         for level in [*levels, *({"bits": each} for each in bits)]:
             quantizer = Quantizer(method, prune=prune, codebook=codebook, scale=scale, seed=seed, **level)
-            steps = Steps(codebook_rate, rate, seed=seed, index_rate=index_rate, target=given["target"])
-            steps.check()
-            points.append(Point(quantizer, schedule, steps))
+            hyperparameters = Hyperparameters(
+                codebook_rate, rate, seed=seed, index_rate=index_rate, target=given["target"]
+            )
+            points.append(Point(quantizer, budget, hyperparameters))
     return points

@@ -1,4 +1,4 @@
-"""Compress PathoNet: share its weights, retrain the codebook, evaluate, export, all into one folder."""
+"""Compress PathoNet into one folder: share its weights, retrain the codebook, judge, export, report."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from edgepatho.compression import record
-from edgepatho.compression.experiment import Compression, Experiment, Measuring, Steps
+from edgepatho.classes import CLASSES
+from edgepatho.compression import record, retraining
+from edgepatho.compression.hyperparameters import Hyperparameters
+from edgepatho.compression.original import Measuring, Original, measure
+from edgepatho.compression.retraining import Heat, Retrained
 from edgepatho.evaluate import accuracy, overlay
-from edgepatho.files import canonical_json, folder_aside
+from edgepatho.files import folder_aside
 from edgepatho.model import shared as shared_models
 from edgepatho.progress import Progress
-from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, notes
-from edgepatho.quantize.retrain import Schedule
+from edgepatho.quantize.retrain import Budget
 
 RECORD = "compress.json"
 OVERLAYS = 4
@@ -29,11 +31,10 @@ class Options:
     """All settings of a compression; equal options, weights and tiles give an equal model.epb."""
 
     quantizer: Quantizer = field(default_factory=Quantizer)
-    schedule: Schedule = field(default_factory=Schedule)
-    steps: Steps = field(default_factory=Steps)
+    budget: Budget = field(default_factory=Budget)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     measuring: Measuring = field(default_factory=Measuring)
     control: bool = True
-    representative_tiles: int = 16
 
 
 def run(
@@ -53,77 +54,92 @@ def run(
     gets a sentence for everything that the settings do not foretell.
     """
     from edgepatho.data.prepare import check_prepared
-    from edgepatho.exporters import folder as exports
     from edgepatho.model import weights
-    from edgepatho.report.html import render
 
     progress = progress or Progress()
     output = output.resolve()  # "." has no name of its own
+    quantizer, budget, hyperparameters = options.quantizer, options.budget, options.hyperparameters
     about = check_prepared(prepared)
-    options.steps.check()
     with folder_aside(output, RECORD) as folder:
-        model = weights.load_shipped(None) if weights_file is None else weights.load(weights_file, None)
-        original = {
-            "name": "PathoNet, shipped weights" if weights_file is None else weights_file.name,
-            "sha256": weights.sha256(model),
-            "parameters": model.count_params(),
-        }
-        experiment = Experiment(model, prepared, options.measuring, options.steps, progress)
+        model = weights.load_original(weights_file)
+        origin = record.original(model, weights_file)
+        original = measure(model, prepared, options.measuring, progress)
         state = output.with_name(f"{output.name}.retraining.npz")
-        key = canonical_json({"original": original, "options": asdict(options), "tiles": about["sha256"]})
-        result = experiment.compress(
-            options.quantizer, options.schedule, state=state, key=key, progress=progress
-        )
-        quantized = result.before
-        for note in notes(experiment.graph, quantized, options.quantizer):
+        key = {"original": origin, "options": asdict(options), "tiles": about["sha256"]}
+
+        shared = retraining.share(original, quantizer)
+        for note in notes(original.graph, shared, quantizer):
             tell(note)
-        rows = [{"model": "original"} | experiment.row, {"model": "compressed"} | result.row_after]
+        retrained = retraining.retrain_shared(
+            original, shared, quantizer, budget, hyperparameters, state=state, key=key, progress=progress
+        )
+        control = None
         if options.control:
-            rows.append({"model": "control"} | experiment.control(options.schedule, progress=progress)[0])
-        found: dict[str, Any] = {
-            "format": "edgepatho-compress",
-            "version": 1,
+            control, _ = retraining.retrain_control(original, budget, hyperparameters, progress=progress)
+        figures = {
+            "format": record.FORMAT,
+            "version": record.VERSION,
             "command": asdict(options),
             "versions": record.versions(),
-            "original": original,
-            "quantizer": record.quantizer(experiment.graph, quantized, options.quantizer, result.row_before),
-            "training": {"steps": result.run.step, "history": result.run.history},
-            "accuracy": {
-                "tiles": len(experiment.tiles.names),
-                "patients": len(set(experiment.tiles.patients)),
-                "synthetic": about["synthetic"],
-                "protocol": experiment.settings.as_json(),
-                "rows": rows,
-            },
-            "scoring": record.scoring(experiment.settings),
-            "space": {"seed_ratio": sizes.published_ratio(result.after)},
-            "codebook": record.codebook(result.after),
-            "layers": record.layers(experiment.graph, result.after),
+            "original": origin,
+            "quantizer": record.quantizer(original, shared, quantizer, retrained.heat_before),
+            "training": {"steps": retrained.state.step, "history": retrained.state.history},
+            "accuracy": record.accuracy(original, _judge(original, retrained, control), about["synthetic"]),
+            "scoring": record.scoring(original.protocol),
+            **record.sizes_and_use(original.graph, retrained.model),
         }
         progress.note("exporting")
-        shared_models.save(result.after, folder / exports.SHARED)
-        tiles = experiment.validation.first(options.representative_tiles).images
-        exports.write(folder, result.after, experiment.graph, found, tiles)
-        found["overlays"] = _overlays(folder, experiment, result)
-        (folder / RECORD).write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
-        render(folder, [], folder / "report.html")
+        _export(folder, original, retrained, figures)
+        _report(folder, original, retrained, figures)
     state.unlink(missing_ok=True)
-    return found
+    return figures
 
 
-def _overlays(folder: Path, experiment: Experiment, result: Compression) -> dict[str, Any]:
+def _judge(original: Original, retrained: Retrained, control: Heat | None) -> list[dict[str, Any]]:
+    """The rows of original, compressed and control."""
+    rows = [{"model": "original"} | original.row]
+    rows.append({"model": "compressed"} | original.judge(retrained.heat))
+    if control is not None:
+        rows.append({"model": "control"} | original.judge(control))
+    return rows
+
+
+def _export(folder: Path, original: Original, retrained: Retrained, figures: dict[str, Any]) -> None:
+    """Write the shared model, bundles and TFLite files; `figures` gets what they weigh."""
+    from edgepatho.exporters import folder as exports
+    from edgepatho.exporters.tflite import MOST_TILES
+
+    shared_models.save(retrained.model, folder / exports.SHARED)
+    representative = original.validation.first(MOST_TILES).images
+    exports.write(folder, retrained.model, original.graph, figures, representative)
+
+
+def _report(folder: Path, original: Original, retrained: Retrained, figures: dict[str, Any]) -> None:
+    """Write overlays, compress.json and report.html; `figures` gets the counts of the overlays."""
+    from edgepatho.report.html import render
+
+    figures["overlays"] = _overlays(folder, original, retrained)
+    (folder / RECORD).write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    render(folder, [], folder / "report.html")
+
+
+def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[str, Any]:
     """Draw the cells of original and compressed model on a few tiles; return the counts."""
     (folder / "overlays").mkdir()
-    tiles, counts = experiment.tiles, {}
+    tiles, counts = original.tiles, {}
     chosen = np.unique(np.linspace(0, len(tiles.names) - 1, min(OVERLAYS, len(tiles.names))).astype(int))
-    compressed = accuracy.find(result.heat[chosen], experiment.settings.thresholds)
-    for at, found in zip(chosen, compressed, strict=True):
-        cells = {"original": experiment.found[at], "compressed": found, "labels": tiles.labelled[at]}
+    compressed = accuracy.find(retrained.heat[chosen], original.protocol.thresholds)
+    for at, cells_of_tile in zip(chosen, compressed, strict=True):
+        cells = {
+            "original": original.cells[at],
+            "compressed": cells_of_tile,
+            "labels": tiles.labelled[at],
+        }
         for model in ("original", "compressed"):
             path = folder / "overlays" / f"{tiles.names[at]}-{model}.png"
             overlay.write(tiles.images[at], cells[model], tiles.labelled[at], path)
         counts[tiles.names[at]] = {
-            model: {name: len(points) for name, points in zip(accuracy.CLASSES, each, strict=True)}
+            model: {name: len(points) for name, points in zip(CLASSES, each, strict=True)}
             for model, each in cells.items()
         }
     return counts

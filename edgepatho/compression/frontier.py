@@ -8,26 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgepatho.compression import record, targets
-from edgepatho.compression.experiment import Experiment, Measuring, Steps
+from edgepatho.compression import record, retraining, targets
+from edgepatho.compression.hyperparameters import Hyperparameters
+from edgepatho.compression.original import Measuring, Original, measure
 from edgepatho.compression.sweep import Point, Row
 from edgepatho.model.shared import SharedModel
 from edgepatho.progress import Progress
 from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, distortion
-from edgepatho.quantize.retrain import Schedule
+from edgepatho.quantize.retrain import Budget
 
-SCHEDULE = Schedule(validate_every=15)
+BUDGET = Budget(validate_every=15)
 FOUR_BITS = Quantizer("uq", k=16, codebook="per-layer", scale="channel")
 
 
 def points(seed: int = 0) -> list[Point]:
     """The points of `edgepatho sweep --preset frontier`, all retrained towards the original's output."""
-    fixed = Steps(seed=seed, target="original")
+    fixed = Hyperparameters(seed=seed, target="original")
     return [
-        *(Point(each, SCHEDULE, fixed) for each in _quantizers()),
+        *(Point(each, BUDGET, fixed) for each in _quantizers()),
         *_with_moving_indices(fixed),
-        *(Point(each, SCHEDULE, fixed) for each in _fewer_levels()),
+        *(Point(each, BUDGET, fixed) for each in _fewer_levels()),
     ]
 
 
@@ -38,8 +39,8 @@ def _quantizers() -> Iterator[Quantizer]:
         yield Quantizer("ecsq", bits=bits, codebook="per-layer", scale="output")
 
 
-def _with_moving_indices(fixed: Steps) -> Iterator[Point]:
-    longer, longest = (Schedule(steps=steps, validate_every=15) for steps in (120, 450))
+def _with_moving_indices(fixed: Hyperparameters) -> Iterator[Point]:
+    longer, longest = (Budget(steps=steps, validate_every=15) for steps in (120, 450))
     small = Quantizer("ecsq", bits=0.25, codebook="per-layer", scale="output")
     yield Point(FOUR_BITS, longest, replace(fixed, index_rate=2e-5))
     yield Point(small, longer, replace(fixed, index_rate=1e-5))
@@ -54,10 +55,10 @@ def _fewer_levels() -> Iterator[Quantizer]:
         yield Quantizer("ecsq", bits=bits)
 
 
-def experiment(
-    prepared: Path, weights_file: Path | None, measuring: Measuring, steps: Steps, progress: Progress
-) -> tuple[Experiment, dict[str, Any]]:
-    """Return the experiment of a sweep and what its rows depend on, JSON-ready.
+def original(
+    prepared: Path, weights_file: Path | None, measuring: Measuring, progress: Progress
+) -> tuple[Original, dict[str, Any]]:
+    """Return the original of a sweep, measured, and what the sweep's rows depend on, JSON-ready.
 
     Thresholds are those chosen on the validation split; the original is PathoNet with the weights of
     `weights_file`, or the shipped ones.
@@ -66,31 +67,31 @@ def experiment(
     from edgepatho.model import weights
 
     prepared_about = check_prepared(prepared)
-    model = weights.load_shipped(None) if weights_file is None else weights.load(weights_file, None)
+    model = weights.load_original(weights_file)
     sha256 = weights.sha256(model)
-    found = Experiment(model, prepared, measuring, steps, progress)
+    measured = measure(model, prepared, measuring, progress)
     about = {
         "original_sha256": sha256,
-        "tiles": len(found.tiles.names),
-        "patients": len(set(found.tiles.patients)),
+        "tiles": len(measured.tiles.names),
+        "patients": len(set(measured.tiles.patients)),
         "synthetic": prepared_about["synthetic"],
         "prepared": prepared_about["tiles"],
         "prepared_sha256": prepared_about["sha256"],
-        "protocol": found.settings.as_json(),
+        "protocol": measured.protocol.as_json(),
         "versions": record.versions(),
     }
-    return found, about
+    return measured, about
 
 
-def row(experiment: Experiment, point: Point, original_sha256: str) -> Row:
+def row(original: Original, point: Point, original_sha256: str) -> Row:
     """Return sizes and accuracy of one point, before and after retraining; of a control, its accuracy."""
-    quantizer, steps = point.quantizer, point.steps
+    quantizer, hyperparameters = point.quantizer, point.hyperparameters
     if quantizer is None:
-        figures, run = experiment.control(point.schedule, steps)
-        return {"method": "control", "best_step": run.best_step, "figures": figures}
-    result = experiment.compress(quantizer, point.schedule, point.steps)
-    quantized = result.before
-    before, after, original = result.row_before, result.row_after, experiment.row
+        heat, run = retraining.retrain_control(original, point.budget, hyperparameters)
+        return {"method": "control", "best_step": run.best_step, "figures": original.judge(heat)}
+    quantized = retraining.share(original, quantizer)
+    retrained = retraining.retrain_shared(original, quantized, quantizer, point.budget, hyperparameters)
+    before, after = original.judge(retrained.heat_before), original.judge(retrained.heat)
     return {
         "method": quantizer.method,
         "k": quantizer.k,
@@ -100,14 +101,14 @@ def row(experiment: Experiment, point: Point, original_sha256: str) -> Row:
         "codebook": quantizer.codebook,
         "scale": quantizer.scale,
         "levels": max(book.size for book in quantized.codebooks.values()),
-        "entropy_bits": result.after.entropy_bits(),
-        "distortion": distortion(experiment.graph, quantized),
-        "weights_ram_bytes": sizes.weights_ram_bytes(result.after),
-        **_disk(experiment, result.after),
+        "entropy_bits": retrained.model.entropy_bits(),
+        "distortion": distortion(original.graph, quantized),
+        "weights_ram_bytes": sizes.weights_ram_bytes(retrained.model),
+        **_disk(original, retrained.model),
         "average_f1": after["average_f1"],
-        "f1_delta_points": 100 * (after["average_f1"] - original["average_f1"]),
-        "f1_delta_points_before": 100 * (before["average_f1"] - original["average_f1"]),
-        "til_f1_delta_points": 100 * (after["til"]["f1"] - original["til"]["f1"]),
+        "f1_delta_points": 100 * (after["average_f1"] - original.row["average_f1"]),
+        "f1_delta_points_before": 100 * (before["average_f1"] - original.row["average_f1"]),
+        "til_f1_delta_points": 100 * (after["til"]["f1"] - original.row["til"]["f1"]),
         "agreement": after["agreement"],
         "agreement_before": before["agreement"],
         "mse_to_original": after["mse_to_original"],
@@ -116,17 +117,17 @@ def row(experiment: Experiment, point: Point, original_sha256: str) -> Row:
         "ki67_mae_points_before": before["ki67_mae_points"],
         "ki67_change_points": after["ki67_change_points"],
         "patients_changing_ki67_class": after["patients_changing_ki67_class"],
-        "target": steps.target,
-        "index_rate": steps.index_rate,
-        "codebook_rate": steps.codebook_rate,
-        "rate": steps.rate,
-        "steps": result.run.step,
-        "best_step": result.run.best_step,
+        "target": hyperparameters.target,
+        "index_rate": hyperparameters.index_rate,
+        "codebook_rate": hyperparameters.codebook_rate,
+        "rate": hyperparameters.rate,
+        "steps": retrained.state.step,
+        "best_step": retrained.state.best_step,
         "original_sha256": original_sha256,
     }
 
 
-def _disk(experiment: Experiment, shared: SharedModel) -> dict[str, int]:
+def _disk(original: Original, shared: SharedModel) -> dict[str, int]:
     """Bytes of the bundle, coded and raw, and of the formats of earlier work."""
     from edgepatho.exporters import bundle, ham
 
@@ -137,7 +138,7 @@ def _disk(experiment: Experiment, shared: SharedModel) -> dict[str, int]:
             bundle.write(
                 path,
                 shared,
-                scoring=record.scoring(experiment.settings),
+                scoring=record.scoring(original.protocol),
                 provenance={"research_use_only": True},
                 accuracy={},
                 coded=coded,

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgepatho import __version__
+from edgepatho.compression.original import Original
 from edgepatho.entropy import entropy_bits
-from edgepatho.evaluate.accuracy import Settings
+from edgepatho.evaluate.accuracy import Protocol
 from edgepatho.model.shared import SharedModel
+from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, distortion
 
 if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
     from edgepatho.model.graph import Graph
 
+FORMAT, VERSION = "edgepatho-compress", 2
 
-def scoring(settings: Settings) -> dict[str, Any]:
+
+def original(model: keras.Model, weights_file: Path | None) -> dict[str, Any]:
+    """Return what identifies the original; `weights_file` None stands for the shipped weights."""
+    from edgepatho.model import weights
+
+    return {
+        "name": "PathoNet, shipped weights" if weights_file is None else weights_file.name,
+        "sha256": weights.sha256(model),
+        "parameters": model.count_params(),
+    }
+
+
+def scoring(protocol: Protocol) -> dict[str, Any]:
     """Return what a device needs to turn heat maps into scores, as a bundle holds it."""
     from edgepatho.exporters.bundle import SCORING
 
     return SCORING | {
-        "thresholds": list(settings.thresholds),
-        "ki67_cutoffs": list(settings.ki67_cutoffs),
-        "til_cutoffs": list(settings.til_cutoffs),
+        "thresholds": list(protocol.thresholds),
+        "ki67_cutoffs": list(protocol.ki67_cutoffs),
+        "til_cutoffs": list(protocol.til_cutoffs),
     }
 
 
@@ -43,15 +62,37 @@ def versions() -> dict[str, str]:
     }
 
 
-def quantizer(graph: Graph, shared: SharedModel, settings: Quantizer, row: dict[str, Any]) -> dict[str, Any]:
-    """Return what sharing alone did to the weights of `graph` and, by `row`, to the output."""
+def quantizer(
+    original: Original, shared: SharedModel, settings: Quantizer, heat: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Return what sharing alone did to the weights and, by `heat` of the test tiles, to the output."""
     return {
         "method": settings.method,
         "k": settings.k,
         "levels_used": max(np.unique(shared.group(name)).size for name in shared.codebooks),
         "entropy_bits": shared.entropy_bits(),
-        "distortion": distortion(graph, shared),
-        "mse_to_original": row["mse_to_original"],
+        "distortion": distortion(original.graph, shared),
+        "mse_to_original": original.judge(heat)["mse_to_original"],
+    }
+
+
+def accuracy(original: Original, rows: list[dict[str, Any]], synthetic: bool) -> dict[str, Any]:
+    """Return the rows of figures and what they were measured on."""
+    return {
+        "tiles": len(original.tiles.names),
+        "patients": len(set(original.tiles.patients)),
+        "synthetic": synthetic,
+        "protocol": original.protocol.as_json(),
+        "rows": rows,
+    }
+
+
+def sizes_and_use(graph: Graph, shared: SharedModel) -> dict[str, Any]:
+    """Return `space`, `codebook` and `layers`: the published ratio and how the codebook is used."""
+    return {
+        "space": {"seed_ratio": sizes.published_ratio(shared)},
+        "codebook": codebook(shared),
+        "layers": layers(graph, shared),
     }
 
 
@@ -66,7 +107,7 @@ def codebook(shared: SharedModel) -> dict[str, Any] | None:
 
 def layers(graph: Graph, shared: SharedModel) -> list[dict[str, Any]]:
     """Return for every layer with weights its use of the codebook, or that it was skipped."""
-    found = []
+    entries = []
     for name, kernel in graph.kernels.items():
         entry: dict[str, Any] = {"name": name, "parameters": kernel.size}
         if name in shared.indices:
@@ -74,5 +115,5 @@ def layers(graph: Graph, shared: SharedModel) -> list[dict[str, Any]]:
             entry |= {"levels_used": np.unique(index).size, "entropy_bits": entropy_bits(index)}
         else:
             entry["skipped"] = "as asked"
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries

@@ -12,17 +12,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgepatho.compression.experiment import Steps
+from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.errors import InputError, UserError
 from edgepatho.files import canonical_json
 from edgepatho.progress import Progress
 from edgepatho.quantize.quantizer import Quantizer
-from edgepatho.quantize.retrain import Schedule
+from edgepatho.quantize.retrain import Budget
 
 if TYPE_CHECKING:
     import optuna
 
 NAME = "edgepatho"
+VERSION = 2  # of the settings that points are written down with
 Row = dict[str, Any]
 
 
@@ -31,8 +32,8 @@ class Point:
     """One compression of a sweep; without a quantizer, the control: the original after the same steps."""
 
     quantizer: Quantizer | None = field(default_factory=Quantizer)
-    schedule: Schedule = field(default_factory=Schedule)
-    steps: Steps = field(default_factory=Steps)
+    budget: Budget = field(default_factory=Budget)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
 
     @property
     def key(self) -> str:
@@ -106,8 +107,12 @@ def _study(file: Path, about: dict[str, Any]) -> optuna.Study:
         raise InputError(
             f"{file} is not the study of a sweep ({type(error).__name__}: {error}); give another folder."
         ) from None
+    if known is not None and known.pop("study_version", 1) != VERSION:
+        raise InputError(
+            f"{file} is a study of another version, which alone can go on from it; give another folder."
+        )
     if known is None:
-        study.set_user_attr("about", about)
+        study.set_user_attr("about", about | {"study_version": VERSION})
     elif known != json.loads(json.dumps(about)):
         raise InputError(
             f"{file} is the study of another network or other tiles; give another folder for this sweep."

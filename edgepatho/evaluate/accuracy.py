@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from edgepatho.classes import CLASSES
 from edgepatho.evaluate import cells, patients, published_protocol
 from edgepatho.evaluate.match import AGREEMENT_PX, RADIUS_PX, Counts, one_to_one
-from edgepatho.evaluate.tiles import Found, Tiles
+from edgepatho.evaluate.tiles import CellsPerTile, Tiles
 
 Heat = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Protocol:
     """What the figures depend on: thresholds in heat units (0..255) and the cut-offs of both scores."""
 
     thresholds: tuple[float, ...]
@@ -39,12 +39,12 @@ class Settings:
         }
 
 
-def find(heat: Heat, thresholds: Sequence[float]) -> Found:
+def find(heat: Heat, thresholds: Sequence[float]) -> CellsPerTile:
     """Return the cells of every tile of `heat` [n, height, width, classes]."""
     return [cells.find(tile, thresholds) for tile in heat]
 
 
-def count(found: Found, labelled: Found, radius_px: float = RADIUS_PX) -> list[list[Counts]]:
+def count(found: CellsPerTile, labelled: CellsPerTile, radius_px: float = RADIUS_PX) -> list[list[Counts]]:
     """Return the counts of each class on each tile."""
     return [
         [one_to_one(*pair, radius_px) for pair in zip(*both, strict=True)]
@@ -55,8 +55,8 @@ def count(found: Found, labelled: Found, radius_px: float = RADIUS_PX) -> list[l
 def row(
     heat: Heat,
     tiles: Tiles,
-    settings: Settings,
-    original: tuple[Heat, Found] | None = None,
+    protocol: Protocol,
+    original: tuple[Heat, CellsPerTile] | None = None,
     note: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Return the figures of one model's `heat` [n, height, width, classes] on `tiles`.
@@ -66,25 +66,25 @@ def row(
     against its cells, 3 px, all classes pooled) and the change of the patients' scores. `note` is called
     once the cells are found.
     """
-    found = find(heat, settings.thresholds)
+    found = find(heat, protocol.thresholds)
     note()
-    figures = _figures(count(found, tiles.labelled), tiles.patients, settings)
-    figures["seed_protocol"] = _published_figures(heat, tiles, settings)
+    figures = _figures(count(found, tiles.labelled), tiles.patients, protocol)
+    figures["seed_protocol"] = _published_figures(heat, tiles, protocol)
     if original is not None:
-        figures |= _against(heat, found, *original, tiles, settings)
+        figures |= _against(heat, found, *original, tiles, protocol)
     return figures
 
 
-def _figures(counts: list[list[Counts]], names: Sequence[str], settings: Settings) -> dict[str, Any]:
+def _figures(counts: list[list[Counts]], names: Sequence[str], protocol: Protocol) -> dict[str, Any]:
     totals = _totals(counts)
     figures: dict[str, Any] = {name: totals[at].as_json() for at, name in enumerate(CLASSES)}
     figures["average_f1"] = (totals[0].f1 + totals[1].f1) / 2
     found = per_patient(names, [[each.found for each in tile] for tile in counts])
     truth = per_patient(names, [[each.labelled for each in tile] for tile in counts])
-    return figures | patients.compare(found, truth, settings.ki67_cutoffs, settings.til_cutoffs)
+    return figures | patients.compare(found, truth, protocol.ki67_cutoffs, protocol.til_cutoffs)
 
 
-def _published_figures(heat: Heat, tiles: Tiles, settings: Settings) -> dict[str, Any]:
+def _published_figures(heat: Heat, tiles: Tiles, protocol: Protocol) -> dict[str, Any]:
     """The figures of the published protocol: its cells, its matching, without tiles that show no cell."""
     counts = [
         published_protocol.tile(published_protocol.find(each), labelled)
@@ -95,18 +95,18 @@ def _published_figures(heat: Heat, tiles: Tiles, settings: Settings) -> dict[str
     if not kept:
         return figures
     remaining = [tile for tile in counts if tile is not None]
-    return figures | _figures(remaining, [tiles.patients[at] for at in kept], settings)
+    return figures | _figures(remaining, [tiles.patients[at] for at in kept], protocol)
 
 
 def _against(
-    heat: Heat, found: Found, heat_of: Heat, found_of: Found, tiles: Tiles, settings: Settings
+    heat: Heat, found: CellsPerTile, heat_of: Heat, found_of: CellsPerTile, tiles: Tiles, protocol: Protocol
 ) -> dict[str, Any]:
     """The figures of a model against another's, whose cells stand for the truth."""
     counts = count(found, found_of, AGREEMENT_PX)
     pooled = sum((each for tile in counts for each in tile), Counts())
     ours = per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
     theirs = per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
-    change = patients.compare(ours, theirs, settings.ki67_cutoffs, settings.til_cutoffs)
+    change = patients.compare(ours, theirs, protocol.ki67_cutoffs, protocol.til_cutoffs)
     return {
         "agreement": pooled.f1,
         "agreement_cells": pooled.labelled,

@@ -10,7 +10,7 @@ from typing import Any
 from edgepatho.choices import Split, check_choices
 from edgepatho.classes import CLASSES
 from edgepatho.evaluate import accuracy, calibrate, networks, patients, published_protocol
-from edgepatho.evaluate.accuracy import Settings
+from edgepatho.evaluate.accuracy import Protocol
 from edgepatho.evaluate.match import Counts
 from edgepatho.evaluate.tiles import Tiles, load
 from edgepatho.files import write_aside
@@ -46,15 +46,15 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
 
     progress = progress or Progress()
     about = check_prepared(request.prepared)
-    found = networks.load(model)
+    loaded = networks.load(model)
     tiles = load(request.prepared, request.split, request.tiles)
-    settings = _settings(found, request)
+    protocol = _protocol(loaded, request)
     rows, per_tile, per_patient = [], [], {}
     first = None
-    for name, graph in found.graphs.items():
+    for name, graph in loaded.graphs.items():
         heat = networks.heat(graph, tiles.images)
-        row = accuracy.row(heat, tiles, settings, first)
-        cells = accuracy.find(heat, settings.thresholds)
+        row = accuracy.row(heat, tiles, protocol, first)
+        cells = accuracy.find(heat, protocol.thresholds)
         first = first or (heat, cells)
         counts = accuracy.count(cells, tiles.labelled)
         rows.append({"model": name} | row)
@@ -69,11 +69,11 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
     return {
         "format": "edgepatho-evaluation",
         "version": 1,
-        "sha256": found.sha256,
+        "sha256": loaded.sha256,
         "split": request.split,
         "tiles": len(tiles.names),
         "synthetic": about["synthetic"],
-        "protocol": settings.as_json(),
+        "protocol": protocol.as_json(),
         "rows": rows,
         "patients": per_patient,
         "per_tile": per_tile,
@@ -88,20 +88,20 @@ def write_csv(record: dict[str, Any], path: Path) -> None:
         writer.writerows(record["per_tile"])
 
 
-def _settings(found: networks.Networks, request: Request) -> Settings:
-    own = found.scoring or {}
-    settings = Settings(
+def _protocol(loaded: networks.Networks, request: Request) -> Protocol:
+    own = loaded.scoring or {}
+    protocol = Protocol(
         tuple(own.get("thresholds", ())),
         request.ki67_cutoffs or tuple(own.get("ki67_cutoffs", patients.KI67_CUTOFFS)),
         request.til_cutoffs or tuple(own.get("til_cutoffs", patients.TIL_CUTOFFS)),
     )
     if request.thresholds is not None:
-        return replace(settings, thresholds=request.thresholds)
-    if settings.thresholds and not request.calibrate:
-        return settings
+        return replace(protocol, thresholds=request.thresholds)
+    if protocol.thresholds and not request.calibrate:
+        return protocol
     validation = load(request.prepared, "validation", CALIBRATION_TILES)
-    heat = networks.heat(next(iter(found.graphs.values())), validation.images)
-    return replace(settings, thresholds=calibrate.thresholds(heat, validation.labelled))
+    heat = networks.heat(next(iter(loaded.graphs.values())), validation.images)
+    return replace(protocol, thresholds=calibrate.thresholds(heat, validation.labelled))
 
 
 def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, float]]:

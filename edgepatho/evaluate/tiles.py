@@ -12,7 +12,7 @@ from edgepatho.choices import Split, check_choice
 from edgepatho.errors import InputError
 from edgepatho.evaluate.cells import Points
 
-Found = list[list[Points]]  # per tile, per class
+CellsPerTile = list[list[Points]]  # per tile, per class
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Tiles:
 
     images: NDArray[np.uint8]
     maps: NDArray[np.uint8]
-    labelled: Found
+    labelled: CellsPerTile
     patients: list[str]
     names: list[str]
 

@@ -99,7 +99,7 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
             for name, row in rows
             if row.seed_protocol and row.seed_protocol.average_f1 is not None
         ],
-        "command": _facts({key: value for key, value in record.command.items() if key != "line"}),
+        "command": _facts(record.command),
         "protocol": _facts(record.accuracy.protocol),
         "scoring": _facts(record.scoring),
         "versions": _facts(record.versions),

@@ -5,14 +5,17 @@ import shutil
 import numpy as np
 import pytest
 
-from edgepatho.compression.experiment import Experiment, Measuring, Steps
+from edgepatho.compression.hyperparameters import Hyperparameters
+from edgepatho.compression.original import Measuring, measure
+from edgepatho.compression.retraining import retrain_control, retrain_shared, share
 from edgepatho.errors import UsageError
+from edgepatho.model.weights import variables_of
 from edgepatho.quantize.quantizer import Quantizer
-from edgepatho.quantize.retrain import Schedule
+from edgepatho.quantize.retrain import Budget
 
 MEASURING = Measuring(test_tiles=2, validation_tiles=1, thresholds=(60, 55, 40))
-STEPS = Steps(codebook_rate=1e-3, rate=1e-3, batch=2, crop_px=32, target="original")
-SCHEDULE = Schedule(steps=30, validate_every=10, reassign_every=5)
+HYPERPARAMETERS = Hyperparameters(codebook_rate=1e-3, rate=1e-3, batch=2, crop_px=32, target="original")
+BUDGET = Budget(steps=30, validate_every=10, reassign_every=5)
 
 
 @pytest.fixture
@@ -36,16 +39,28 @@ def heat_network():
 @pytest.mark.parametrize("rate", [-1e-4, float("nan"), 1.5])
 def test_a_rate_that_trains_nothing_is_refused(name, rate):
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is .*; expected a learning rate"):
-        Steps(**{name: rate}).check()
+        Hyperparameters(**{name: rate})
+
+
+def test_a_target_that_does_not_exist_is_refused():
+    with pytest.raises(UsageError, match="target is 'lables'; expected labels or original"):
+        Hyperparameters(target="lables")
+
+
+def compress(original, quantizer, budget=BUDGET, hyperparameters=HYPERPARAMETERS):
+    """The shared model and what retraining made of it."""
+    shared = share(original, quantizer)
+    return shared, retrain_shared(original, shared, quantizer, budget, hyperparameters)
 
 
 def test_towards_the_original_means_nearer_to_it(heat_network, prepared):
-    experiment = Experiment(heat_network, prepared, MEASURING, STEPS)
-    result = experiment.compress(Quantizer("cws", k=4), SCHEDULE)
-    assert result.run.best_step > 0
-    assert result.row_after["mse_to_original"] < 0.8 * result.row_before["mse_to_original"]
+    original = measure(heat_network, prepared, MEASURING)
+    shared, retrained = compress(original, Quantizer("cws", k=4))
+    assert retrained.state.best_step > 0
+    before, after = original.judge(retrained.heat_before), original.judge(retrained.heat)
+    assert after["mse_to_original"] < 0.8 * before["mse_to_original"]
     for name in ("norm/moving_mean", "norm/moving_variance"):
-        assert np.array_equal(result.after.variables[name], result.before.variables[name])
+        assert np.array_equal(retrained.model.variables[name], shared.variables[name])
 
 
 def test_towards_the_original_no_label_is_looked_at(heat_network, prepared, tmp_path):
@@ -56,31 +71,37 @@ def test_towards_the_original_no_label_is_looked_at(heat_network, prepared, tmp_
     weights, books = heat_network.get_weights(), []
     for folder in (prepared, blind):
         heat_network.set_weights(weights)
-        result = Experiment(heat_network, folder, MEASURING, STEPS).compress(Quantizer("cws", k=4), SCHEDULE)
-        books.append(result.after.codebooks["codebook"])
-        assert result.run.best_step > 0
+        _, retrained = compress(measure(heat_network, folder, MEASURING), Quantizer("cws", k=4))
+        books.append(retrained.model.codebooks["codebook"])
+        assert retrained.state.best_step > 0
     np.testing.assert_allclose(books[0], books[1], rtol=1e-5)
 
 
 def test_moving_indices_keep_the_rate(heat_network, prepared):
-    experiment = Experiment(heat_network, prepared, MEASURING, STEPS)
-    steps = Steps(1e-3, 1e-3, 2, 32, index_rate=1e-3, target="original")
-    result = experiment.compress(Quantizer("ecsq", bits=2, codebook="per-layer"), SCHEDULE, steps)
-    assert result.run.best_step > 0
-    assert result.after.entropy_bits() <= 2
-    before, after = result.before, result.after
+    original = measure(heat_network, prepared, MEASURING)
+    moving = Hyperparameters(1e-3, 1e-3, 2, 32, index_rate=1e-3, target="original")
+    quantizer = Quantizer("ecsq", bits=2, codebook="per-layer")
+    before, retrained = compress(original, quantizer, hyperparameters=moving)
+    assert retrained.state.best_step > 0
+    after = retrained.model
+    assert after.entropy_bits() <= 2
     assert any(not np.array_equal(before.kernel(each), after.kernel(each)) for each in before.indices)
 
 
-def test_other_scales_and_targets_follow_each_other_in_one_experiment(heat_network, prepared):
+def test_other_scales_and_targets_follow_each_other_on_one_original(heat_network, prepared):
     """Traced steps are used again only where they fit."""
-    experiment = Experiment(heat_network, prepared, MEASURING, STEPS)
-    once = Schedule(steps=1, validate_every=1)
+    original = measure(heat_network, prepared, MEASURING)
+    once = Budget(steps=1, validate_every=1)
     quantizers = [Quantizer("cws", k=8, scale=scale) for scale in ("none", "channel", "layer", "output")]
     for quantizer in [*quantizers, Quantizer("uq", k=300, codebook="per-layer"), quantizers[0]]:
         for target in ("labels", "original"):
-            result = experiment.compress(quantizer, once, Steps(batch=2, crop_px=32, target=target))
-            assert result.row_before["mse_to_original"] > 0
-    row, run = experiment.control(once, Steps(batch=2, crop_px=32))
-    assert run.step == 1
-    assert row["mse_to_original"] >= 0
+            hyperparameters = Hyperparameters(batch=2, crop_px=32, target=target)
+            _, retrained = compress(original, quantizer, once, hyperparameters)
+            assert original.judge(retrained.heat_before)["mse_to_original"] > 0
+    for training in (False, True):
+        hyperparameters = Hyperparameters(batch=2, crop_px=32, training=training)
+        heat, state = retrain_control(original, once, hyperparameters)
+        assert state.step == 1
+        assert original.judge(heat)["mse_to_original"] >= 0
+    for name, variable in variables_of(heat_network).items():
+        assert np.array_equal(np.array(variable), original.variables[name])

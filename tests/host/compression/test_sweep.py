@@ -101,6 +101,17 @@ def test_the_study_of_another_network_is_refused(tmp_path):
         sweep.run(POINTS, tmp_path / "study.log", ABOUT | {"tiles": 12}, measured)
 
 
+def test_a_study_of_version_1_is_refused(tmp_path):
+    """It said neither its version nor `budget` and `hyperparameters` in its points."""
+    study = tmp_path / "study.log"
+    sweep.run(POINTS[:1], study, ABOUT, measured)
+    text = study.read_text()
+    study.write_text(text.replace(',"study_version":2', ""))
+    assert study.read_text() != text
+    with pytest.raises(InputError, match=r"study\.log is a study of another version"):
+        sweep.run(POINTS, study, ABOUT, measured)
+
+
 @pytest.mark.parametrize("content", ["no study\n", '{"op_code": 99}\n'])
 def test_a_file_that_is_no_study_is_refused(tmp_path, content):
     (tmp_path / "study.log").write_text(content)

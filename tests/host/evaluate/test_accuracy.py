@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from edgepatho.evaluate import accuracy, calibrate
-from edgepatho.evaluate.accuracy import Settings
+from edgepatho.evaluate.accuracy import Protocol
 from edgepatho.evaluate.tiles import Tiles
 
-SETTINGS = Settings((60, 60, 60))
+PROTOCOL = Protocol((60, 60, 60))
 
 
 def heat_of(labelled, size=64, peak=200.0):
@@ -39,7 +39,7 @@ def tiles():
 
 def test_maps_with_every_cell_are_perfect(tiles):
     heat = heat_of(tiles.labelled)
-    row = accuracy.row(heat, tiles, SETTINGS, (heat, accuracy.find(heat, SETTINGS.thresholds)))
+    row = accuracy.row(heat, tiles, PROTOCOL, (heat, accuracy.find(heat, PROTOCOL.thresholds)))
     for name in accuracy.CLASSES:
         assert row[name]["f1"] == 1
         assert row["seed_protocol"][name]["f1"] == 1
@@ -54,7 +54,7 @@ def test_maps_with_every_cell_are_perfect(tiles):
 def test_missing_cells_count_even_where_a_tile_shows_none(tiles):
     heat = heat_of(tiles.labelled)
     heat[3] = 0
-    row = accuracy.row(heat, tiles, SETTINGS)
+    row = accuracy.row(heat, tiles, PROTOCOL)
     assert row["immunopositive"]["recall"] == pytest.approx(24 / 32)
     assert row["immunopositive"]["precision"] == 1
     assert row["seed_protocol"]["tiles_left_out"] == 1
@@ -62,7 +62,7 @@ def test_missing_cells_count_even_where_a_tile_shows_none(tiles):
 
 
 def test_maps_without_any_cell_have_a_row_too(tiles):
-    row = accuracy.row(heat_of(tiles.labelled) * 0, tiles, SETTINGS)
+    row = accuracy.row(heat_of(tiles.labelled) * 0, tiles, PROTOCOL)
     assert row["average_f1"] == 0
     assert row["ki67_mae_points"] == pytest.approx(100 * 16 / 36)
     assert row["seed_protocol"] == {"tiles_left_out": 4}
@@ -70,14 +70,14 @@ def test_maps_without_any_cell_have_a_row_too(tiles):
 
 def test_agreement_asks_for_three_pixels_and_the_same_class(tiles):
     heat = heat_of(tiles.labelled)
-    original = (heat, accuracy.find(heat, SETTINGS.thresholds))
+    original = (heat, accuracy.find(heat, PROTOCOL.thresholds))
     for shift, agreement in ((2, 1.0), (4, 0.0)):
         moved = np.roll(heat, shift, axis=2)
-        row = accuracy.row(moved, tiles, SETTINGS, original)
+        row = accuracy.row(moved, tiles, PROTOCOL, original)
         assert row["agreement"] == pytest.approx(agreement, abs=0.15)
         assert row["immunopositive"]["f1"] > 0.8
     other_class = heat[..., [1, 0, 2]]
-    assert accuracy.row(other_class, tiles, SETTINGS, original)["agreement"] < 0.2
+    assert accuracy.row(other_class, tiles, PROTOCOL, original)["agreement"] < 0.2
 
 
 def test_thresholds_are_found_where_the_labels_say(tiles):

@@ -49,8 +49,8 @@ def compress_record() -> dict[str, Any]:
     values = np.sort(generator.laplace(0, 0.05, 256))
     return {
         "format": "edgepatho-compress",
-        "version": 1,
-        "command": {"line": "edgepatho compress -o out -k 256", "method": "cws", "k": 256, "seed": 4},
+        "version": 2,
+        "command": {"quantizer": {"method": "cws", "k": 256, "seed": 4}, "control": True},
         "versions": {"edgepatho": "0.1.0", "tensorflow": "2.21.0"},
         "original": {"name": "demo weights", "sha256": digest("a"), "parameters": 3236907},
         "quantizer": {

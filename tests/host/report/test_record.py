@@ -34,7 +34,7 @@ COMPRESS_DEFECTS = [
     (["files", "model.epb", "sha256"], "../" + "c" * 61, r"expected 64 hexadecimal digits"),
     (["original", "name"], "n" * 5000, r"original\.name is a text of 5000 characters, expected at most"),
     (["original"], [], r"original is \[\], expected an object"),
-    (["version"], 2, r"version is 2, expected a number from 1 to 1"),
+    (["version"], 3, r"version is 3, expected a number from 1 to 2"),
     (["format"], "edgepatho-bench", r"is not a record of the format edgepatho-compress"),
     (["codebook", "counts"], [1], r"codebook has 256 values and 1 counts"),
     (["accuracy", "rows", 2, "model"], "control", r"no row for the compressed model"),
@@ -120,7 +120,7 @@ def test_what_evaluate_writes_is_what_report_reads(tmp_path):
     points = [np.array([[30.0, 20.0]]), np.zeros((0, 2)), np.array([[30.0, 20.0]])]
     pictures = np.zeros((2, 64, 64, 3), np.uint8)
     tiles = Tiles(pictures, pictures, [points, points], ["p1", "p2"], ["a", "b"])
-    settings = accuracy.Settings((60.0, 55.0, 40.0))
+    settings = accuracy.Protocol((60.0, 55.0, 40.0))
     found = accuracy.find(heat, settings.thresholds)
     value = examples.compress_record()
     value["accuracy"]["protocol"] = settings.as_json()

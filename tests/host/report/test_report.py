@@ -196,7 +196,7 @@ def test_hostile_text_stays_text(tmp_path):
     attack = "</style></code><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
     record, bench = examples.compress_record(), examples.bench_record()
     record["original"]["name"] = attack
-    record["command"] = {"line": attack, attack: attack}
+    record["command"] = {attack: attack}
     record["versions"] = {attack: [attack]}
     record["accuracy"]["protocol"] = {attack: {attack: attack}}
     record["quantizer"]["method"] = attack

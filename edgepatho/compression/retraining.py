@@ -1,0 +1,164 @@
+"""Sharing the weights of an original and retraining them, or all its weights in the control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgepatho.compression.hyperparameters import Hyperparameters
+from edgepatho.compression.original import Arrays, Original
+from edgepatho.model.shared import SharedModel
+from edgepatho.model.training_state import TrainingState
+from edgepatho.model.weights import variables_of
+from edgepatho.progress import Progress
+from edgepatho.quantize import prune, quantizer
+from edgepatho.quantize.latent import LatentTraining
+from edgepatho.quantize.quantizer import Quantizer
+from edgepatho.quantize.retrain import Batch, Budget, retrain
+from edgepatho.quantize.shared_training import MIN_CAPACITY, SharedTraining
+from edgepatho.quantize.training import Training, ordinary
+
+Heat = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A shared model after retraining, its heat maps of the test tiles before and after, and the run."""
+
+    model: SharedModel
+    heat_before: Heat
+    heat: Heat
+    state: TrainingState
+
+
+def share(original: Original, settings: Quantizer) -> SharedModel:
+    """Return the original with its weights shared, biases and batch normalization as they are."""
+    return _shared(original, original.graph.kernels, settings)
+
+
+def retrain_shared(
+    original: Original,
+    shared: SharedModel,
+    settings: Quantizer,
+    budget: Budget,
+    hyperparameters: Hyperparameters,
+    *,
+    state: Path | None = None,
+    key: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Retrained:
+    """Return `shared`, which `settings` made of the original, retrained within `budget`.
+
+    With `state`, an interrupted retraining of an equal `key` goes on from that file.
+    """
+    training = _training(original, shared, settings, hyperparameters)
+    before = training.heat(original.tiles.images)
+    run = retrain(
+        training,
+        _feed(original, hyperparameters),
+        _validation(original, training, hyperparameters),
+        budget,
+        state=state,
+        key=key,
+        progress=progress,
+    )
+    return Retrained(training.trained(), before, training.heat(original.tiles.images), run)
+
+
+def retrain_control(
+    original: Original,
+    budget: Budget,
+    hyperparameters: Hyperparameters,
+    *,
+    progress: Progress | None = None,
+) -> tuple[Heat, TrainingState]:
+    """Return the original's heat maps of the test tiles after ordinary training of all its weights."""
+    _restore(original)
+    training = original.traced.get((Training, hyperparameters.training))
+    if training is None:
+        training = ordinary(original.model, hyperparameters.rate, hyperparameters.training)
+        original.traced[Training, hyperparameters.training] = training
+    training.restart(hyperparameters.rate)
+    run = retrain(
+        training,
+        _feed(original, hyperparameters),
+        _validation(original, training, hyperparameters),
+        budget,
+        progress=progress,
+    )
+    heat = training.heat(original.tiles.images)
+    _restore(original)
+    return heat, run
+
+
+def _shared(original: Original, kernels: Arrays, settings: Quantizer) -> SharedModel:
+    sensitivity = original.sensitivity if settings.scale == "output" else None
+    graph = replace(original.graph, kernels=dict(kernels))
+    return replace(quantizer.share(graph, settings, sensitivity), variables=dict(original.others))
+
+
+def _training(
+    original: Original, shared: SharedModel, settings: Quantizer, hyperparameters: Hyperparameters
+) -> SharedTraining:
+    """A training of `shared`, ready to begin; one that was traced before if it fits."""
+    rates = [hyperparameters.codebook_rate, hyperparameters.rate]
+    kind: type[SharedTraining] = SharedTraining
+    if hyperparameters.index_rate:
+        rates, kind = [*rates, hyperparameters.index_rate], LatentTraining
+    # As many levels as any choice of indices may need, not only the first.
+    capacity = max(settings.k, MIN_CAPACITY, *(k for k in settings.layers.values() if k is not None))
+    training = original.traced.get((kind, hyperparameters.training))
+    if isinstance(training, SharedTraining) and training.fits(shared, capacity):
+        training.load(shared, *rates)
+    else:
+        mode = hyperparameters.training
+        training = kind(original.model, shared, *rates, training=mode, capacity=capacity)
+        original.traced[kind, mode] = training
+    if isinstance(training, LatentTraining):
+        kernels = {layer: original.graph.kernels[layer] for layer in shared.indices}
+        training.choose(
+            prune.pruned(kernels, settings.prune, settings.prune_scope),
+            lambda latent: _shared(original, {**original.graph.kernels, **latent}, settings),
+        )
+    return training
+
+
+def _feed(original: Original, hyperparameters: Hyperparameters) -> Callable[[int], Iterator[Batch]]:
+    """Batches of the training split from any step on, labelled with what retraining aims at."""
+    from edgepatho.data.prepare import batches
+
+    def feed(start: int) -> Iterator[Batch]:
+        labelled = batches(
+            original.prepared,
+            "train",
+            hyperparameters.batch,
+            seed=hyperparameters.seed,
+            crop=hyperparameters.crop_px,
+            symmetries=hyperparameters.symmetries,
+            start=start,
+        )
+        if hyperparameters.target == "labels":
+            return labelled
+        return ((images, np.asarray(original.teacher.infer(images))) for images, _ in labelled)
+
+    return feed
+
+
+def _validation(
+    original: Original, training: Training, hyperparameters: Hyperparameters
+) -> Callable[[], float]:
+    """The mean squared error on the validation tiles against what retraining aims at."""
+    validation = original.validation
+    by_labels = hyperparameters.target == "labels"
+    maps = validation.maps if by_labels else original.teacher.heat(validation.images)
+    return lambda: training.mse(validation.images, maps)
+
+
+def _restore(original: Original) -> None:
+    for name, variable in variables_of(original.model).items():
+        variable.assign(original.variables[name])
