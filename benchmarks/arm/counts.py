@@ -45,7 +45,7 @@ class Mapping:
 
 
 @dataclass(frozen=True)
-class Counts:
+class InstructionCounts:
     """What ran: blocks, where files lay, what the program printed; bytes that crossed the simulated L2."""
 
     blocks: list[Block]
@@ -67,7 +67,7 @@ def count(
     region: bool = True,
     threads: bool = False,
     caches: bool = False,
-) -> Counts:
+) -> InstructionCounts:
     """Run an arm64 program on the processor of `board` and count its blocks.
 
     `region`: only between the guest's close(-1001) and close(-1002). `threads`: exact with several
@@ -106,7 +106,7 @@ def _ending(code: int) -> str:
     return f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
-def _parse(text: str, output: str) -> Counts:
+def _parse(text: str, output: str) -> InstructionCounts:
     blocks, mappings = [], []
     beyond_l2 = None
     for line in text.splitlines():
@@ -119,4 +119,4 @@ def _parse(text: str, output: str) -> Counts:
         elif found := re.match(r"M ([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ +(/.*)", line):
             start, end, offset = (int(value, 16) for value in found.groups()[:3])
             mappings.append(Mapping(start, end, offset, found[4]))
-    return Counts(blocks, sorted(mappings, key=lambda mapping: mapping.start), output, beyond_l2)
+    return InstructionCounts(blocks, sorted(mappings, key=lambda mapping: mapping.start), output, beyond_l2)

@@ -13,7 +13,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from benchmarks.arm.counts import Block, Counts
+from benchmarks.arm.counts import Block, InstructionCounts
 from benchmarks.arm.tools import find_llvm
 from edgepatho.errors import UserError
 
@@ -42,7 +42,7 @@ class Estimate:
     runs: list[tuple[float, Run]]
 
 
-def estimate(counts: Counts, mca_cpu: str) -> Estimate:
+def estimate(counts: InstructionCounts, mca_cpu: str) -> Estimate:
     """Return the estimated cycles of a counted program under LLVM's scheduling model `mca_cpu`."""
     total, covered, hot = counts.instructions, 0, []
     for block in sorted(counts.blocks, key=lambda block: -block.instructions * block.count):

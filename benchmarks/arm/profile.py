@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from benchmarks.arm.boards import BOARDS
-from benchmarks.arm.counts import Counts, count
+from benchmarks.arm.counts import InstructionCounts, count
 from benchmarks.arm.cycles import Estimate, estimate
 from benchmarks.arm.symbols import locate
 from benchmarks.arm.sysroot import userland
@@ -64,7 +64,7 @@ def main(
     _print_profile(result, counts, top, code)
 
 
-def _print_profile(result: Estimate, counts: Counts, top: int, code: int) -> None:
+def _print_profile(result: Estimate, counts: InstructionCounts, top: int, code: int) -> None:
     total = sum(cycles * run.count for cycles, run in result.runs) or 1
     by_symbol: dict[tuple[str, str], float] = defaultdict(float)
     for cycles, run in result.runs:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgepatho.report.accuracy import Accuracy
-from edgepatho.report.record import BenchRecord, BenchRow, CompressRecord, Device
+from edgepatho.report.record import BenchDevice, BenchRecord, BenchRow, CompressRecord
 
 MIB = 2**20
 PEERS = ("litert", "tflite-runtime")
@@ -168,7 +168,7 @@ def ms(value: float) -> str:
     return f"{digits(value)} ms"
 
 
-def device_name(device: Device) -> str:
+def device_name(device: BenchDevice) -> str:
     """Return the board's name, else the processor's, else the machine kind."""
     return device.model or device.cpu or device.machine
 

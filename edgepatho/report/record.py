@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from edgepatho.errors import InputError
 from edgepatho.report.accuracy import Accuracy
-from edgepatho.report.decode import Choice, decode, read_json
+from edgepatho.report.decode import Choice, Range, decode, read_json
 from edgepatho.report.quantities import (
     Bits,
     Bytes,
@@ -25,7 +25,7 @@ from edgepatho.report.quantities import (
 
 
 @dataclass(frozen=True)
-class Original:
+class OriginalModel:
     """The network before compression; the hash is over its fp32 values."""
 
     name: str
@@ -34,7 +34,7 @@ class Original:
 
 
 @dataclass(frozen=True)
-class Quantizer:
+class QuantizerFigures:
     """What sharing did to the weights; distortion is a mean squared error in weight units."""
 
     method: str
@@ -55,7 +55,7 @@ class TrainingStep:
 
 
 @dataclass(frozen=True)
-class Training:
+class RetrainingHistory:
     """The retraining of the codebook."""
 
     steps: Count
@@ -121,12 +121,12 @@ class CompressRecord:
     """compress.json"""
 
     format: Annotated[str, Choice(("edgepatho-compress",))]
-    version: Version
+    version: Annotated[int, Range(1, 2)]
     command: dict[str, Any]
     versions: dict[str, Any]
-    original: Original
-    quantizer: Quantizer
-    training: Training
+    original: OriginalModel
+    quantizer: QuantizerFigures
+    training: RetrainingHistory
     accuracy: Accuracy
     files: dict[str, ExportedFile]
     space: Space | None = None
@@ -137,7 +137,7 @@ class CompressRecord:
 
 
 @dataclass(frozen=True)
-class Device:
+class BenchDevice:
     """Where a benchmark ran; null is what the system did not tell."""
 
     model: str | None
@@ -207,7 +207,7 @@ class BenchRecord:
 
     format: Annotated[str, Choice(("edgepatho-bench",))]
     version: Version
-    device: Device
+    device: BenchDevice
     settings: BenchSettings
     rows: list[BenchRow]
     warnings: list[str] = field(default_factory=list)

@@ -32,7 +32,7 @@ MEASURED = ("init_ms", "first_ms", "warmup_mean_ms", "median_ms", "mean_ms", "p9
 Report = Callable[[str], None]
 
 
-class Task(NamedTuple):
+class Contender(NamedTuple):
     """One row to measure: an engine, its file, and the hash that the file must have, if one is known."""
 
     engine: str
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
     precision: str
 
 
-def tasks(paths: list[Path], tflite: list[str]) -> list[Task]:
+def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
     """Return what is to be measured: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
 
     Raises BundleError for a file that is missing or no bundle.
@@ -65,17 +65,17 @@ def tasks(paths: list[Path], tflite: list[str]) -> list[Task]:
     found = []
     for file in files:
         if file.suffix == ".tflite":
-            found += [Task(engine, file, recorded_sha256(file)) for engine in PACKAGES]
+            found += [Contender(engine, file, recorded_sha256(file)) for engine in PACKAGES]
         else:
             shared = any("codebook" in node for node in read(file).graph["nodes"])
-            found.append(Task("edgepatho" if shared else "edgepatho-baseline", file))
+            found.append(Contender("edgepatho" if shared else "edgepatho-baseline", file))
     for text in tflite:
         name, at, digest = text.rpartition("@")
         named = at and re.fullmatch("[0-9a-f]{64}", digest)
         file = Path(name if named else text)
         if not file.is_file():
             raise BundleError(f"{file} is no file; --tflite takes FILE or FILE@SHA256.")
-        found += [Task(engine, file, digest if named else recorded_sha256(file)) for engine in PACKAGES]
+        found += [Contender(engine, file, digest if named else recorded_sha256(file)) for engine in PACKAGES]
     return found
 
 
@@ -96,7 +96,7 @@ def recorded_sha256(file: Path) -> str | None:
     return None
 
 
-def run(todo: list[Task], settings: Settings, picture: Path | None, report: Report) -> dict[str, Any]:
+def run(todo: list[Contender], settings: Settings, picture: Path | None, report: Report) -> dict[str, Any]:
     """Return the record of a benchmark; `report` is told what is being measured.
 
     `picture` is resized to the network's size; without one the bundle's golden picture is tiled to it.
@@ -185,7 +185,7 @@ def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> 
 
 
 def _row(
-    task: Task, settings: Settings, raw: Path, picture: dict[str, Any], python_bytes: int
+    task: Contender, settings: Settings, raw: Path, picture: dict[str, Any], python_bytes: int
 ) -> dict[str, Any]:
     digest = _sha256_of(task.file)
     row: dict[str, Any] = {
@@ -231,7 +231,7 @@ def _row(
     return row
 
 
-def _picture(todo: list[Task], path: Path | None) -> tuple[bytes | bytearray, dict[str, Any]]:
+def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes | bytearray, dict[str, Any]]:
     """Return the RGB bytes that all engines get and what the record says about them."""
     bundles = [task.file for task in todo if task.engine in NAMES]
     bundle = read(bundles[0]) if bundles else None
