@@ -114,7 +114,7 @@ def test_warnings_device_hashes_and_command_are_there(page):
         "add --warmup 5",
         "tflite-runtime is not installed.",
         "Example-A99, 4 cores, aarch64",
-        "edgepatho compress -o out -k 256",
+        '{"k":256,"method":"cws","seed":4}',
         examples.digest("a"),
         "2.21.0",
         "Layers left alone: conv10 (fewer weights than values)",
