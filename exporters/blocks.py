@@ -7,7 +7,6 @@ import numpy as np
 LANES = 8
 NIBBLE_LEVELS = 16  # codebooks up to this size take half a byte per index
 BYTE_LEVELS = 256
-MOST_LEVELS = 65_536
 
 
 def blocked(kernel: np.ndarray) -> np.ndarray:

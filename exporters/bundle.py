@@ -15,6 +15,9 @@ import numpy as np
 from edgepatho.classes import CLASSES
 from edgepatho.errors import InputError
 from edgepatho.exporters import blocks, coding, container, golden, schema
+from edgepatho.exporters.limits import MAX_FILE_BYTES
+from edgepatho.exporters.refusals import BundleError, refused
+from edgepatho.exporters.scoring import check_scoring
 from edgepatho.files import canonical_json, write_aside
 from edgepatho.model import graph as graphs
 from edgepatho.model.graph import Graph
@@ -31,7 +34,7 @@ SCORING = {
     "til_cutoffs": [0.10, 0.60],
 }
 JSON_TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")
-LARGEST = 2.0**127  # a reader sees from the top byte alone that a float is smaller and finite
+VALUE_BOUND = 2.0**127  # a reader sees from the top byte alone that a float is smaller and finite
 
 
 @dataclass(frozen=True)
@@ -88,23 +91,23 @@ def write(
 def read(path: Path) -> Bundle:
     """The content of a bundle, every promise of its format checked. Raises InputError for any defect."""
     try:
-        if path.stat().st_size > container.MOST_FILE_BYTES:
-            raise InputError(f"{path} is larger than any bundle ({container.MOST_FILE_BYTES} bytes at most).")
-        data = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise refused("NotAFile")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise refused("FileTooLarge", bytes=path.stat().st_size)
+        return parse(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror}); give the path of an .epb file."
         ) from None
-    try:
-        return parse(data)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}", error.refusal) from None
 
 
 def parse(data: bytes) -> Bundle:
     """`read` for the bytes of a file."""
     stored, metadata = container.parse(data)
-    texts = {key: container.strict_json(metadata[key], key) for key in JSON_TEXTS}
+    texts = {key: container.json_object(metadata[key], key) for key in JSON_TEXTS}
     stored_bytes = {name: tensor.nbytes for name, tensor in stored.items()}
     tensors = coding.decode(stored, texts["coding"])
     _check(texts["graph"], texts["scoring"], tensors)
@@ -175,27 +178,33 @@ def _tensors(model: SharedModel, network: Graph) -> dict[str, np.ndarray]:
 
 def _check(structure: dict[str, Any], scoring: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
     """Refuse broken rules, tensors that the graph does not call for, values no network can use."""
-    image = tensors.get("golden.input", np.empty(0))
+    image = tensors.get("golden.input")
+    if image is None:
+        raise refused("MissingTensor", name="golden.input")
     golden.check_image(image)
     output = schema.check_graph(structure, image.shape)
-    schema.check_scoring(scoring, output[-1])
     levels = {name: tensor.size for name, tensor in tensors.items() if schema.CODEBOOK.fullmatch(name)}
     forms = schema.tensor_forms(structure, levels)
     forms |= {"golden.input": ("U8", image.shape), "golden.output": ("F32", golden.answer_shape(output))}
     for name in sorted(forms.keys() ^ tensors.keys()):
-        raise InputError(f"tensor {name[:80]} is {'missing' if name in forms else 'foreign to the graph'}.")
-    for name, (dtype, shape) in forms.items():
-        tensor = tensors[name]
-        if (container.type_name(tensor), tensor.shape) != (dtype, shape):
-            found = f"{container.type_name(tensor)} {list(tensor.shape)}"
-            raise InputError(f"tensor {name} is {found}, the graph needs {dtype} {list(shape)}.")
-        if dtype == "F32" and not (np.abs(tensor) < LARGEST).all():
-            raise InputError(f"tensor {name} holds a value that is not finite or not below 2^127.")
+        raise refused("MissingTensor" if name in forms else "ForeignTensor", name=name)
+    for name, form in forms.items():
+        stored = (container.type_name(tensors[name]), tensors[name].shape)
+        if stored != form:
+            raise refused("TensorMismatch", name=name, form=_form_text(*stored), expected=_form_text(*form))
+    for name, tensor in tensors.items():
+        if tensor.dtype == np.float32 and not (np.abs(tensor) < VALUE_BOUND).all():
+            raise refused("ValueOutOfRange", name=name)
     for node in structure["nodes"]:
         if "codebook" in node:
-            size = levels[node["codebook"]]
-            highest = int(blocks.unpacked(tensors[f"{node['name']}.index"], size).max())
-            if highest >= size:
-                raise InputError(
-                    f"tensor {node['name']}.index names entry {highest} of {size} in {node['codebook']}."
+            name, codebook = f"{node['name']}.index", node["codebook"]
+            index = int(blocks.unpacked(tensors[name], levels[codebook]).max())
+            if index >= levels[codebook]:
+                raise refused(
+                    "IndexOutOfRange", name=name, index=index, values=levels[codebook], codebook=codebook
                 )
+    check_scoring(scoring, output[-1])
+
+
+def _form_text(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{dtype} {list(shape)}"

@@ -5,24 +5,19 @@ from __future__ import annotations
 import lzma
 import math
 import zlib
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from edgepatho.errors import InputError
 from edgepatho.exporters import container
+from edgepatho.exporters.limits import MAX_DECODED_BYTES, MAX_DICTIONARY_BYTES
+from edgepatho.exporters.refusals import refused
 from edgepatho.files import canonical_json
 
 ENTRY = {"bytes", "codec", "dtype", "shape"}
 BLOCKED_LANES_BYTES = (4, 8, 16, 32)  # eight output channels of 4, 8, 16 and 32 bits
 INPUT_MAJOR = {"order": "input-major"}
-MOST_LZMA_MEMORY = 16 << 20  # bytes a decoder may take: a dictionary of 8 MiB and its tables
-DECODERS: dict[str, Callable[[], Any]] = {
-    "zlib": zlib.decompressobj,
-    "lzma": partial(lzma.LZMADecompressor, lzma.FORMAT_ALONE, MOST_LZMA_MEMORY),
-}
+CODECS = ("zlib", "lzma")
 # (lc, lp, pb) of LZMA by element size: what wins on kernels (neighbours tell nothing about each other,
 # but the bytes of one element differ in kind)
 LZMA_SETTINGS = {1: (0, 0, 0), 2: (1, 1, 1), 4: (0, 2, 2)}
@@ -50,30 +45,27 @@ def encode(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[
 
 
 def decode(stored: dict[str, np.ndarray], entries: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The tensors with those of `entries` decoded; InputError names the first that does not fit its entry."""
+    """The tensors with those of `entries` decoded; BundleError at the first that does not fit its entry."""
     tensors = dict(stored)
-    left = container.MOST_FILE_BYTES
+    left = MAX_DECODED_BYTES
     for name, entry in entries.items():
         if name not in stored or stored[name].dtype != np.uint8 or stored[name].ndim != 1:
-            raise InputError(f"coding: {name[:80]} is no U8 tensor of one dimension.")
+            raise refused("UnknownCodedTensor", name=name)
         if not isinstance(entry, dict) or set(entry) - {"order"} != ENTRY:
-            raise InputError(f"coding: the entry of {name} is not bytes, codec, dtype and a shape.")
-        if not container.is_shape(entry["shape"]):
-            raise InputError(f"coding: the entry of {name} has no shape.")
-        codec, size, shape = str(entry["codec"]), entry["bytes"], entry["shape"]
-        dtype = container.TYPES.get(str(entry["dtype"]))
-        if codec not in DECODERS or dtype is None:
-            raise InputError(
-                f"coding: {name} is {codec[:40]} of {str(entry['dtype'])[:40]}; one is not known."
-            )
+            raise refused("InvalidCodingEntry", name=name)
+        shape = container.checked_shape(name, entry["dtype"], entry["shape"])
+        dtype, codec, size = container.TYPES[entry["dtype"]], entry["codec"], entry["bytes"]
+        if codec not in CODECS:
+            raise refused("UnknownCodec", name=name, codec=codec)
         blocked = len(shape) == 4 and shape[3] * dtype.itemsize in BLOCKED_LANES_BYTES
         if "order" in entry and (entry["order"] != "input-major" or not blocked):
-            raise InputError(f"coding: the order of {name} is not input-major of a blocked tensor.")
-        if type(size) is not int or size != math.prod(shape) * dtype.itemsize:
-            raise InputError(f"coding: {size!r} bytes of {name} do not fit {entry['dtype']} {shape}.")
+            raise refused("InvalidOrder", name=name)
+        expected = math.prod(shape) * dtype.itemsize
+        if type(size) is not int or size != expected:
+            raise refused("CodedSizeMismatch", name=name, claimed=size, expected=expected)
         left -= size
         if left < 0:
-            raise InputError(f"coding: {name} takes the tensors beyond {container.MOST_FILE_BYTES} bytes.")
+            raise refused("DecodedTooLarge", name=name)
         data = _inflated(codec, stored[name].tobytes(), size, name)
         if "order" in entry:
             blocks, *inner, lanes = shape
@@ -106,20 +98,23 @@ def _blocks_first(tensor: np.ndarray) -> np.ndarray:
 
 
 def _inflated(codec: str, stream: bytes, size: int, name: str) -> bytes:
-    """The `size` bytes that `stream` holds; InputError naming the tensor if it holds anything else."""
+    """The `size` bytes that `stream` holds; BundleError naming the tensor if it holds anything else."""
+    decoder: Any = zlib.decompressobj()
+    if codec == "lzma":
+        dictionary_bytes = int.from_bytes(stream[1:5], "little")  # follows one byte of lc, lp and pb
+        if dictionary_bytes > MAX_DICTIONARY_BYTES:
+            raise refused("DictionaryTooLarge", name=name, claimed=dictionary_bytes)
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     try:
-        decoder = DECODERS[codec]()
-        data = decoder.decompress(stream, size + 1)
-    except (lzma.LZMAError, zlib.error) as error:
-        raise InputError(f"tensor {name}: its {codec} stream is damaged ({error}).") from None
+        data: bytes = decoder.decompress(stream, size + 1)
+    except (lzma.LZMAError, zlib.error):
+        data = b""
     if len(data) != size or not decoder.eof or decoder.unused_data:
-        raise InputError(
-            f"tensor {name}: its {codec} stream does not give exactly the {size} bytes that are announced."
-        )
+        raise refused("DamagedStream", name=name, codec=codec, expected=size)
     return data
 
 
 def _lzma(data: bytes, lc: int, lp: int, pb: int) -> bytes:
-    dictionary = min(max(4096, 1 << (len(data) - 1).bit_length()), 8 << 20)
+    dictionary = min(max(4096, 1 << (len(data) - 1).bit_length()), MAX_DICTIONARY_BYTES)
     settings = {"preset": 9 | lzma.PRESET_EXTREME, "lc": lc, "lp": lp, "pb": pb, "dict_size": dictionary}
     return lzma.compress(data, lzma.FORMAT_ALONE, filters=[{"id": lzma.FILTER_LZMA1, **settings}])

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from typing import Any
 
 import numpy as np
 
-from edgepatho.errors import InputError
+from edgepatho import strictjson
+from edgepatho.exporters.limits import (
+    MAX_FILE_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_INTEGER_CHARACTERS,
+    MAX_RANK,
+    MAX_TENSORS,
+)
+from edgepatho.exporters.refusals import refused
 from edgepatho.files import canonical_json
 
-MOST_FILE_BYTES = 64 << 20
-MOST_HEADER_BYTES = 1 << 20
-MOST_TENSORS = 4096
-MOST_DIMENSIONS = 4
-MOST_DIGITS = 16  # of an integer, its sign included
 METADATA = ("accuracy", "coding", "file_sha256", "format", "graph", "provenance", "scoring", "version")
 TYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -25,10 +27,11 @@ TYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),
 }  # in file order
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?")
-CHECKSUM = re.compile(rb'"file_sha256":"([0-9a-f]{64})"')
+CHECKSUM = b'"file_sha256":"'
 NO_CHECKSUM = "0" * 64
 
-Tensors = dict[str, np.ndarray]
+Tensors = dict[str, np.ndarray[Any, Any]]
+Entry = tuple[str, str, tuple[int, ...], int, int]  # name, type, shape, first byte, byte behind the last
 
 
 def build(tensors: Tensors, metadata: dict[str, str]) -> bytes:
@@ -54,58 +57,47 @@ def build(tensors: Tensors, metadata: dict[str, str]) -> bytes:
 def parse(data: bytes) -> tuple[Tensors, dict[str, str]]:
     """The tensors of a file as stored, in file order, and its metadata; InputError at the first defect."""
     header, payload = _split(data)
-    metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise InputError("the header has no __metadata__ of strings; this is not a bundle.")
-    if metadata.get("format") != "edgepatho":
-        raise InputError(
-            f"the format is {metadata.get('format')!r}, expected 'edgepatho'; this is not a bundle."
-        )
-    if metadata.get("version") != "1":
-        raise InputError(
-            f"the version is {metadata.get('version')!r}; this edgepatho reads version '1' only."
-        )
-    if set(metadata) != set(METADATA):
-        raise InputError(f"the metadata keys are {str(sorted(metadata))[:200]}, expected {sorted(METADATA)}.")
+    metadata = _metadata(header.pop("__metadata__", None))
     _require_checksum(data, len(data) - len(payload), metadata["file_sha256"])
-    if len(header) > MOST_TENSORS:
-        raise InputError(f"the header lists {len(header)} tensors, at most {MOST_TENSORS} are read.")
-    tensors, end = {}, 0
-    for name, (dtype, shape, begin, stop) in sorted(_entries(header).items(), key=lambda item: item[1][2:]):
-        if begin != end:
-            raise InputError(f"tensor {name} starts at byte {begin}, expected {end}.")
-        if stop - begin != math.prod(shape) * TYPES[dtype].itemsize or stop > len(payload):
-            raise InputError(
-                f"tensor {name}: bytes {begin} to {stop} of {len(payload)} do not fit {dtype} {list(shape)}."
-            )
+    if len(header) > MAX_TENSORS:
+        raise refused("TooManyTensors", count=len(header))
+    tensors: Tensors = {}
+    end, previous, order = 0, (-1, ""), list(TYPES)
+    entries = [_entry(name, entry) for name, entry in header.items()]
+    for name, dtype, shape, begin, stop in sorted(entries, key=lambda entry: entry[3:]):
+        expected = end + math.prod(shape) * TYPES[dtype].itemsize
+        if (begin, stop) != (end, expected) or stop > len(payload):
+            place = {"begin": begin, "end": stop, "expected": end, "expected_end": expected}
+            form = {"name": name, "dtype": dtype, "shape": list(shape)}
+            raise refused("MisplacedTensor", **form, **place, payload=len(payload))
+        if (order.index(dtype), name) < previous:
+            raise refused("UnorderedTensor", name=name)
         tensors[name] = np.frombuffer(payload[begin:stop], TYPES[dtype]).reshape(shape)
-        end = stop
+        end, previous = stop, (order.index(dtype), name)
     if end != len(payload):
-        raise InputError(f"{len(payload) - end} bytes at the end belong to no tensor.")
-    order = list(TYPES)
-    keys = [(order.index(type_name(tensor)), name) for name, tensor in tensors.items()]
-    if keys != sorted(keys):
-        raise InputError("the tensors are not in the order F32, U16, U8 and by name.")
+        raise refused("TrailingBytes", count=len(payload) - end)
     return tensors, metadata
 
 
-def strict_json(text: str | bytes, what: str) -> dict[str, Any]:
-    """The JSON object in `text`; InputError for anything else, for doubled keys, NaN and infinities."""
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """The JSON object in `text`; BundleError for anything else, for doubled keys, NaN and infinities."""
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite_number,
-            parse_int=_short_integer,
-        )
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{what} is not JSON as a bundle may hold it ({error}).") from None
+        value = strictjson.loads(text, max_digits=MAX_INTEGER_CHARACTERS)
+    except ValueError as error:
+        raise refused("InvalidJson", what=what, why=error) from None
     if not isinstance(value, dict):
-        raise InputError(f"{what} is not a JSON object.")
+        raise refused("NotAnObject", what=what)
     return value
+
+
+def checked_shape(name: str, dtype: Any, shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple; BundleError unless it and `dtype` are ones that a tensor may have."""
+    if not isinstance(dtype, str) or dtype not in TYPES:
+        raise refused("UnknownType", name=name, dtype=dtype)
+    sized = isinstance(shape, list) and 1 <= len(shape) <= MAX_RANK
+    if not sized or not all(type(size) is int and size >= 1 for size in shape):
+        raise refused("InvalidShape", name=name, shape=shape)
+    return tuple(shape)
 
 
 def type_name(tensor: np.ndarray) -> str:
@@ -117,85 +109,55 @@ def type_name(tensor: np.ndarray) -> str:
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    if len(data) > MOST_FILE_BYTES:
-        raise InputError(f"{len(data)} bytes are too many for a bundle (at most {MOST_FILE_BYTES}).")
+    if len(data) > MAX_FILE_BYTES:
+        raise refused("FileTooLarge", bytes=len(data))
     if len(data) < 8:
-        raise InputError(f"{len(data)} bytes are too few for a header; the file is cut or not a bundle.")
+        raise refused("FileTooShort", bytes=len(data))
     length = int.from_bytes(data[:8], "little")
-    if length > min(MOST_HEADER_BYTES, len(data) - 8):
-        raise InputError(
-            f"the header claims {length} bytes where {len(data) - 8} follow (at most {MOST_HEADER_BYTES}); "
-            "the file is cut or not a bundle."
-        )
-    return strict_json(data[8 : 8 + length], "the header"), memoryview(data)[8 + length :]
+    if length > MAX_HEADER_BYTES:
+        raise refused("HeaderTooLarge", claimed=length)
+    if length > len(data) - 8:
+        raise refused("HeaderBeyondFile", claimed=length, left=len(data) - 8)
+    try:
+        text = data[8 : 8 + length].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise refused("InvalidUtf8", why=error) from None
+    return json_object(text, "the header"), memoryview(data)[8 + length :]
 
 
-def _entries(header: dict[str, Any]) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
-    entries = {}
-    for name, entry in header.items():
-        if not NAME.fullmatch(name):
-            raise InputError(f"{name[:80]!r} is no name for a tensor.")
-        if not isinstance(entry, dict) or set(entry) != {"data_offsets", "dtype", "shape"}:
-            raise InputError(f"tensor {name} has an entry that is not data_offsets, dtype and shape.")
-        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-        if not isinstance(dtype, str) or dtype not in TYPES:
-            raise InputError(f"tensor {name} has the type {dtype!r}; a bundle holds {', '.join(TYPES)}.")
-        if not is_shape(shape):
-            raise InputError(f"tensor {name} has the shape {shape!r}, expected 1 to 4 positive integers.")
-        if (
-            not isinstance(offsets, list)
-            or len(offsets) != 2
-            or any(type(n) is not int or n < 0 for n in offsets)
-        ):
-            raise InputError(f"tensor {name} has the offsets {offsets!r}, expected two integers.")
-        entries[name] = (dtype, tuple(shape), offsets[0], offsets[1])
-    return entries
+def _metadata(metadata: Any) -> dict[str, str]:
+    whole = isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values())
+    if whole and metadata.get("format") != "edgepatho":
+        raise refused("UnknownFormat", format=metadata.get("format"))
+    if whole and metadata.get("version") != "1":
+        raise refused("UnknownVersion", version=metadata.get("version"))
+    if not whole or set(metadata) != set(METADATA):
+        keys = sorted(metadata) if isinstance(metadata, dict) else metadata
+        raise refused("InvalidMetadata", keys=keys, expected=", ".join(METADATA))
+    return dict(metadata)
 
 
-def is_shape(value: Any) -> bool:
-    """Whether `value` is a JSON list of 1 to 4 positive integers."""
-    return (
-        isinstance(value, list)
-        and 1 <= len(value) <= MOST_DIMENSIONS
-        and all(type(size) is int and size >= 1 for size in value)
-    )
+def _entry(name: str, entry: Any) -> Entry:
+    if not NAME.fullmatch(name):
+        raise refused("InvalidTensorName", name=name)
+    if not isinstance(entry, dict) or set(entry) != {"data_offsets", "dtype", "shape"}:
+        raise refused("InvalidTensorEntry", name=name)
+    shape, offsets = checked_shape(name, entry["dtype"], entry["shape"]), entry["data_offsets"]
+    pair = isinstance(offsets, list) and len(offsets) == 2
+    if not pair or any(type(n) is not int or n < 0 for n in offsets):
+        raise refused("InvalidOffsets", name=name, offsets=offsets)
+    return name, entry["dtype"], shape, offsets[0], offsets[1]
 
 
 def _require_checksum(data: bytes, header_end: int, stated: str) -> None:
-    found = list(CHECKSUM.finditer(data, 8, header_end))
-    if len(found) != 1 or found[0].group(1).decode() != stated:
-        raise InputError("the header does not state file_sha256 exactly once.")
-    begin, stop = found[0].span(1)
-    blank = data[:begin] + NO_CHECKSUM.encode() + data[stop:]
-    if _checksum(blank) != stated:
-        raise InputError(
-            "the file's SHA-256 is not the one it states; it is cut or damaged, copy or build it again."
-        )
+    begin = data.find(CHECKSUM, 8, header_end) + len(CHECKSUM)
+    place = slice(begin, begin + len(NO_CHECKSUM))
+    whole = re.fullmatch("[0-9a-f]{64}", stated) and data[place] == stated.encode()
+    if not whole or data.count(CHECKSUM, 8, header_end) != 1:
+        raise refused("InvalidChecksum")
+    if _checksum(data[: place.start] + NO_CHECKSUM.encode() + data[place.stop :]) != stated:
+        raise refused("ChecksumMismatch")
 
 
 def _checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return result
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
-def _short_integer(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise ValueError(f"an integer of {len(text)} characters")
-    return int(text)
-
-
-def _finite_number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is too large")
-    return number

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgepatho.errors import InputError
+from edgepatho.exporters.limits import MAX_GOLDEN_SIDE_PX, MIN_GOLDEN_SIDE_PX
+from edgepatho.exporters.refusals import refused
 
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
 
 SIDE_PX = 64
 STRIDE_PX = 4  # of the answer: every fourth pixel
-SIDES_PX = range(16, 257, 16)
+SIDES_PX = range(MIN_GOLDEN_SIDE_PX, MAX_GOLDEN_SIDE_PX + 1, MIN_GOLDEN_SIDE_PX)
 # row, column, radius, colour of synthetic nuclei: brown is stained, blue is not, small and dark a lymphocyte
 NUCLEI = (
     (10, 12, 6, (128, 84, 58)),
@@ -53,10 +54,7 @@ def check_image(image: np.ndarray) -> None:
     """Refuse an image that cannot be the golden input of any network."""
     valid = image.dtype == np.uint8 and image.ndim == 3 and all(side in SIDES_PX for side in image.shape[:2])
     if not valid:
-        raise InputError(
-            f"golden.input is {image.dtype} {list(image.shape)}; "
-            "expected uint8 [height, width, channels] with sides of 16 to 256, multiples of 16."
-        )
+        raise refused("InvalidGoldenInput", dtype=image.dtype, shape=list(image.shape))
 
 
 def answer_shape(output: tuple[int, ...]) -> tuple[int, ...]:

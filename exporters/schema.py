@@ -1,4 +1,4 @@
-"""What a bundle may say: its graph, its scoring, the tensors they call for (docs/bundle-format.md)."""
+"""The graph of a bundle and the tensors that it calls for (docs/bundle-format.md, Graph and Tensors)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import math
 import re
 from typing import Any
 
-from edgepatho.errors import InputError
 from edgepatho.exporters import blocks
+from edgepatho.exporters.limits import (
+    MAX_CHANNELS,
+    MAX_CODEBOOK_VALUES,
+    MAX_DILATION,
+    MAX_DIVISOR,
+    MAX_NODES,
+    MAX_SIDE_PX,
+)
+from edgepatho.exporters.refusals import refused
 
-MOST_NODES = 1024
-MOST_CHANNELS = 65_536
-MOST_DILATION = 1024
-MOST_SIDE = 4096
-MOST_DISTANCE_PX = 64
-MOST_CLASSES = 16
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CODEBOOK = re.compile(r"codebook(\.[A-Za-z0-9_-]{1,64})?")
 RESERVED = {"codebook", "golden"}  # "<node>.scale" must not look like another tensor
@@ -30,7 +32,7 @@ FIELDS: dict[str, set[str]] = {
     "maxpool2": set(),
     "upsample2_nearest": set(),
 }
-INPUTS = {"add": (2, 3), "concat": (2, MOST_NODES)}
+INPUTS = {"add": (2, 3), "concat": (2, MAX_NODES)}
 
 Shape = tuple[int, ...]  # (height, width, channels), or (channels,) once flattened
 Form = tuple[str, Shape]  # type, shape
@@ -45,7 +47,7 @@ def tensor_forms(graph: dict[str, Any], levels: dict[str, int]) -> dict[str, For
         if node["op"] in ("conv2d", "dense"):
             codebook = node.get("codebook")
             if codebook is not None:
-                forms[codebook] = ("F32", (min(levels.get(codebook, 1), blocks.MOST_LEVELS),))
+                forms[codebook] = ("F32", (min(levels.get(codebook, 1), MAX_CODEBOOK_VALUES),))
             taps = math.prod(node.get("kernel", (1, 1)))
             kernel = (node["in_channels"], channels, taps)
             count = None if codebook is None else levels.get(codebook, 1)
@@ -56,84 +58,73 @@ def tensor_forms(graph: dict[str, Any], levels: dict[str, int]) -> dict[str, For
 
 
 def check_graph(graph: dict[str, Any], image: Shape) -> Shape:
-    """The output's shape for an `image` of this shape; InputError at the first node that breaks a rule."""
-    _require(set(graph) == {"input", "nodes", "output"}, "graph", f"has the keys {sorted(graph)}")
-    source, nodes = graph["input"], graph["nodes"]
-    whole = isinstance(source, dict) and set(source) == {"name", "channels", "divisor"}
-    _require(whole, "input", f"is {str(source)[:80]}")
-    _require(_whole(source["channels"]), "input", f"has {source['channels']!r} channels")
-    _require(
-        image[-1] == source["channels"], "input", f"does not have the {image[-1]} channels of golden.input"
-    )
-    divisor = source["divisor"]
-    _require(type(divisor) in (int, float) and 0 < divisor <= 1e6, "input", f"has the divisor {divisor!r}")
-    _require(
-        isinstance(nodes, list) and 1 <= len(nodes) <= MOST_NODES, "graph", "has no list of 1 to 1024 nodes"
-    )
-    shapes = {_name(source["name"]): image}
-    for node in nodes:
-        _require(isinstance(node, dict) and "name" in node, "node", f"{str(node)[:80]} has no name")
-        name = _name(node["name"])
-        _require(name not in shapes, name, "is there twice")
+    """The output's shape for an `image` of this shape; BundleError at the first node that breaks a rule."""
+    nodes = graph.get("nodes")
+    listed = isinstance(nodes, list) and 1 <= len(nodes) <= MAX_NODES
+    if set(graph) != {"input", "nodes", "output"} or not listed:
+        raise refused("InvalidGraph", keys=sorted(graph))
+    source, output = graph["input"], graph["output"]
+    _check_input(source, image[-1])
+    shapes = {source["name"]: image}
+    for node in graph["nodes"]:
+        name = _checked_name(node)
+        if name in shapes:
+            raise refused("DuplicateNodeName", name=name)
         shape = _result(node, shapes)
-        fits = all(1 <= side <= MOST_SIDE for side in shape[:-1]) and shape[-1] <= MOST_CHANNELS
-        _require(fits, name, f"makes {shape}")
+        if not all(1 <= side <= MAX_SIDE_PX for side in shape[:-1]) or shape[-1] > MAX_CHANNELS:
+            raise refused("InvalidResultShape", name=name, shape=shape)
         shapes[name] = shape
-    output = graph["output"]
-    known = isinstance(output, str) and output in shapes and output != source["name"]
-    _require(known, "output", f"{str(output)[:80]!r} is no node")
+    if not isinstance(output, str) or output not in shapes or output == source["name"]:
+        raise refused("UnknownOutput", output=output)
     return shapes[output]
 
 
-def check_scoring(scoring: dict[str, Any], channels: int) -> None:
-    """InputError unless `scoring` tells how a heat map of `channels` classes becomes cells."""
-    keys = {"classes", "ki67_cutoffs", "min_distance_px", "network_size_px", "thresholds", "til_cutoffs"}
-    _require(set(scoring) == keys, "scoring", f"has the keys {sorted(scoring)}")
-    classes = scoring["classes"]
-    named = isinstance(classes, list) and all(isinstance(one, str) and NAME.fullmatch(one) for one in classes)
-    named = named and len(set(classes)) == len(classes) == channels <= MOST_CLASSES
-    _require(named, "scoring", f"has the classes {classes!r} for {channels} channels")
-    for key, count in (("thresholds", channels), ("ki67_cutoffs", 2), ("til_cutoffs", 2)):
-        numbers = scoring[key]
-        valid = isinstance(numbers, list) and len(numbers) == count
-        valid = valid and all(type(one) in (int, float) and 0 <= one <= 1e6 for one in numbers)
-        _require(valid, "scoring", f"has the {key} {numbers!r}")
-    for key, most in (("min_distance_px", MOST_DISTANCE_PX), ("network_size_px", MOST_SIDE)):
-        _require(
-            type(scoring[key]) is int and 1 <= scoring[key] <= most,
-            "scoring",
-            f"has the {key} {scoring[key]!r}",
-        )
+def _check_input(source: Any, channels: int) -> None:
+    if isinstance(source, dict) and set(source) == {"name", "channels", "divisor"}:
+        divisor = source["divisor"]
+        counted = type(source["channels"]) is int and source["channels"] == channels
+        divided = type(divisor) in (int, float) and 0 < divisor <= MAX_DIVISOR
+        if _is_name(source["name"]) and counted and divided:
+            return
+    raise refused("InvalidInput", input=source, channels=channels)
+
+
+def _checked_name(node: Any) -> str:
+    name = node.get("name") if isinstance(node, dict) else None
+    if not _is_name(name):
+        raise refused("InvalidNodeName", name=name)
+    return str(name)
 
 
 def _result(node: dict[str, Any], shapes: dict[str, Shape]) -> Shape:
-    name, op = node["name"], str(node.get("op"))
-    _require(op in FIELDS, name, f"has the op {op[:64]!r}, which is not in the list")
+    name, op = node["name"], node.get("op")
+    if not isinstance(op, str) or op not in FIELDS:
+        raise refused("UnknownOperation", name=name, op=op)
     fields = FIELDS[op] | {"name", "op", "inputs"}
     optional = {"codebook"} if op in ("conv2d", "dense") else set()
-    _require(fields <= set(node) <= fields | optional, name, f"has the fields {sorted(node)}")
+    if not fields <= set(node) <= fields | optional:
+        raise refused("InvalidNodeFields", name=name, fields=sorted(node), expected=sorted(fields))
     names = node["inputs"]
-    listed = isinstance(names, list) and all(isinstance(one, str) and one in shapes for one in names)
-    _require(listed, name, f"reads {str(names)[:80]}, which are not all earlier nodes")
+    if not isinstance(names, list) or not all(isinstance(one, str) and one in shapes for one in names):
+        raise refused("UnknownNodeInput", name=name, inputs=names)
     fewest, most = INPUTS.get(op, (1, 1))
-    _require(fewest <= len(names) <= most, name, f"reads {len(names)} inputs")
+    if not fewest <= len(names) <= most:
+        raise refused("InvalidInputCount", name=name, count=len(names), fewest=fewest, most=most)
     inputs = [shapes[one] for one in names]
+    if not _fit(op, inputs):
+        raise refused("ShapeMismatch", name=name, op=op, shapes=inputs)
     first = inputs[0]
-    if op in ("conv2d", "maxpool2", "upsample2_nearest", "flatten"):
-        _require(len(first) == 3, name, "reads a flat vector")
     match op:
         case "conv2d" | "dense":
-            _check_weighted(node, first)
+            _check_weighted(node, first[-1])
             return (*first[:-1], node["out_channels"])
         case "affine":
-            _require(_whole(node["channels"]) and node["channels"] == first[-1], name, "has other channels")
+            _check_channels(node, "channels", first[-1])
         case "leaky_relu":
             slope = node["slope"]
-            _require(type(slope) in (int, float) and 0 <= slope <= 1, name, f"has the slope {slope!r}")
-        case "add":
-            _require(len(set(inputs)) == 1, name, f"adds the shapes {inputs}")
+            if type(slope) not in (int, float) or not 0 <= slope <= 1:
+                raise refused("InvalidSlope", name=name, slope=slope)
         case "concat":
-            _require(len({one[:-1] for one in inputs}) == 1, name, f"joins the shapes {inputs}")
             return (*first[:-1], sum(one[-1] for one in inputs))
         case "maxpool2":
             return (first[0] // 2, first[1] // 2, first[2])
@@ -144,39 +135,45 @@ def _result(node: dict[str, Any], shapes: dict[str, Shape]) -> Shape:
     return first
 
 
-def _check_weighted(node: dict[str, Any], source: Shape) -> None:
+def _fit(op: str, inputs: list[Shape]) -> bool:
+    """Whether an operation can read inputs of these shapes, their channels aside."""
+    match op:
+        case "conv2d" | "maxpool2" | "upsample2_nearest" | "flatten":
+            return len(inputs[0]) == 3
+        case "dense":
+            return len(inputs[0]) == 1
+        case "add":
+            return len(set(inputs)) == 1
+        case "concat":
+            return len({one[:-1] for one in inputs}) == 1
+    return True
+
+
+def _check_weighted(node: dict[str, Any], channels: int) -> None:
     name = node["name"]
-    for field in ("in_channels", "out_channels"):
-        _require(_whole(node[field]), name, f"has {field} {node[field]!r}")
-    _require(
-        node["in_channels"] == source[-1], name, f"reads {source[-1]} channels, not {node['in_channels']}"
-    )
-    if "codebook" in node:
-        codebook = node["codebook"]
-        known = isinstance(codebook, str) and CODEBOOK.fullmatch(codebook)
-        _require(bool(known), name, f"has the codebook {str(codebook)[:80]!r}")
-    if node["op"] == "dense":
-        _require(len(source) == 1, name, "is dense and reads an image; flatten comes first")
-        return
-    kernel = node["kernel"]
-    square = kernel in ([1, 1], [3, 3]) and all(type(side) is int for side in kernel)  # True == 1 == 1.0
-    _require(square, name, f"has the kernel {kernel!r}")
-    valid = _whole(node["dilation"]) and node["dilation"] <= MOST_DILATION
-    _require(valid, name, f"has the dilation {node['dilation']!r}")
-    plain = type(node["stride"]) is int and node["stride"] == 1 and node["padding"] == "same"
-    _require(plain, name, f"has stride {node['stride']!r} and padding {node['padding']!r}")
+    if node["op"] == "conv2d":
+        kernel, stride, padding = node["kernel"], node["stride"], node["padding"]
+        square = kernel in ([1, 1], [3, 3]) and all(type(side) is int for side in kernel)  # True == 1 == 1.0
+        if not square or type(stride) is not int or stride != 1 or padding != "same":
+            raise refused("UnsupportedConvolution", name=name, kernel=kernel, stride=stride, padding=padding)
+        if not _is_count(node["dilation"], MAX_DILATION):
+            raise refused("InvalidDilation", name=name, dilation=node["dilation"])
+    _check_channels(node, "in_channels", channels)
+    if not _is_count(node["out_channels"], MAX_CHANNELS):
+        raise refused("InvalidChannels", name=name, channels=node["out_channels"])
+    codebook = node.get("codebook", "codebook")
+    if not isinstance(codebook, str) or not CODEBOOK.fullmatch(codebook):
+        raise refused("InvalidCodebookName", name=name, codebook=codebook)
 
 
-def _name(name: Any) -> str:
-    valid = isinstance(name, str) and NAME.fullmatch(name) and name not in RESERVED
-    _require(bool(valid), "node", f"has the name {str(name)[:80]!r}")
-    return str(name)
+def _check_channels(node: dict[str, Any], field: str, given: int) -> None:
+    if type(node[field]) is not int or node[field] != given:
+        raise refused("ChannelMismatch", name=node["name"], given=given, named=node[field])
 
 
-def _whole(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= MOST_CHANNELS
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and NAME.fullmatch(name) is not None and name not in RESERVED
 
 
-def _require(condition: bool, name: str, found: str) -> None:
-    if not condition:
-        raise InputError(f"{name} {found}; see docs/bundle-format.md for what is expected.")
+def _is_count(value: Any, most: int) -> bool:
+    return type(value) is int and 1 <= value <= most

@@ -1,8 +1,8 @@
-"""Bundles with exactly one defect each; every reader must refuse them all with one sentence.
+"""Bundles with exactly one defect each, and the refusal that each must get from every reader.
 
-`CASES` maps what is wrong to the bytes of such a file. Each starts from a frozen good bundle, bends one thing
-and, unless the checksum is the thing, signs the result anew: nothing is refused for its checksum alone.
-Standard library only, so that the tests of host and device can both use it.
+`CASES` maps what is wrong to the refusal's name in docs/bundle-format.md and a function that makes such a
+file. Each starts from a frozen good bundle, bends one thing and, unless the checksum is the thing, signs the
+result anew: nothing is refused for its checksum alone. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import lzma
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,14 @@ def find(graph: Json, name: str) -> Json:
     return next(node for node in graph["nodes"] if node["name"] == name)
 
 
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (parent, key) inside a JSON value."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
 def put(key: str, value: Any) -> Change:
     return lambda target: target.__setitem__(key, value)
 
@@ -255,6 +264,24 @@ def odd_lanes(entry: dict[str, Any]) -> None:
     entry.update(order="input-major", shape=[*outer[:-1], outer[-1] * lanes, 1])
 
 
+def widen_index(parts: Parts) -> None:
+    _, shape, data = parts.tensors["e1.index"]
+    parts.tensors["e1.index"] = ["U16", shape, data + data]
+
+
+def pool_to_nothing(graph: Json) -> None:
+    """Five times the half of 16 pixels."""
+    names = ["image", *(f"half{times}" for times in range(5))]
+    graph["nodes"] += [
+        {"name": name, "op": "maxpool2", "inputs": [before]} for before, name in pairwise(names)
+    ]
+
+
+def lzma_with_dictionary(dictionary_bytes: int) -> Callable[[], bytes]:
+    """A good stream whose decoder needs a dictionary of that size."""
+    return with_stream(lambda stream: lzma_alone(inflated(stream), dictionary_bytes), "d1.index", "lzma")
+
+
 def raw(data: bytes) -> Callable[[], bytes]:
     return lambda: data
 
@@ -262,270 +289,408 @@ def raw(data: bytes) -> Callable[[], bytes]:
 GOOD = ("nibbles", "coded", "dense")
 
 FILE_CASES = {
-    "empty file": raw(b""),
-    "7 bytes": raw(b"1234567"),
-    "header of length 0": raw(bytes(8)),
-    "header length 2^63": raw(struct.pack("<Q", 1 << 63) + b"{}"),
-    "header length 2^64-1": raw(struct.pack("<Q", (1 << 64) - 1) + b"{}"),
-    "header one byte longer than the file": lambda: (
-        struct.pack("<Q", len(good("nibbles")) - 7) + good("nibbles")[8:]
+    "64 MiB and a byte": ("FileTooLarge", lambda: bytes((64 << 20) + 1)),
+    "empty file": ("FileTooShort", raw(b"")),
+    "7 bytes": ("FileTooShort", raw(b"1234567")),
+    "header of length 0": ("InvalidJson", raw(bytes(8))),
+    "header length 2^63": ("HeaderTooLarge", raw(struct.pack("<Q", 1 << 63) + b"{}")),
+    "header length 2^64-1": ("HeaderTooLarge", raw(struct.pack("<Q", (1 << 64) - 1) + b"{}")),
+    "header one byte longer than the file": (
+        "HeaderBeyondFile",
+        lambda: struct.pack("<Q", len(good("nibbles")) - 7) + good("nibbles")[8:],
     ),
-    "header above 1 MiB": with_text(lambda text: text + " " * (1 << 20)),
-    "byte behind the last tensor": lambda: signed(good("nibbles") + b"\0"),
-    "last byte missing": lambda: signed(good("nibbles")[:-1]),
-    "a png": raw(b"\x89PNG\r\n\x1a\n" + bytes(100)),
-    "a zip": raw(b"PK\x03\x04" + bytes(100)),
-    "text": raw(b"these are not the bytes of a bundle, but there are enough of them"),
+    "header above 1 MiB": ("HeaderTooLarge", with_text(lambda text: text + " " * (1 << 20))),
+    "byte behind the last tensor": ("TrailingBytes", lambda: signed(good("nibbles") + b"\0")),
+    "last byte missing": ("MisplacedTensor", lambda: signed(good("nibbles")[:-1])),
+    "a png": ("HeaderTooLarge", raw(b"\x89PNG\r\n\x1a\n" + bytes(100))),
+    "a zip": ("HeaderTooLarge", raw(b"PK\x03\x04" + bytes(100))),
+    "text": ("HeaderTooLarge", raw(b"these are not the bytes of a bundle, but there are enough of them")),
 }
 
 HEADER_CASES = {
-    "header is a list": lambda: file_of("[]", b""),
-    "header is null": lambda: file_of("null", b""),
-    "header is a string": lambda: file_of('"x"', b""),
-    "header is not UTF-8": with_text(
-        lambda text: text.replace("heat.scale", "heat.scal\xff").encode("latin-1")
+    "header is a list": ("NotAnObject", lambda: file_of("[]", b"")),
+    "header is null": ("NotAnObject", lambda: file_of("null", b"")),
+    "header is a string": ("NotAnObject", lambda: file_of('"x"', b"")),
+    "header is not UTF-8": (
+        "InvalidUtf8",
+        with_text(lambda text: text.replace("heat.scale", "heat.scal\xff").encode("latin-1")),
     ),
-    "header is cut": with_text(lambda text: text[:-1]),
-    "header has text behind its object": with_text(lambda text: text + "{}"),
-    "header is NaN": lambda: file_of("NaN", b""),
-    "header nests 100,000 deep": lambda: file_of("[" * 100_000, b""),
-    "header has a number of 5,000 digits": with_text(lambda text: text.replace("[0,", f"[{'9' * 5000},", 1)),
-    "header has a key twice": with_text(lambda text: f'{{"d1.scale":{{}},{text[1:]}'),
-    "16,000 entries": many_tensors,
-    "type not known": with_entry(put("dtype", "BF16")),
-    "type is a list": with_entry(put("dtype", ["U8"])),
-    "type missing": with_entry(drop("dtype")),
-    "shape missing": with_entry(drop("shape")),
-    "offsets missing": with_entry(drop("data_offsets")),
-    "entry has another key": with_entry(put("order", "C")),
-    "entry is a list": with_header(put("e1.index", [0, 4])),
-    "offset negative": with_entry(lambda entry: put("data_offsets", [-1, entry["data_offsets"][1]])(entry)),
-    "offset is a float": with_entry(
-        lambda entry: put("data_offsets", [float(n) for n in entry["data_offsets"]])(entry)
+    "header is cut": ("InvalidJson", with_text(lambda text: text[:-1])),
+    "header has text behind its object": ("InvalidJson", with_text(lambda text: text + "{}")),
+    "header is NaN": ("InvalidJson", lambda: file_of("NaN", b"")),
+    "header nests 100,000 deep": ("InvalidJson", lambda: file_of("[" * 100_000, b"")),
+    "header has a number of 5,000 digits": (
+        "InvalidJson",
+        with_text(lambda text: text.replace("[0,", f"[{'9' * 5000},", 1)),
     ),
-    "offset is true": with_entry(lambda entry: put("data_offsets", [True, entry["data_offsets"][1]])(entry)),
-    "offset is infinite": with_entry(put("data_offsets", [0, float("inf")])),
-    "offsets swapped": with_entry(lambda entry: entry["data_offsets"].reverse()),
-    "three offsets": with_entry(lambda entry: entry["data_offsets"].append(0)),
-    "tensors overlap": with_header(
-        lambda h: h["d1.shift"].update(data_offsets=list(h["d1.scale"]["data_offsets"]))
+    "header has a key twice": ("InvalidJson", with_text(lambda text: f'{{"d1.scale":{{}},{text[1:]}')),
+    "16,000 entries": ("TooManyTensors", many_tensors),
+    "type not known": ("UnknownType", with_entry(put("dtype", "BF16"))),
+    "type is a list": ("UnknownType", with_entry(put("dtype", ["U8"]))),
+    "type missing": ("InvalidTensorEntry", with_entry(drop("dtype"))),
+    "shape missing": ("InvalidTensorEntry", with_entry(drop("shape"))),
+    "offsets missing": ("InvalidTensorEntry", with_entry(drop("data_offsets"))),
+    "entry has another key": ("InvalidTensorEntry", with_entry(put("order", "C"))),
+    "entry is a list": ("InvalidTensorEntry", with_header(put("e1.index", [0, 4]))),
+    "offset negative": (
+        "InvalidOffsets",
+        with_entry(lambda entry: put("data_offsets", [-1, entry["data_offsets"][1]])(entry)),
     ),
-    "tensors swapped": with_header(swap_places),
-    "a hole between tensors": with_header(
-        lambda h: h["heat.index"].update(data_offsets=[n + 1 for n in h["heat.index"]["data_offsets"]])
+    "offset is a float": (
+        "InvalidOffsets",
+        with_entry(lambda entry: put("data_offsets", [float(n) for n in entry["data_offsets"]])(entry)),
     ),
-    "tensor beyond the file": with_entry(lambda e: e.update(data_offsets=[e["data_offsets"][0], 1 << 40])),
-    "shape of 2^31 three times": with_entry(put("shape", [1 << 31, 1 << 31, 1 << 31, 4])),
-    "shape of 5 dimensions": with_entry(lambda entry: entry["shape"].append(1)),
-    "shape of no dimension": with_entry(put("shape", [])),
-    "shape with 0": with_entry(lambda entry: entry["shape"].__setitem__(0, 0)),
-    "shape with -1": with_entry(lambda entry: entry["shape"].__setitem__(0, -1)),
-    "shape with true": with_header(lambda h: h["p1.index"]["shape"].__setitem__(2, True)),
-    "shape with a float": with_entry(lambda entry: entry["shape"].__setitem__(3, 4.0)),
-    "tensor without bytes": with_parts(add_tensor("none.shift", "F32", [0])),
-    "tensor name with NUL": with_header(rename_tensor("heat\0.shift")),
-    "tensor name leads out of the folder": with_header(rename_tensor("../heat.shift")),
-    "tensor name of 100,000 letters": with_header(rename_tensor("h" * 100_000)),
-    "tensor name empty": with_header(rename_tensor("")),
+    "offset is true": (
+        "InvalidOffsets",
+        with_entry(lambda entry: put("data_offsets", [True, entry["data_offsets"][1]])(entry)),
+    ),
+    "offset is infinite": ("InvalidJson", with_entry(put("data_offsets", [0, float("inf")]))),
+    "offsets swapped": ("MisplacedTensor", with_entry(lambda entry: entry["data_offsets"].reverse())),
+    "three offsets": ("InvalidOffsets", with_entry(lambda entry: entry["data_offsets"].append(0))),
+    "tensors overlap": (
+        "MisplacedTensor",
+        with_header(lambda h: h["d1.shift"].update(data_offsets=list(h["d1.scale"]["data_offsets"]))),
+    ),
+    "tensors swapped": ("UnorderedTensor", with_header(swap_places)),
+    "a hole between tensors": (
+        "MisplacedTensor",
+        with_header(
+            lambda h: h["heat.index"].update(data_offsets=[n + 1 for n in h["heat.index"]["data_offsets"]])
+        ),
+    ),
+    "tensor beyond the file": (
+        "MisplacedTensor",
+        with_entry(lambda e: e.update(data_offsets=[e["data_offsets"][0], 1 << 40])),
+    ),
+    "shape of 2^31 three times": (
+        "MisplacedTensor",
+        with_entry(put("shape", [1 << 31, 1 << 31, 1 << 31, 4])),
+    ),
+    "shape of 5 dimensions": ("InvalidShape", with_entry(lambda entry: entry["shape"].append(1))),
+    "shape of no dimension": ("InvalidShape", with_entry(put("shape", []))),
+    "shape with 0": ("InvalidShape", with_entry(lambda entry: entry["shape"].__setitem__(0, 0))),
+    "shape with -1": ("InvalidShape", with_entry(lambda entry: entry["shape"].__setitem__(0, -1))),
+    "shape with true": ("InvalidShape", with_header(lambda h: h["p1.index"]["shape"].__setitem__(2, True))),
+    "shape with a float": ("InvalidShape", with_entry(lambda entry: entry["shape"].__setitem__(3, 4.0))),
+    "tensor without bytes": ("InvalidShape", with_parts(add_tensor("none.shift", "F32", [0]))),
+    "tensor name with NUL": ("InvalidTensorName", with_header(rename_tensor("heat\0.shift"))),
+    "tensor name leads out of the folder": ("InvalidTensorName", with_header(rename_tensor("../heat.shift"))),
+    "tensor name of 100,000 letters": ("InvalidTensorName", with_header(rename_tensor("h" * 100_000))),
+    "tensor name empty": ("InvalidTensorName", with_header(rename_tensor(""))),
 }
 
 METADATA_CASES = {
-    "no metadata": with_header(drop("__metadata__")),
-    "metadata is a list": with_header(put("__metadata__", [])),
-    "metadata value is a number": with_metadata(version=1),
-    "metadata has another key": with_metadata(author="me"),
-    "metadata without graph": with_metadata(graph=None),
-    "metadata without checksum": with_metadata(file_sha256=None),
-    "format of another": with_metadata(format="pt"),
-    "version 0": with_metadata(version="0"),
-    "version 2": with_metadata(version="2"),
-    "version 1.0": with_metadata(version="1.0"),
-    "checksum of 64 other letters": lambda: CHECKSUM_DIGITS.sub(CHECKSUM + b"g" * 64, good("nibbles")),
-    "checksum in capitals": lambda: CHECKSUM_DIGITS.sub(
-        lambda found: CHECKSUM + found[1].upper(), good("nibbles")
+    "no metadata": ("InvalidMetadata", with_header(drop("__metadata__"))),
+    "metadata is a list": ("InvalidMetadata", with_header(put("__metadata__", []))),
+    "metadata value is a number": ("InvalidMetadata", with_metadata(version=1)),
+    "metadata has another key": ("InvalidMetadata", with_metadata(author="me")),
+    "metadata without graph": ("InvalidMetadata", with_metadata(graph=None)),
+    "metadata without checksum": ("InvalidMetadata", with_metadata(file_sha256=None)),
+    "format of another": ("UnknownFormat", with_metadata(format="pt")),
+    "version 0": ("UnknownVersion", with_metadata(version="0")),
+    "version 2": ("UnknownVersion", with_metadata(version="2")),
+    "version 1.0": ("UnknownVersion", with_metadata(version="1.0")),
+    "checksum of 64 other letters": (
+        "InvalidChecksum",
+        lambda: CHECKSUM_DIGITS.sub(CHECKSUM + b"g" * 64, good("nibbles")),
     ),
-    "checksum of zeros": lambda: CHECKSUM_DIGITS.sub(CHECKSUM + b"0" * 64, good("nibbles")),
-    "checksum of another file": lambda: good("nibbles")[:-1] + bytes([good("nibbles")[-1] ^ 1]),
-    "graph is not JSON": with_metadata(graph="{"),
-    "graph is a list": with_metadata(graph="[]"),
-    "graph has a key twice": with_metadata(graph='{"nodes":[],"nodes":[],"input":{},"output":""}'),
-    "accuracy is null": with_metadata(accuracy="null"),
-    "accuracy holds NaN": with_metadata(accuracy='{"f1":NaN}'),
-    "provenance holds 1e999": with_metadata(provenance='{"seed":1e999}'),
-    "provenance holds an integer of 17 characters": with_metadata(provenance='{"seed":-1000000000000000}'),
-    "provenance nests 100,000 deep": with_metadata(provenance='{"a":' + "[" * 100_000),
+    "checksum in capitals": (
+        "InvalidChecksum",
+        lambda: CHECKSUM_DIGITS.sub(lambda found: CHECKSUM + found[1].upper(), good("nibbles")),
+    ),
+    "checksum of zeros": (
+        "ChecksumMismatch",
+        lambda: CHECKSUM_DIGITS.sub(CHECKSUM + b"0" * 64, good("nibbles")),
+    ),
+    "checksum of another file": (
+        "ChecksumMismatch",
+        lambda: good("nibbles")[:-1] + bytes([good("nibbles")[-1] ^ 1]),
+    ),
+    "graph is not JSON": ("InvalidJson", with_metadata(graph="{")),
+    "graph is a list": ("NotAnObject", with_metadata(graph="[]")),
+    "graph has a key twice": (
+        "InvalidJson",
+        with_metadata(graph='{"nodes":[],"nodes":[],"input":{},"output":""}'),
+    ),
+    "accuracy is null": ("NotAnObject", with_metadata(accuracy="null")),
+    "accuracy holds NaN": ("InvalidJson", with_metadata(accuracy='{"f1":NaN}')),
+    "provenance holds 1e999": ("InvalidJson", with_metadata(provenance='{"seed":1e999}')),
+    "provenance holds an integer of 17 characters": (
+        "InvalidJson",
+        with_metadata(provenance='{"seed":-1000000000000000}'),
+    ),
+    "provenance holds a lone surrogate": ("InvalidJson", with_metadata(provenance='{"method":"\\ud800"}')),
+    "provenance nests 100,000 deep": ("InvalidJson", with_metadata(provenance='{"a":' + "[" * 100_000)),
 }
 
 GRAPH_CASES = {
-    "graph without output": with_json("graph", drop("output")),
-    "graph has another key": with_json("graph", put("name", "x")),
-    "graph has no nodes": with_json("graph", put("nodes", [])),
-    "nodes is an object": with_json("graph", put("nodes", {})),
-    "1,025 nodes": with_json(
-        "graph",
-        lambda graph: graph["nodes"].extend(
-            {"name": f"more{n}", "op": "relu", "inputs": ["image"]} for n in range(1025 - len(graph["nodes"]))
+    "graph without output": ("InvalidGraph", with_json("graph", drop("output"))),
+    "graph has another key": ("InvalidGraph", with_json("graph", put("name", "x"))),
+    "graph has no nodes": ("InvalidGraph", with_json("graph", put("nodes", []))),
+    "nodes is an object": ("InvalidGraph", with_json("graph", put("nodes", {}))),
+    "1,025 nodes": (
+        "InvalidGraph",
+        with_json(
+            "graph",
+            lambda graph: graph["nodes"].extend(
+                {"name": f"more{n}", "op": "relu", "inputs": ["image"]}
+                for n in range(1025 - len(graph["nodes"]))
+            ),
         ),
     ),
-    "node is a string": with_json("graph", lambda graph: graph["nodes"].append("relu")),
-    "node without name": with_node("heat_relu", drop("name")),
-    "node without op": with_node("sum_lr", drop("op")),
-    "op not in the list": with_node("sum_lr", put("op", "softmax")),
-    "op is a list": with_node("sum_lr", put("op", ["relu"])),
-    "node without inputs": with_node("sum_lr", drop("inputs")),
-    "node has another field": with_node("sum_lr", put("alpha", 0.3)),
-    "node lacks a field": with_node("sum_lr", drop("slope")),
-    "node reads nothing that is there": with_node("sum_lr", put("inputs", ["nowhere"])),
-    "node reads itself": with_node("sum_lr", put("inputs", ["sum_lr"])),
-    "node reads a later node": with_json("graph", lambda graph: graph["nodes"].reverse()),
-    "node reads a number": with_node("sum_lr", put("inputs", [0])),
-    "inputs is a string": with_node("sum_lr", put("inputs", "sum_bn")),
-    "relu of two": with_node("heat_relu", put("inputs", ["heat", "heat"])),
-    "add of one": with_node("both", put("inputs", ["d1"])),
-    "add of four": with_node("both", put("inputs", ["d1"] * 4)),
-    "add of unequal shapes": with_node("both", put("inputs", ["d1", "up"])),
-    "concat of one": with_node("twice", put("inputs", ["pool"])),
-    "concat of unequal sizes": with_node("twice", put("inputs", ["pool", "c1_lr"])),
-    "name twice": with_node("sum_lr", put("name", "sum")),
-    "name of the input": with_node("sum_lr", put("name", "image")),
-    "name with a slash": with_node("heat_relu", put("name", "../heat")),
-    "name reserved": with_node("heat_relu", put("name", "golden")),
-    "name of 65 letters": with_node("heat_relu", put("name", "h" * 65)),
-    "name ends with a line feed": with_node("heat_relu", put("name", "heat_relu\n")),
-    "output not there": with_json("graph", put("output", "softmax")),
-    "output is the input": with_json("graph", put("output", "image")),
-    "output is a number": with_json("graph", put("output", 3)),
-    "input of 4 channels": with_json("graph", lambda graph: graph["input"].update(channels=4)),
-    "input channels true": with_json("graph", lambda graph: graph["input"].update(channels=True)),
-    "divisor 0": with_json("graph", lambda graph: graph["input"].update(divisor=0)),
-    "divisor a string": with_json("graph", lambda graph: graph["input"].update(divisor="255")),
-    "input has another field": with_json("graph", lambda graph: graph["input"].update(mean=0)),
-    "in_channels wrong": with_node("e1", put("in_channels", 11)),
-    "out_channels 0": with_node("heat", put("out_channels", 0)),
-    "out_channels 2^40": with_node("heat", put("out_channels", 1 << 40)),
-    "out_channels a float": with_node("heat", put("out_channels", 3.0)),
-    "kernel 5x5": with_node("e1", put("kernel", [5, 5])),
-    "kernel 3x1": with_node("e1", put("kernel", [3, 1])),
-    "kernel of true": with_node("p1", put("kernel", [True, True])),
-    "kernel of floats": with_node("p1", put("kernel", [1.0, 1.0])),
-    "kernel a number": with_node("e1", put("kernel", 3)),
-    "dilation 0": with_node("e1", put("dilation", 0)),
-    "dilation 2^31": with_node("e1", put("dilation", 1 << 31)),
-    "dilation a pair": with_node("e1", put("dilation", [1, 1])),
-    "stride 2": with_node("e1", put("stride", 2)),
-    "stride true": with_node("e1", put("stride", True)),
-    "padding valid": with_node("e1", put("padding", "valid")),
-    "slope a string": with_node("sum_lr", put("slope", "0.3")),
-    "slope true": with_node("sum_lr", put("slope", True)),
-    "slope below 0": with_node("sum_lr", put("slope", -0.1)),
-    "slope above 1": with_node("sum_lr", put("slope", 1.5)),
-    "affine of other channels": with_node("sum_bn", put("channels", 19)),
-    "codebook not there": with_node("e1", put("codebook", "codebook.e1")),
-    "codebook is another tensor": with_node("e1", put("codebook", "d1.scale")),
-    "codebook is a number": with_node("e1", put("codebook", 0)),
-    "dense on an image": with_node("d1", lambda node: node.update(inputs=["pool"], in_channels=5), "dense"),
-    "maxpool2 of a flat vector": with_json(
-        "graph", lambda g: g["nodes"].append({"name": "late", "op": "maxpool2", "inputs": ["flat"]}), "dense"
+    "node is a string": ("InvalidNodeName", with_json("graph", lambda graph: graph["nodes"].append("relu"))),
+    "node without name": ("InvalidNodeName", with_node("heat_relu", drop("name"))),
+    "node without op": ("UnknownOperation", with_node("sum_lr", drop("op"))),
+    "op not in the list": ("UnknownOperation", with_node("sum_lr", put("op", "softmax"))),
+    "op is a list": ("UnknownOperation", with_node("sum_lr", put("op", ["relu"]))),
+    "node without inputs": ("InvalidNodeFields", with_node("sum_lr", drop("inputs"))),
+    "node has another field": ("InvalidNodeFields", with_node("sum_lr", put("alpha", 0.3))),
+    "node lacks a field": ("InvalidNodeFields", with_node("sum_lr", drop("slope"))),
+    "node reads nothing that is there": ("UnknownNodeInput", with_node("sum_lr", put("inputs", ["nowhere"]))),
+    "node reads itself": ("UnknownNodeInput", with_node("sum_lr", put("inputs", ["sum_lr"]))),
+    "node reads a later node": (
+        "UnknownNodeInput",
+        with_json("graph", lambda graph: graph["nodes"].reverse()),
     ),
-    "flatten with other channels behind": with_node("d1", put("in_channels", 319), "dense"),
+    "node reads a number": ("UnknownNodeInput", with_node("sum_lr", put("inputs", [0]))),
+    "inputs is a string": ("UnknownNodeInput", with_node("sum_lr", put("inputs", "sum_bn"))),
+    "relu of two": ("InvalidInputCount", with_node("heat_relu", put("inputs", ["heat", "heat"]))),
+    "add of one": ("InvalidInputCount", with_node("both", put("inputs", ["d1"]))),
+    "add of four": ("InvalidInputCount", with_node("both", put("inputs", ["d1"] * 4))),
+    "add of unequal shapes": ("ShapeMismatch", with_node("both", put("inputs", ["d1", "up"]))),
+    "concat of one": ("InvalidInputCount", with_node("twice", put("inputs", ["pool"]))),
+    "concat of unequal sizes": ("ShapeMismatch", with_node("twice", put("inputs", ["pool", "c1_lr"]))),
+    "name twice": ("DuplicateNodeName", with_node("sum_lr", put("name", "sum"))),
+    "name of the input": ("DuplicateNodeName", with_node("sum_lr", put("name", "image"))),
+    "name with a slash": ("InvalidNodeName", with_node("heat_relu", put("name", "../heat"))),
+    "name reserved": ("InvalidNodeName", with_node("heat_relu", put("name", "golden"))),
+    "name of 65 letters": ("InvalidNodeName", with_node("heat_relu", put("name", "h" * 65))),
+    "name ends with a line feed": ("InvalidNodeName", with_node("heat_relu", put("name", "heat_relu\n"))),
+    "pooled to nothing": ("InvalidResultShape", with_json("graph", pool_to_nothing)),
+    "output not there": ("UnknownOutput", with_json("graph", put("output", "softmax"))),
+    "output is the input": ("UnknownOutput", with_json("graph", put("output", "image"))),
+    "output is a number": ("UnknownOutput", with_json("graph", put("output", 3))),
+    "input of 4 channels": (
+        "InvalidInput",
+        with_json("graph", lambda graph: graph["input"].update(channels=4)),
+    ),
+    "input channels true": (
+        "InvalidInput",
+        with_json("graph", lambda graph: graph["input"].update(channels=True)),
+    ),
+    "divisor 0": ("InvalidInput", with_json("graph", lambda graph: graph["input"].update(divisor=0))),
+    "divisor a string": (
+        "InvalidInput",
+        with_json("graph", lambda graph: graph["input"].update(divisor="255")),
+    ),
+    "input has another field": (
+        "InvalidInput",
+        with_json("graph", lambda graph: graph["input"].update(mean=0)),
+    ),
+    "in_channels wrong": ("ChannelMismatch", with_node("e1", put("in_channels", 11))),
+    "out_channels 0": ("InvalidChannels", with_node("heat", put("out_channels", 0))),
+    "out_channels 2^40": ("InvalidChannels", with_node("heat", put("out_channels", 1 << 40))),
+    "out_channels a float": ("InvalidChannels", with_node("heat", put("out_channels", 3.0))),
+    "kernel 5x5": ("UnsupportedConvolution", with_node("e1", put("kernel", [5, 5]))),
+    "kernel 3x1": ("UnsupportedConvolution", with_node("e1", put("kernel", [3, 1]))),
+    "kernel of true": ("UnsupportedConvolution", with_node("p1", put("kernel", [True, True]))),
+    "kernel of floats": ("UnsupportedConvolution", with_node("p1", put("kernel", [1.0, 1.0]))),
+    "kernel a number": ("UnsupportedConvolution", with_node("e1", put("kernel", 3))),
+    "dilation 0": ("InvalidDilation", with_node("e1", put("dilation", 0))),
+    "dilation 2^31": ("InvalidDilation", with_node("e1", put("dilation", 1 << 31))),
+    "dilation a pair": ("InvalidDilation", with_node("e1", put("dilation", [1, 1]))),
+    "stride 2": ("UnsupportedConvolution", with_node("e1", put("stride", 2))),
+    "stride true": ("UnsupportedConvolution", with_node("e1", put("stride", True))),
+    "padding valid": ("UnsupportedConvolution", with_node("e1", put("padding", "valid"))),
+    "slope a string": ("InvalidSlope", with_node("sum_lr", put("slope", "0.3"))),
+    "slope true": ("InvalidSlope", with_node("sum_lr", put("slope", True))),
+    "slope below 0": ("InvalidSlope", with_node("sum_lr", put("slope", -0.1))),
+    "slope above 1": ("InvalidSlope", with_node("sum_lr", put("slope", 1.5))),
+    "affine of other channels": ("ChannelMismatch", with_node("sum_bn", put("channels", 19))),
+    "codebook not there": ("MissingTensor", with_node("e1", put("codebook", "codebook.e1"))),
+    "codebook is another tensor": ("InvalidCodebookName", with_node("e1", put("codebook", "d1.scale"))),
+    "codebook is a number": ("InvalidCodebookName", with_node("e1", put("codebook", 0))),
+    "dense on an image": (
+        "ShapeMismatch",
+        with_node("d1", lambda node: node.update(inputs=["pool"], in_channels=5), "dense"),
+    ),
+    "maxpool2 of a flat vector": (
+        "ShapeMismatch",
+        with_json(
+            "graph",
+            lambda g: g["nodes"].append({"name": "late", "op": "maxpool2", "inputs": ["flat"]}),
+            "dense",
+        ),
+    ),
+    "flatten with other channels behind": (
+        "ChannelMismatch",
+        with_node("d1", put("in_channels", 319), "dense"),
+    ),
 }
 
 TENSOR_CASES = {
-    "index missing": with_parts(lambda parts: parts.tensors.pop("e1.index")),
-    "scale missing": with_parts(lambda parts: parts.tensors.pop("e1.scale")),
-    "codebook missing": with_parts(lambda parts: parts.tensors.pop("codebook")),
-    "golden input missing": with_parts(lambda parts: parts.tensors.pop("golden.input")),
-    "golden output missing": with_parts(lambda parts: parts.tensors.pop("golden.output")),
-    "tensor of no node": with_parts(add_tensor("heat.extra", "U8", [4])),
-    "codebook of no node": with_parts(add_tensor("codebook.spare", "F32", [4])),
-    "weight beside index": with_parts(add_tensor("e1.weight", "F32", [3, 10, 9, 8])),
-    "codebook of 257 for bytes": with_parts(resize_codebook(257)),
-    "codebook of 17 for nibbles": with_parts(resize_codebook(17)),
-    "codebook of 65,537": with_parts(resize_codebook(65_537)),
-    "codebook of two dimensions": with_header(lambda header: header["codebook"].update(shape=[4, 4])),
-    "index as wide as another k": with_parts(lambda parts: parts.tensors["e1.index"].__setitem__(0, "U16")),
-    "index of another shape": with_header(lambda header: header["e1.index"]["shape"].reverse()),
-    "index beyond its codebook, low nibble": with_parts(resize_codebook(5)),
-    "index beyond its codebook, byte": with_parts(
-        lambda parts: parts.tensors["e4.index"].__setitem__(2, b"\xff" * len(parts.tensors["e4.index"][2])),
-        "per-layer",
+    "index missing": ("MissingTensor", with_parts(lambda parts: parts.tensors.pop("e1.index"))),
+    "scale missing": ("MissingTensor", with_parts(lambda parts: parts.tensors.pop("e1.scale"))),
+    "codebook missing": ("MissingTensor", with_parts(lambda parts: parts.tensors.pop("codebook"))),
+    "golden input missing": ("MissingTensor", with_parts(lambda parts: parts.tensors.pop("golden.input"))),
+    "golden output missing": ("MissingTensor", with_parts(lambda parts: parts.tensors.pop("golden.output"))),
+    "tensor of no node": ("ForeignTensor", with_parts(add_tensor("heat.extra", "U8", [4]))),
+    "codebook of no node": ("ForeignTensor", with_parts(add_tensor("codebook.spare", "F32", [4]))),
+    "weight beside index": ("ForeignTensor", with_parts(add_tensor("e1.weight", "F32", [3, 10, 9, 8]))),
+    "codebook of 257 for bytes": ("TensorMismatch", with_parts(resize_codebook(257))),
+    "codebook of 17 for nibbles": ("TensorMismatch", with_parts(resize_codebook(17))),
+    "codebook of 65,537": ("TensorMismatch", with_parts(resize_codebook(65_537))),
+    "codebook of two dimensions": (
+        "TensorMismatch",
+        with_header(lambda header: header["codebook"].update(shape=[4, 4])),
     ),
-    "index beyond its codebook, two bytes": with_parts(
-        lambda parts: parts.tensors["e1.index"].__setitem__(
-            2, b"\x2c\x01" * (len(parts.tensors["e1.index"][2]) // 2)
+    "index as wide as another k": ("TensorMismatch", with_parts(widen_index)),
+    "index of another shape": (
+        "TensorMismatch",
+        with_header(lambda header: header["e1.index"]["shape"].reverse()),
+    ),
+    "index beyond its codebook, low nibble": ("IndexOutOfRange", with_parts(resize_codebook(5))),
+    "index beyond its codebook, byte": (
+        "IndexOutOfRange",
+        with_parts(
+            lambda parts: parts.tensors["e4.index"].__setitem__(
+                2, b"\xff" * len(parts.tensors["e4.index"][2])
+            ),
+            "per-layer",
         ),
-        "wide",
     ),
-    "codebook holds NaN": with_bytes("codebook", float_at_start(float("nan"))),
-    "codebook holds infinity": with_bytes("codebook", float_at_start(float("inf"))),
-    "scale holds minus infinity": with_bytes("e1.scale", float_at_start(float("-inf"))),
-    "shift holds 2^127": with_bytes("e1.shift", float_at_start(2.0**127)),
-    "golden output holds NaN": with_bytes("golden.output", float_at_start(float("nan"))),
-    "golden output of another shape": with_header(
-        lambda header: header["golden.output"].update(shape=[16, 3])
+    "index beyond its codebook, two bytes": (
+        "IndexOutOfRange",
+        with_parts(
+            lambda parts: parts.tensors["e1.index"].__setitem__(
+                2, b"\x2c\x01" * (len(parts.tensors["e1.index"][2]) // 2)
+            ),
+            "wide",
+        ),
     ),
-    "golden input of 8 x 32": with_header(lambda header: header["golden.input"].update(shape=[8, 32, 3])),
-    "golden input flat": with_header(lambda header: header["golden.input"].update(shape=[768])),
+    "codebook holds NaN": ("ValueOutOfRange", with_bytes("codebook", float_at_start(float("nan")))),
+    "codebook holds infinity": ("ValueOutOfRange", with_bytes("codebook", float_at_start(float("inf")))),
+    "scale holds minus infinity": ("ValueOutOfRange", with_bytes("e1.scale", float_at_start(float("-inf")))),
+    "shift holds 2^127": ("ValueOutOfRange", with_bytes("e1.shift", float_at_start(2.0**127))),
+    "golden output holds NaN": ("ValueOutOfRange", with_bytes("golden.output", float_at_start(float("nan")))),
+    "golden output of another shape": (
+        "TensorMismatch",
+        with_header(lambda header: header["golden.output"].update(shape=[16, 3])),
+    ),
+    "golden input of 8 x 32": (
+        "InvalidGoldenInput",
+        with_header(lambda header: header["golden.input"].update(shape=[8, 32, 3])),
+    ),
+    "golden input flat": (
+        "InvalidGoldenInput",
+        with_header(lambda header: header["golden.input"].update(shape=[768])),
+    ),
 }
 
 SCORING_CASES = {
-    "scoring without thresholds": with_json("scoring", drop("thresholds")),
-    "scoring has another key": with_json("scoring", put("radius_px", 3)),
-    "two classes for three channels": with_json("scoring", lambda scoring: scoring["classes"].pop()),
-    "a class twice": with_json("scoring", put("classes", ["til", "til", "immunopositive"])),
-    "a class with markup": with_json("scoring", put("classes", ["<b>", "immunonegative", "til"])),
-    "four thresholds": with_json("scoring", lambda scoring: scoring["thresholds"].append(1)),
-    "a negative threshold": with_json("scoring", put("thresholds", [-1, 55, 40])),
-    "a threshold that is true": with_json("scoring", put("thresholds", [True, 55, 40])),
-    "a threshold in quotes": with_json("scoring", put("thresholds", ["60", 55, 40])),
-    "three cut-offs": with_json("scoring", put("ki67_cutoffs", [0.1, 0.2, 0.3])),
-    "distance 0": with_json("scoring", put("min_distance_px", 0)),
-    "distance 10^9": with_json("scoring", put("min_distance_px", 10**9)),
-    "distance a float": with_json("scoring", put("min_distance_px", 5.5)),
-    "network size 0": with_json("scoring", put("network_size_px", 0)),
+    "scoring without thresholds": ("InvalidScoring", with_json("scoring", drop("thresholds"))),
+    "scoring has another key": ("InvalidScoring", with_json("scoring", put("radius_px", 3))),
+    "two classes for three channels": (
+        "InvalidClasses",
+        with_json("scoring", lambda scoring: scoring["classes"].pop()),
+    ),
+    "a class twice": (
+        "InvalidClasses",
+        with_json("scoring", put("classes", ["til", "til", "immunopositive"])),
+    ),
+    "a class with markup": (
+        "InvalidClasses",
+        with_json("scoring", put("classes", ["<b>", "immunonegative", "til"])),
+    ),
+    "four thresholds": (
+        "InvalidScoringNumbers",
+        with_json("scoring", lambda scoring: scoring["thresholds"].append(1)),
+    ),
+    "a negative threshold": ("InvalidScoringNumbers", with_json("scoring", put("thresholds", [-1, 55, 40]))),
+    "a threshold that is true": (
+        "InvalidScoringNumbers",
+        with_json("scoring", put("thresholds", [True, 55, 40])),
+    ),
+    "a threshold in quotes": (
+        "InvalidScoringNumbers",
+        with_json("scoring", put("thresholds", ["60", 55, 40])),
+    ),
+    "three cut-offs": ("InvalidScoringNumbers", with_json("scoring", put("ki67_cutoffs", [0.1, 0.2, 0.3]))),
+    "distance 0": ("InvalidScoringNumbers", with_json("scoring", put("min_distance_px", 0))),
+    "distance 10^9": ("InvalidScoringNumbers", with_json("scoring", put("min_distance_px", 10**9))),
+    "distance a float": ("InvalidScoringNumbers", with_json("scoring", put("min_distance_px", 5.5))),
+    "network size 0": ("InvalidScoringNumbers", with_json("scoring", put("network_size_px", 0))),
 }
 
 CODING_CASES = {
-    "codec not known": with_coding(put("codec", "zstd")),
-    "codec is a list": with_coding(put("codec", ["zlib"])),
-    "coded type not known": with_coding(put("dtype", "I8")),
-    "coded type is a list": with_coding(put("dtype", ["U8"])),
-    "coded tensor not there": with_json("coding", lambda c: c.update(nowhere=c["d1.index"]), "coded"),
-    "coded tensor that is not U8": with_json("coding", lambda c: c.update(codebook=c["d1.index"]), "coded"),
-    "coding entry lacks its size": with_coding(drop("bytes")),
-    "coding entry has another key": with_coding(put("level", 9)),
-    "order not known": with_coding(put("order", "output-major")),
-    "order is true": with_coding(put("order", True)),
-    "order of a picture": with_json(
-        "coding", lambda c: c["golden.input"].update(order="input-major"), "coded"
+    "codec not known": ("UnknownCodec", with_coding(put("codec", "zstd"))),
+    "codec is a list": ("UnknownCodec", with_coding(put("codec", ["zlib"]))),
+    "coded type not known": ("UnknownType", with_coding(put("dtype", "I8"))),
+    "coded type is a list": ("UnknownType", with_coding(put("dtype", ["U8"]))),
+    "coded tensor not there": (
+        "UnknownCodedTensor",
+        with_json("coding", lambda c: c.update(nowhere=c["d1.index"]), "coded"),
     ),
-    "order of lanes that are no lanes": with_coding(odd_lanes),
-    "coding entry is a string": with_json("coding", put("d1.index", "zlib"), "coded"),
-    "coded size true": with_coding(put("bytes", True)),
-    "coded size one more than the shape": with_coding(lambda entry: entry.update(bytes=entry["bytes"] + 1)),
-    "coded shape of 2^40": with_coding(put("shape", [1 << 40])),
-    "coded shape with 0": with_coding(lambda entry: entry["shape"].__setitem__(0, 0)),
-    "stream of another codec": with_coding(put("codec", "lzma")),
-    "stream cut": with_stream(lambda stream: stream[:-1], "d1.index"),
-    "stream with a byte behind it": with_stream(lambda stream: stream + b"\0", "d1.index"),
-    "stream followed by another": with_stream(lambda stream: stream + stream, "d1.index"),
-    "stream damaged": with_stream(
-        lambda stream: stream[:20] + bytes([stream[20] ^ 255]) + stream[21:], "d1.index"
+    "coded tensor that is not U8": (
+        "UnknownCodedTensor",
+        with_json("coding", lambda c: c.update(codebook=c["d1.index"]), "coded"),
     ),
-    "stream empty of data": with_stream(lambda _: zlib.compress(b""), "d1.index"),
-    "stream one byte short": with_stream(lambda stream: zlib.compress(inflated(stream)[:-1]), "d1.index"),
-    "stream one byte long": with_stream(lambda stream: zlib.compress(inflated(stream) + b"\0"), "d1.index"),
-    "stream of 64 MiB where a few kB are announced": with_stream(
-        lambda _: zlib.compress(bytes(64 << 20), 9), "d1.index"
+    "coding entry lacks its size": ("InvalidCodingEntry", with_coding(drop("bytes"))),
+    "coding entry has another key": ("InvalidCodingEntry", with_coding(put("level", 9))),
+    "order not known": ("InvalidOrder", with_coding(put("order", "output-major"))),
+    "order is true": ("InvalidOrder", with_coding(put("order", True))),
+    "order of a picture": (
+        "InvalidOrder",
+        with_json("coding", lambda c: c["golden.input"].update(order="input-major"), "coded"),
     ),
-    "lzma stream of 16 MiB": with_stream(lambda _: lzma_alone(bytes(16 << 20)), "d1.index", "lzma"),
-    "lzma stream cut": with_stream(lambda stream: stream[:-1], "e1.index"),
-    "lzma stream with a byte behind it": with_stream(lambda stream: stream + b"\0", "e1.index"),
-    "lzma stream that wants 1 GiB": with_stream(claim_dictionary, "d1.index", "lzma"),
-    "xz where .lzma is announced": with_stream(lambda s: lzma.compress(inflated(s)), "d1.index", "lzma"),
-    "65 MiB decoded": with_parts(huge_decoded, "coded"),
+    "order of lanes that are no lanes": ("InvalidOrder", with_coding(odd_lanes)),
+    "coding entry is a string": ("InvalidCodingEntry", with_json("coding", put("d1.index", "zlib"), "coded")),
+    "coded size true": ("CodedSizeMismatch", with_coding(put("bytes", True))),
+    "coded size one more than the shape": (
+        "CodedSizeMismatch",
+        with_coding(lambda entry: entry.update(bytes=entry["bytes"] + 1)),
+    ),
+    "coded shape of 2^40": ("CodedSizeMismatch", with_coding(put("shape", [1 << 40]))),
+    "coded shape with 0": ("InvalidShape", with_coding(lambda entry: entry["shape"].__setitem__(0, 0))),
+    "stream of another codec": ("DictionaryTooLarge", with_coding(put("codec", "lzma"))),
+    "stream cut": ("DamagedStream", with_stream(lambda stream: stream[:-1], "d1.index")),
+    "stream with a byte behind it": ("DamagedStream", with_stream(lambda stream: stream + b"\0", "d1.index")),
+    "stream followed by another": ("DamagedStream", with_stream(lambda stream: stream + stream, "d1.index")),
+    "stream damaged": (
+        "DamagedStream",
+        with_stream(lambda stream: stream[:20] + bytes([stream[20] ^ 255]) + stream[21:], "d1.index"),
+    ),
+    "stream empty of data": ("DamagedStream", with_stream(lambda _: zlib.compress(b""), "d1.index")),
+    "stream one byte short": (
+        "DamagedStream",
+        with_stream(lambda stream: zlib.compress(inflated(stream)[:-1]), "d1.index"),
+    ),
+    "stream one byte long": (
+        "DamagedStream",
+        with_stream(lambda stream: zlib.compress(inflated(stream) + b"\0"), "d1.index"),
+    ),
+    "stream of 64 MiB where a few kB are announced": (
+        "DamagedStream",
+        with_stream(lambda _: zlib.compress(bytes(64 << 20), 9), "d1.index"),
+    ),
+    "lzma stream of 16 MiB": (
+        "DamagedStream",
+        with_stream(lambda _: lzma_alone(bytes(16 << 20)), "d1.index", "lzma"),
+    ),
+    "lzma stream cut": ("DamagedStream", with_stream(lambda stream: stream[:-1], "e1.index")),
+    "lzma stream with a byte behind it": (
+        "DamagedStream",
+        with_stream(lambda stream: stream + b"\0", "e1.index"),
+    ),
+    "lzma dictionary of 12 MiB": ("DictionaryTooLarge", lzma_with_dictionary(12 << 20)),
+    "lzma stream that wants 1 GiB": ("DictionaryTooLarge", with_stream(claim_dictionary, "d1.index", "lzma")),
+    "xz where .lzma is announced": (
+        "DictionaryTooLarge",
+        with_stream(lambda s: lzma.compress(inflated(s)), "d1.index", "lzma"),
+    ),
+    "65 MiB decoded": ("DecodedTooLarge", with_parts(huge_decoded, "coded")),
 }
 
-CASES: dict[str, Callable[[], bytes]] = (
+CASES: dict[str, tuple[str, Callable[[], bytes]]] = (
     FILE_CASES | HEADER_CASES | METADATA_CASES | GRAPH_CASES | TENSOR_CASES | SCORING_CASES | CODING_CASES
 )

@@ -10,7 +10,14 @@ INTERRUPTED = 130
 
 
 class BundleError(ValueError):
-    """A file that is no bundle, or a damaged or foreign one."""
+    """A file that is not a bundle, or a damaged or foreign one.
+
+    `refusal` is the name of the reason in docs/bundle-format.md, None if the file itself was never read.
+    """
+
+    def __init__(self, sentence: str, refusal: str | None = None) -> None:
+        super().__init__(sentence)
+        self.refusal = refusal
 
 
 class ImageError(ValueError):

@@ -1,7 +1,6 @@
-"""Every bundle with a defect is refused with one sentence, whatever the defect is."""
+"""The host's reader refuses whatever is not a bundle with one sentence (one defect each: tests/attacks)."""
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -37,29 +36,6 @@ def tiny(tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("name", bad_bundles.GOOD)
-def test_the_files_that_attacks_start_from_are_good(name):
-    assert bad_bundles.good(name) == (bad_bundles.FROZEN / f"{name}.epb").read_bytes()
-    bundle.parse(bad_bundles.good(name))
-
-
-@pytest.mark.parametrize("case", bad_bundles.CASES)
-def test_a_defect_is_refused_with_one_sentence(case, tmp_path):
-    path = tmp_path / "bad.epb"
-    path.write_bytes(bad_bundles.CASES[case]())
-    started = time.process_time()
-    with pytest.raises(InputError) as refusal:
-        bundle.read(path)
-    assert time.process_time() - started < 2  # no bomb is unpacked
-    sentence = str(refusal.value)
-    assert sentence.startswith(f"{path}: ")
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
-    assert len(sentence) < 600
-    if not case.startswith("checksum"):
-        assert "SHA-256" not in sentence
-
-
 def test_every_cut_of_a_file_is_refused(tiny):
     bundle.parse(tiny)
     for length in range(len(tiny)):
@@ -73,14 +49,6 @@ def test_every_flipped_bit_is_refused(tiny):
         data[place] ^= 1 << (place % 8)
         with pytest.raises(InputError):
             bundle.parse(bytes(data))
-
-
-def test_a_file_beyond_the_limit_is_not_read(tmp_path):
-    path = tmp_path / "huge.epb"
-    with path.open("wb") as file:
-        file.truncate(1 << 40)  # sparse
-    with pytest.raises(InputError, match="larger than any bundle"):
-        bundle.read(path)
 
 
 def test_a_missing_file_is_named(tmp_path):

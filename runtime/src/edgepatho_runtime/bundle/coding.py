@@ -5,11 +5,11 @@ import zlib
 from typing import Any, Literal
 
 from edgepatho_runtime.bundle.container import ITEM_BYTES, Tensor, checked_shape
-from edgepatho_runtime.errors import BundleError
+from edgepatho_runtime.bundle.limits import MAX_DECODED_BYTES, MAX_DICTIONARY_BYTES
+from edgepatho_runtime.bundle.refusals import refused
 
-MAX_DECODED_BYTES = 64 << 20
 BLOCKED_LANES_BYTES = (4, 8, 16, 32)  # eight output channels of 4, 8, 16 and 32 bits
-MAX_LZMA_BYTES = 32 << 20  # of the decoder's memory; a dictionary of 8 MiB needs a third of it
+ENTRY = ["bytes", "codec", "dtype", "shape"]
 
 
 def decode(tensors: dict[str, Tensor], coding: dict[str, Any]) -> None:
@@ -18,41 +18,37 @@ def decode(tensors: dict[str, Tensor], coding: dict[str, Any]) -> None:
     for name, entry in coding.items():
         stored = tensors.get(name)
         if stored is None or stored.dtype != "U8" or len(stored.shape) != 1:
-            raise BundleError(f"Coding names {name!r:.80}, which is not a U8 tensor of one dimension here.")
-        if type(entry) is not dict or sorted(entry.keys() - {"order"}) != [
-            "bytes",
-            "codec",
-            "dtype",
-            "shape",
-        ]:
-            raise BundleError(f"The coding of {name} must have bytes, codec, dtype, shape and at most order.")
+            raise refused("UnknownCodedTensor", name=name)
+        if type(entry) is not dict or sorted(entry.keys() - {"order"}) != ENTRY:
+            raise refused("InvalidCodingEntry", name=name)
         shape = checked_shape(name, entry["dtype"], entry["shape"])
+        if entry["codec"] not in ("zlib", "lzma"):
+            raise refused("UnknownCodec", name=name, codec=entry["codec"])
         lanes_bytes = shape[-1] * ITEM_BYTES[entry["dtype"]]
         blocked = len(shape) == 4 and lanes_bytes in BLOCKED_LANES_BYTES
         if "order" in entry and (entry["order"] != "input-major" or not blocked):
-            raise BundleError(f"The order of {name} is not 'input-major' of a blocked tensor.")
+            raise refused("InvalidOrder", name=name)
         size = math.prod(shape) * ITEM_BYTES[entry["dtype"]]
         if entry["bytes"] != size or type(entry["bytes"]) is not int:
-            raise BundleError(f"Coding claims {entry['bytes']!r:.40} bytes for {name}; its shape has {size}.")
+            raise refused("CodedSizeMismatch", name=name, claimed=entry["bytes"], expected=size)
         total += size
         if total > MAX_DECODED_BYTES:
-            raise BundleError(f"The coded tensors decode to more than {MAX_DECODED_BYTES} bytes.")
+            raise refused("DecodedTooLarge")
         data: bytes | bytearray = _decoded(name, entry["codec"], stored.data, size)
         if "order" in entry:
             data = _blocks_first(data, shape[0], lanes_bytes)
         tensors[name] = Tensor(entry["dtype"], shape, memoryview(data).toreadonly())
 
 
-def _decoded(name: str, codec: Any, coded: memoryview, size: int) -> bytes:
+def _decoded(name: str, codec: str, coded: memoryview, size: int) -> bytes:
     """Return the `size` bytes that the stream `coded` holds, asking it for at most one byte more."""
-    if codec == "zlib":
-        data, complete = _inflate(coded, size)
-    elif codec == "lzma":
-        data, complete = _unlzma(coded, size)
-    else:
-        raise BundleError(f"Tensor {name} is coded by {codec!r:.40}, expected 'zlib' or 'lzma'.")
+    if codec == "lzma":
+        dictionary_bytes = int.from_bytes(coded[1:5], "little")  # behind one byte of lc, lp and pb
+        if dictionary_bytes > MAX_DICTIONARY_BYTES:
+            raise refused("DictionaryTooLarge", name=name, claimed=dictionary_bytes)
+    data, complete = (_inflate if codec == "zlib" else _unlzma)(coded, size)
     if not complete or len(data) != size:
-        raise BundleError(f"Tensor {name} does not decode to exactly {size} bytes.")
+        raise refused("DamagedStream", name=name, expected=size)
     return data
 
 
@@ -82,7 +78,7 @@ def _inflate(coded: memoryview, size: int) -> tuple[bytes, bool]:
 def _unlzma(coded: memoryview, size: int) -> tuple[bytes, bool]:
     import lzma  # few bundles need it
 
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MAX_LZMA_BYTES)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     try:
         data = decoder.decompress(coded, size + 1)
     except (lzma.LZMAError, MemoryError):

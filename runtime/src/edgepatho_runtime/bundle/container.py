@@ -5,12 +5,9 @@ import re
 from typing import Any
 
 from edgepatho_runtime.bundle import strictjson
+from edgepatho_runtime.bundle.limits import MAX_HEADER_BYTES, MAX_RANK, MAX_TENSORS
+from edgepatho_runtime.bundle.refusals import refused
 from edgepatho_runtime.digest import sha256
-from edgepatho_runtime.errors import BundleError
-
-MAX_HEADER_BYTES = 1 << 20
-MAX_TENSORS = 4096
-MAX_RANK = 4
 
 ITEM_BYTES = {"F32": 4, "U16": 2, "U8": 1}  # in the order in which their tensors lie
 TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")  # metadata that hold JSON objects
@@ -32,16 +29,16 @@ class Tensor:
 def parse(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors as stored and the metadata of a whole file, or raise BundleError."""
     if len(data) < 8:
-        raise BundleError(f"{len(data)} bytes are too few for a bundle.")
+        raise refused("FileTooShort", bytes=len(data))
     length = int.from_bytes(data[:8], "little")
-    if length > min(MAX_HEADER_BYTES, len(data) - 8):
-        raise BundleError(
-            f"The header claims {length} bytes; {len(data) - 8} follow and {MAX_HEADER_BYTES} are allowed."
-        )
+    if length > MAX_HEADER_BYTES:
+        raise refused("HeaderTooLarge", claimed=length)
+    if length > len(data) - 8:
+        raise refused("HeaderBeyondFile", claimed=length, left=len(data) - 8)
     try:
         text = data[8 : 8 + length].decode()
     except UnicodeDecodeError as error:
-        raise BundleError(f"The header is not UTF-8 text: {error}.") from None
+        raise refused("InvalidUtf8", why=error) from None
     header = strictjson.loads(text, "The header")
     metadata = _metadata(header.pop("__metadata__", None))
     _check_digest(data, length, metadata["file_sha256"])
@@ -51,26 +48,23 @@ def parse(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 def checked_shape(name: str, dtype: Any, shape: Any) -> tuple[int, ...]:
     """Return `shape` as a tuple if it and `dtype` are ones that a tensor may have, or raise BundleError."""
     if type(dtype) is not str or dtype not in ITEM_BYTES:
-        raise BundleError(f"Tensor {name} has type {dtype!r:.40}; known are {', '.join(ITEM_BYTES)}.")
+        raise refused("UnknownType", name=name, dtype=dtype)
     sized = type(shape) is list and 1 <= len(shape) <= MAX_RANK
     if not sized or not all(_is_count(side) and side > 0 for side in shape):
-        raise BundleError(f"Tensor {name} has shape {shape!r:.80}, expected 1 to {MAX_RANK} counts.")
+        raise refused("InvalidShape", name=name, shape=shape)
     return tuple(shape)
 
 
 def _metadata(value: Any) -> dict[str, str]:
-    if type(value) is not dict or sorted(value) != METADATA:
-        raise BundleError(f"The metadata must hold exactly {', '.join(METADATA)}.")
-    for key, text in value.items():
-        if type(text) is not str:
-            raise BundleError(f"Metadata {key} must be a string.")
-    if value["format"] != "edgepatho":
-        raise BundleError(f"The format is {value['format']!r:.40}, expected 'edgepatho'.")
-    if value["version"] != "1":
-        raise BundleError(
-            f"The bundle has version {value['version']!r:.40}, this runtime reads version '1'; "
-            "use a runtime of the bundle's own release."
-        )
+    keys = ", ".join(METADATA)
+    if type(value) is not dict or not all(type(text) is str for text in value.values()):
+        raise refused("InvalidMetadata", keys=keys)
+    if value.get("format") != "edgepatho":
+        raise refused("UnknownFormat", format=value.get("format"))
+    if value.get("version") != "1":
+        raise refused("UnknownVersion", version=value.get("version"))
+    if sorted(value) != METADATA:  # of this version alone
+        raise refused("InvalidMetadata", keys=keys)
     return value
 
 
@@ -81,53 +75,53 @@ def _check_digest(data: bytes, length: int, digest: str) -> None:
     end = begin + 64
     named = re.fullmatch("[0-9a-f]{64}", digest) and data[begin : end + 1] == digest.encode() + b'"'
     if not named or data.count(mark, 8, 8 + length) != 1:
-        raise BundleError("The header does not hold file_sha256 as 64 hexadecimal digits, once.")
+        raise refused("InvalidChecksum")
     actual = sha256(memoryview(data)[:begin])
     actual.update(b"0" * 64)
     actual.update(memoryview(data)[end:])
     if actual.hexdigest() != digest:
-        raise BundleError("The file is damaged: its SHA-256 is not the one that it names; copy it again.")
+        raise refused("ChecksumMismatch")
 
 
 def _tensors(header: dict[str, Any], payload: memoryview) -> dict[str, Tensor]:
     if len(header) > MAX_TENSORS:
-        raise BundleError(f"The header lists {len(header)} tensors, {MAX_TENSORS} are allowed.")
+        raise refused("TooManyTensors", count=len(header))
     tensors: dict[str, Tensor] = {}
     end = 0
     previous = (-1, "")
-    for name, entry in sorted(header.items(), key=_begin):
-        if not TENSOR_NAME.fullmatch(name):
-            raise BundleError(f"{name!r:.80} is not a tensor's name.")
-        if type(entry) is not dict or sorted(entry) != ["data_offsets", "dtype", "shape"]:
-            raise BundleError(f"Tensor {name} must have exactly data_offsets, dtype and shape.")
-        shape = checked_shape(name, entry["dtype"], entry["shape"])
-        begin, stop = _offsets(name, entry["data_offsets"])
-        expected = math.prod(shape) * ITEM_BYTES[entry["dtype"]]
+    entries = [_entry(name, value) for name, value in header.items()]
+    for name, dtype, shape, begin, stop in sorted(entries, key=lambda entry: entry[3:]):
+        expected = math.prod(shape) * ITEM_BYTES[dtype]
         if begin != end or stop - begin != expected or stop > len(payload):
-            raise BundleError(
-                f"Tensor {name} lies at bytes {begin} to {stop} of {len(payload)}; "
-                f"its place is {end} to {end + expected}."
+            raise refused(
+                "MisplacedTensor",
+                name=name,
+                begin=begin,
+                end=stop,
+                payload=len(payload),
+                begin_expected=end,
+                end_expected=end + expected,
             )
-        place = (list(ITEM_BYTES).index(entry["dtype"]), name)
+        place = (list(ITEM_BYTES).index(dtype), name)
         if place < previous:
-            raise BundleError(f"Tensor {name} lies out of order: {', '.join(ITEM_BYTES)}, then by name.")
-        tensors[name] = Tensor(entry["dtype"], shape, payload[begin:stop])
+            raise refused("UnorderedTensor", name=name)
+        tensors[name] = Tensor(dtype, shape, payload[begin:stop])
         end, previous = stop, place
     if end != len(payload):
-        raise BundleError(f"{len(payload) - end} bytes behind the last tensor belong to none.")
+        raise refused("TrailingBytes", count=len(payload) - end)
     return tensors
 
 
-def _begin(item: tuple[str, Any]) -> tuple[int, int]:
-    """Sort key: tensors as they lie in the file; malformed entries first, to be refused first."""
-    name, entry = item
-    return _offsets(name, entry.get("data_offsets") if type(entry) is dict else None)
-
-
-def _offsets(name: str, value: Any) -> tuple[int, int]:
-    if type(value) is not list or len(value) != 2 or not all(_is_count(n) for n in value):
-        raise BundleError(f"Tensor {name!r:.80} has offsets {value!r:.80}, expected [begin, end].")
-    return value[0], value[1]
+def _entry(name: str, entry: Any) -> tuple[str, str, tuple[int, ...], int, int]:
+    """Return name, type, shape, first byte and the byte behind the last of one entry of the header."""
+    if not TENSOR_NAME.fullmatch(name):
+        raise refused("InvalidTensorName", name=name)
+    if type(entry) is not dict or sorted(entry) != ["data_offsets", "dtype", "shape"]:
+        raise refused("InvalidTensorEntry", name=name)
+    shape, offsets = checked_shape(name, entry["dtype"], entry["shape"]), entry["data_offsets"]
+    if type(offsets) is not list or len(offsets) != 2 or not all(_is_count(n) for n in offsets):
+        raise refused("InvalidOffsets", name=name, offsets=offsets)
+    return name, entry["dtype"], shape, offsets[0], offsets[1]
 
 
 def _is_count(value: Any) -> bool:

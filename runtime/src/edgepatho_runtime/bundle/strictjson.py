@@ -1,12 +1,11 @@
-"""JSON from a file that may be hostile: no duplicate keys, no NaN, no huge numbers, no deep nesting."""
+"""JSON from a file that may be hostile: valid Unicode, no key twice, no NaN, nothing huge or deep."""
 
 import json
 import math
 from typing import Any
 
-from edgepatho_runtime.errors import BundleError
-
-MAX_DIGITS = 16  # in an integer; every count in a bundle has fewer
+from edgepatho_runtime.bundle.limits import MAX_INTEGER_CHARACTERS
+from edgepatho_runtime.bundle.refusals import refused
 
 
 def loads(text: str, what: str) -> dict[str, Any]:
@@ -15,10 +14,12 @@ def loads(text: str, what: str) -> dict[str, Any]:
         value = json.loads(
             text, object_pairs_hook=_unique, parse_int=_integer, parse_float=_number, parse_constant=_constant
         )
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # refuses lone surrogates
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{what} is not strict JSON: {error}.") from None
+        raise refused("InvalidJson", what=what, why=error) from None
     if type(value) is not dict:
-        raise BundleError(f"{what} holds {_kind(value)}, expected an object.")
+        raise refused("NotAnObject", what=what, kind=_kind(value))
     return value
 
 
@@ -34,8 +35,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"an integer of {len(digits)} digits")
+    if len(digits) > MAX_INTEGER_CHARACTERS:
+        raise ValueError(f"an integer of {len(digits)} characters")
     return int(digits)
 
 

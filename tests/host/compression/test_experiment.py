@@ -1,0 +1,86 @@
+"""Compressions of any network on prepared tiles, retrained towards labels or towards the original."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from edgepatho.compression.experiment import Experiment, Measuring, Steps
+from edgepatho.errors import UsageError
+from edgepatho.quantize.quantizer import Quantizer
+from edgepatho.quantize.retrain import Schedule
+
+MEASURING = Measuring(test_tiles=2, validation_tiles=1, thresholds=(60, 55, 40))
+STEPS = Steps(codebook_rate=1e-3, rate=1e-3, batch=2, crop_px=32, target="original")
+SCHEDULE = Schedule(steps=30, validate_every=10, reassign_every=5)
+
+
+@pytest.fixture
+def heat_network():
+    """Three heat maps of an image, by two convolutions."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(12, 3, padding="same", name="first")(image)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.LeakyReLU(negative_slope=0.3, name="leaky")(x)
+    x = keras.layers.Dropout(0.2, name="drop")(x)
+    x = keras.layers.Conv2D(3, 1, padding="same", name="last")(x)
+    model = keras.Model(image, keras.layers.ReLU(name="heat")(x))
+    model.get_layer("last").kernel.assign(100 * model.get_layer("last").kernel)
+    return model
+
+
+@pytest.mark.parametrize("name", ["codebook_rate", "rate", "index_rate"])
+@pytest.mark.parametrize("rate", [-1e-4, float("nan"), 1.5])
+def test_a_rate_that_trains_nothing_is_refused(name, rate):
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is .*; expected a learning rate"):
+        Steps(**{name: rate}).check()
+
+
+def test_towards_the_original_means_nearer_to_it(heat_network, prepared):
+    experiment = Experiment(heat_network, prepared, MEASURING, STEPS)
+    result = experiment.compress(Quantizer("cws", k=4), SCHEDULE)
+    assert result.run.best_step > 0
+    assert result.row_after["mse_to_original"] < 0.8 * result.row_before["mse_to_original"]
+    for name in ("norm/moving_mean", "norm/moving_variance"):
+        assert np.array_equal(result.after.variables[name], result.before.variables[name])
+
+
+def test_towards_the_original_no_label_is_looked_at(heat_network, prepared, tmp_path):
+    blind = tmp_path / "blind"
+    shutil.copytree(prepared, blind)
+    for split in ("train", "validation"):
+        np.lib.format.open_memmap(blind / f"{split}_labels.npy", "r+")[:] = 0
+    weights, books = heat_network.get_weights(), []
+    for folder in (prepared, blind):
+        heat_network.set_weights(weights)
+        result = Experiment(heat_network, folder, MEASURING, STEPS).compress(Quantizer("cws", k=4), SCHEDULE)
+        books.append(result.after.codebooks["codebook"])
+        assert result.run.best_step > 0
+    np.testing.assert_allclose(books[0], books[1], rtol=1e-5)
+
+
+def test_moving_indices_keep_the_rate(heat_network, prepared):
+    experiment = Experiment(heat_network, prepared, MEASURING, STEPS)
+    steps = Steps(1e-3, 1e-3, 2, 32, index_rate=1e-3, target="original")
+    result = experiment.compress(Quantizer("ecsq", bits=2, codebook="per-layer"), SCHEDULE, steps)
+    assert result.run.best_step > 0
+    assert result.after.entropy_bits() <= 2
+    before, after = result.before, result.after
+    assert any(not np.array_equal(before.kernel(each), after.kernel(each)) for each in before.indices)
+
+
+def test_other_scales_and_targets_follow_each_other_in_one_experiment(heat_network, prepared):
+    """Traced steps are used again only where they fit."""
+    experiment = Experiment(heat_network, prepared, MEASURING, STEPS)
+    once = Schedule(steps=1, validate_every=1)
+    quantizers = [Quantizer("cws", k=8, scale=scale) for scale in ("none", "channel", "layer", "output")]
+    for quantizer in [*quantizers, Quantizer("uq", k=300, codebook="per-layer"), quantizers[0]]:
+        for target in ("labels", "original"):
+            result = experiment.compress(quantizer, once, Steps(batch=2, crop_px=32, target=target))
+            assert result.row_before["mse_to_original"] > 0
+    row, run = experiment.control(once, Steps(batch=2, crop_px=32))
+    assert run.step == 1
+    assert row["mse_to_original"] >= 0
