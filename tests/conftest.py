@@ -12,6 +12,9 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# One thread: TensorFlow then gives the same bits at every run (docs/decisions.md).
+for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(name, "1")
 
 settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")  # a first call imports, and the machine may be busy

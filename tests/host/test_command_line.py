@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -19,13 +18,13 @@ from edgepatho.commands import report
 from edgepatho.errors import DeviceUnfit, InputError, RolledBack, UserError
 
 
-def test_help_comes_at_once_and_imports_nothing_heavy():
-    code = "import sys, edgepatho.cli as c; c.main(['--help'], standalone_mode=False); print(*sys.modules)"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+def test_help_loads_click_and_the_standard_library_alone():
+    """What it loads is what it takes to answer at once, on any machine."""
+    code = "import sys; before = {*sys.modules}; import edgepatho.cli as c; "
+    code += "c.main(['--help'], standalone_mode=False); print(*{*sys.modules} - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1  # s of the processor
-    loaded = set(done.stdout.splitlines()[-1].split())
-    assert not loaded & {"numpy", "tensorflow", "keras", "cv2", "scipy", "matplotlib", "rich"}
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert loaded - sys.stdlib_module_names == {"click", "edgepatho"}
     for name in COMMANDS:
         assert f"\n  {name} " in done.stdout
 

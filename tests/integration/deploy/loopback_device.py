@@ -43,7 +43,7 @@ class LoopbackDevice:
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
         with (self.folder / "sshd.log").open("wb") as log:
             self._server = subprocess.Popen([sshd, "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log)
-        for _ in range(200):
+        while True:
             try:
                 socket.create_connection((self.address, self.port), timeout=1).close()
                 return self

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -320,13 +319,24 @@ def test_two_deploys_at_once_both_end_well(device: LoopbackDevice, deployed: Dep
     assert all(is_whole(device.store / "releases" / wanted.id) for wanted in releases)
 
 
-def test_a_deploy_waits_for_another_one(device: LoopbackDevice, deployed: Deployed, release: Named):
+# Another deploy, which ends when a third party waits for it, and first writes down what it sees.
+OTHER_DEPLOY = """
+while [ ! -e waiting ]; do sleep 0.02; done
+ls > seen
+"""
+
+
+def test_a_deploy_waits_for_another_one(
+    device: LoopbackDevice, deployed: Deployed, release: Named, monkeypatch: pytest.MonkeyPatch
+):
+    original = ssh.device_script
+    telling = lambda name: original(name).replace("flock -w", 'touch "$EDGEPATHO_ROOT/waiting"; flock -w')  # noqa: E731
+    monkeypatch.setattr(ssh, "device_script", telling)
     device.store.mkdir(parents=True)
-    holder = subprocess.Popen(["flock", device.store / "lock", "sleep", "1"])
-    started = time.monotonic()
+    holder = subprocess.Popen(["flock", "lock", "sh", "-c", OTHER_DEPLOY], cwd=device.store)
     deployed(release("first"))
-    assert time.monotonic() - started > 0.9
     assert holder.wait() == 0
+    assert "current" not in (device.store / "seen").read_text().split()
     assert device.current() == release("first").id
 
 
@@ -338,7 +348,7 @@ def test_a_deploy_that_waited_too_long_is_told(
         ssh, "device_script", lambda name: original(name).replace("flock -w 60", "flock -w 1")
     )
     device.store.mkdir(parents=True)
-    holder = subprocess.Popen(["flock", device.store / "lock", "sleep", "60"])
+    holder = subprocess.Popen(["flock", device.store / "lock", "sleep", "infinity"])
     try:
         with pytest.raises(DeviceUnfit, match="another deploy is still at work on this device; try again"):
             deployed(release("first"))
