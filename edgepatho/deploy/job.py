@@ -31,6 +31,7 @@ class Job:
         chosen = [wheels.runtime_wheel(device, self.wheel)]
         chosen += wheels.image_wheels(device) if self.images else []
         chosen += wheels.tflite_wheels(device) if self.tflite else []
+        chosen = list(dict.fromkeys(chosen))  # numpy is wanted by both
         return release.build(files, chosen, signing_key=self.signing_key)
 
 

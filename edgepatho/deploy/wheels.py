@@ -17,8 +17,8 @@ from edgepatho.deploy.probe import Device
 from edgepatho.errors import InputError
 
 OLDEST_MANYLINUX = 17  # manylinux_2_17, also called manylinux2014
-# All that ai_edge_litert.interpreter imports; one numpy for Python 3.11 to 3.14.
-TFLITE = ("ai-edge-litert==2.3.0", "numpy==2.3.5")
+NUMPY = "numpy==2.3.5"  # one for Python 3.11 to 3.14; simplejpeg imports it, and ai_edge_litert.interpreter
+TFLITE = ("ai-edge-litert==2.3.0", NUMPY)
 
 
 def runtime_wheel(device: Device, given: Path | None = None) -> Path:
@@ -46,12 +46,9 @@ def runtime_wheel(device: Device, given: Path | None = None) -> Path:
 
 
 def image_wheels(device: Device) -> list[Path]:
-    """Return Pillow's wheel in the version installed here, so that both sides decode alike."""
-    return [
-        _fetched(
-            f"pillow=={metadata.version('pillow')}", device, "give --no-images: PNG and PPM need no Pillow"
-        )
-    ]
+    """Return what decodes JPEG and TIFF, in the versions installed here, so that both sides decode alike."""
+    pins = [f"{name}=={metadata.version(name)}" for name in ("pillow", "simplejpeg")]
+    return [_fetched(pin, device, "give --no-images: PNG and PPM need none") for pin in [*pins, NUMPY]]
 
 
 def tflite_wheels(device: Device) -> list[Path]:

@@ -45,16 +45,19 @@ def main(arguments: list[str] | None = None) -> int:
 def score(options: argparse.Namespace) -> int:
     """Score pictures one by one; bad files are told and left behind."""
     from edgepatho_runtime import bundle, tables
-    from edgepatho_runtime.scoring import batch
+    from edgepatho_runtime.scoring import batch, folders
     from edgepatho_runtime.scoring.score import Scorer
 
     _check_precision(options.precision)
-    paths = batch.expand(options.images)
+    pictures = folders.expand(options.images, options.anonymize)
+    paths = pictures.paths
+    for sentence in pictures.notes:
+        print(f"Warning: {printable(sentence)}", file=sys.stderr)
     scorer = Scorer(bundle.read(options.bundle), options.threads, options.precision, options.scale)
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
     work = batch.Batch(scorer, options.output, options.anonymize, options.max_pixels)
-    with batch.stoppable() as stopped:
+    with work, batch.stoppable() as stopped:
         for path in paths:
             try:
                 entry = work.score(path)
@@ -69,6 +72,9 @@ def score(options: argparse.Namespace) -> int:
                 print(tables.field_line(entry), flush=True)
             if stopped:
                 break
+    if work.taken_over:
+        text = f"{work.taken_over} of {len(work.images)} pictures were done before with the same settings."
+        print(f"Note: {text}", file=sys.stderr)
     record = work.record(complete=len(work.images) == len(paths))
     if options.output is not None:
         batch.write_record(options.output, record)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,20 @@ def memory_bytes(field: str) -> int | None:
         if name == field:
             return int(value.split()[0]) * 1024
     return None
+
+
+def free_bytes() -> int | None:
+    """Return how much memory a process may still take: the system's, or less in a control group (v2)."""
+    found = [memory_bytes("MemAvailable")]
+    group = (_text("proc/self/cgroup") or "").rpartition("0::/")[2]
+    parts = [part for part in group.split("/") if part]
+    for depth in range(len(parts) + 1):
+        folder = "/".join(["sys/fs/cgroup", *parts[:depth]])
+        most, now = _text(f"{folder}/memory.max"), _text(f"{folder}/memory.current")
+        if most and now and most.isdigit() and now.isdigit():
+            cached = re.search(r"^inactive_file (\d+)$", _text(f"{folder}/memory.stat") or "", re.M)
+            found.append(max(0, int(most) - int(now) + (int(cached[1]) if cached else 0)))
+    return min((value for value in found if value is not None), default=None)
 
 
 def temperature_c() -> float | None:

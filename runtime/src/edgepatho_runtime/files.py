@@ -1,5 +1,6 @@
 """Files that are whole or not there at all: written aside, synced, renamed."""
 
+import errno
 import itertools
 import json
 import os
@@ -8,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+# What file systems answer that cannot sync a folder; what they hold is whole all the same.
+NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 _numbers = itertools.count()
 
 
@@ -31,9 +34,17 @@ def written(*paths: Path) -> Iterator[Sequence[BinaryIO]]:
     finally:
         for aside in asides:
             aside.unlink(missing_ok=True)
-    folder = os.open(paths[0].parent, os.O_RDONLY)
+    _sync_folder(paths[0].parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make new names survive a power cut, where the file system can (vboxsf and some network ones cannot)."""
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # so that the new names survive a power cut
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(folder)
 

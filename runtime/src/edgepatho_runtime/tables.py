@@ -5,6 +5,7 @@ from typing import Any
 from edgepatho_runtime.files import printable
 
 Row = list[str]
+NO_CLASS = "no class: under 30 tumour cells"
 
 
 def aligned(rows: list[Row]) -> str:
@@ -94,10 +95,10 @@ def _scores(found: dict[str, Any]) -> str:
     if found["ki67_index"] is not None:
         tumour = counts["immunopositive"] + counts["immunonegative"]
         share = f"{counts['immunopositive']}/{tumour}"
-        parts.append(f"Ki-67 {100 * found['ki67_index']:.1f} % ({share}) {found['ki67_class']}")
+        parts.append(f"Ki-67 {100 * found['ki67_index']:.1f} % ({share}) {found['ki67_class'] or NO_CLASS}")
     if found["til_score"] is not None:
         share = f"{counts['til']}/{sum(counts.values())}"
-        parts.append(f"TIL {100 * found['til_score']:.1f} % ({share}) {found['til_class']}")
+        parts.append(f"TIL {100 * found['til_score']:.1f} % ({share}) {found['til_class'] or NO_CLASS}")
     return "   ".join(parts)
 
 

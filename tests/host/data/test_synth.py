@@ -161,13 +161,13 @@ def test_ctrl_c_ends_all_processes_with_one_word_and_leaves_nothing(tmp_path):
         # a suite that runs in the background ignores the signal, and so would its children
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    deadline = time.monotonic() + 120
+    hangs = time.monotonic() + 600  # no promise of speed
     while not list(tmp_path.rglob("*.jpg")):
         assert process.poll() is None
-        assert time.monotonic() < deadline
+        assert time.monotonic() < hangs
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert process.communicate(timeout=120) == ("", "Interrupted.\n")
+    assert process.communicate(timeout=600) == ("", "Interrupted.\n")
     assert process.returncode == 130
     assert not list(tmp_path.iterdir())
 

@@ -1,10 +1,10 @@
 """Indices that move: latent weights follow the gradient and choose their levels anew."""
 
 from dataclasses import replace
-from itertools import repeat
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from edgepatho.model import graph as graphs
 from edgepatho.model.shared import other_variables
@@ -13,7 +13,6 @@ from edgepatho.quantize.prune import pruned
 from edgepatho.quantize.quantizer import Quantizer, share
 from edgepatho.quantize.retrain import Budget, retrain
 from edgepatho.quantize.shared_training import SharedTraining
-from edgepatho.quantize.training import ordinary
 
 RATES = (0.003, 0.003, 0.001)
 
@@ -51,35 +50,60 @@ def test_a_step_computes_with_the_shared_weights(small_model, feed):
     assert float(plain) == pytest.approx(np.mean((heat - labels) ** 2), rel=1e-2)
 
 
+def test_a_latent_weight_takes_the_derivative_of_its_weight_and_a_level_their_sum(small_model, feed):
+    """Against Keras' own derivatives by the dense kernels. Adam's first moment is a tenth of the gradient."""
+    training = latent_training(small_model, Quantizer("cws", k=8, scale="channel"))
+    shared = training.trained()
+    images, labels = next(feed(0))
+    kernels = {layer: small_model.get_layer(layer).kernel for layer in shared.indices}
+    for layer, kernel in kernels.items():
+        kernel.assign(shared.kernel(layer).reshape(kernel.shape))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((small_model(images, training=False) - labels) ** 2)
+    gradients = tape.gradient(loss, [kernel.value for kernel in kernels.values()])
+    training.step(images, labels)
+
+    level_sums = np.zeros(shared.codebooks["codebook"].size)
+    moments = [first_moments(optimizer) for optimizer, _ in training._groups]
+    for layer, gradient, moment in zip(kernels, gradients, moments[2], strict=True):
+        gradient = gradient.numpy().reshape(shared.indices[layer].shape)
+        latent = np.array(training._latent_units[layer]) * gradient
+        np.testing.assert_allclose(10 * moment, latent, rtol=1e-3, atol=1e-5 * np.abs(latent).max())
+        by_level = (shared.scales[layer] * gradient).ravel()
+        level_sums += np.bincount(shared.indices[layer].ravel(), by_level, level_sums.size)
+    level_sums *= np.max(np.array(training._units["codebook"]))
+    found = 10 * moments[0][0][: level_sums.size]
+    np.testing.assert_allclose(found, level_sums, rtol=1e-3, atol=1e-5 * np.abs(level_sums).max())
+
+
+def first_moments(adam):
+    return [np.array(variable) for variable in adam.variables if variable.name.endswith("momentum")]
+
+
 @pytest.mark.parametrize(
     "quantizer", [Quantizer("cws", k=4), Quantizer("ecsq", bits=1.0)], ids=lambda each: each.method
 )
-def test_moving_indices_come_nearer_to_the_original_than_the_codebook_alone(small_model, feed, quantizer):
-    """On one batch, so that only what a method can express counts."""
-    images, labels = next(feed(0))
-    teaching = ordinary(small_model, 0.01)
-    for _ in range(100):
-        teaching.step(images, labels)
-    pixels, weights = np.round(images * 255).astype(np.uint8), small_model.get_weights()
-    expected = teaching.heat(pixels)
-
-    def error(index_rate):
-        small_model.set_weights(weights)
-        training = latent_training(small_model, quantizer, (1e-3, 1e-3, index_rate))
-        retrain(
-            training,
-            lambda start: repeat((images, expected)),
-            lambda: float(np.mean((training.heat(pixels) - expected) ** 2)),
-            Budget(steps=90, validate_every=15, reassign_every=5),
-        )
-        return float(np.mean((training.heat(pixels) - expected) ** 2)), training.trained()
-
-    moving, found = error(1e-3)
-    assert moving < 0.8 * error(0.0)[0]
-    if quantizer.bits:
-        assert found.entropy_bits() <= quantizer.bits
-    else:
-        assert found.codebooks["codebook"].size <= quantizer.k
+def test_indices_that_move_are_those_that_the_quantizer_gives_the_latent_weights(
+    small_model, feed, quantizer
+):
+    training = latent_training(small_model, quantizer)
+    graph, before, batches = graphs.from_keras(small_model), training.trained(), feed(0)
+    for _ in range(3):
+        for _ in range(2):
+            training.step(*next(batches))
+        latents = {
+            layer: np.array(latent) * np.array(training._latent_units[layer])
+            for layer, latent in training._latents.items()
+        }
+        training.reassign()
+        found, expected = training.trained(), share(replace(graph, kernels=latents), quantizer)
+        for layer in latents:
+            np.testing.assert_allclose(found.kernel(layer), expected.kernel(layer), rtol=1e-6)
+        if quantizer.bits:
+            assert found.entropy_bits() <= quantizer.bits
+        else:
+            assert found.codebooks["codebook"].size <= quantizer.k
+    assert any(not np.array_equal(before.indices[layer], found.indices[layer]) for layer in before.indices)
 
 
 def test_pruned_weights_stay_zero_while_indices_move(small_model, feed):

@@ -133,10 +133,15 @@ def test_a_cached_wheel_needs_no_network(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setenv("EDGEPATHO_CACHE", str(tmp_path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    cached = tmp_path / "wheels" / f"pillow-{version('pillow')}-cp311-cp311-manylinux_2_28_aarch64.whl"
-    cached.parent.mkdir()
-    cached.write_text("a wheel")
-    assert wheels.image_wheels(device()) == [cached]
+    pins = {"pillow": version("pillow"), "simplejpeg": version("simplejpeg"), "numpy": wheels.NUMPY[7:]}
+    (tmp_path / "wheels").mkdir()
+    cached = [
+        tmp_path / "wheels" / f"{name}-{number}-cp311-cp311-manylinux_2_28_aarch64.whl"
+        for name, number in pins.items()
+    ]
+    for path in cached:
+        path.write_text("a wheel")
+    assert wheels.image_wheels(device()) == cached
 
 
 def test_offline_without_a_cached_wheel_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -305,7 +305,7 @@ def test_tflite_alone_needs_a_picture(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_child_that_cannot_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(child.python.sys, "executable", "/nowhere/python")
     assert "could not be started" in child.measured({})["error"]
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,8 +43,9 @@ def test_score_prints_counts_with_denominators(
 ) -> None:
     assert cli.main(["score", str(save_picture()), "--bundle", str(bundle_file)]) == 0
     out = capsys.readouterr().out
-    assert "field.png: 3 immunopositive, 1 immunonegative, 2 til   Ki-67 75.0 % (3/4) high" in out
-    assert "TIL 33.3 % (2/6) middle" in out
+    assert "field.png: 3 immunopositive, 1 immunonegative, 2 til   Ki-67 75.0 % (3/4) no class" in out
+    assert "TIL 33.3 % (2/6) no class: under 30 tumour cells" in out
+    assert "SCALE ASSUMED" in out
     assert "trained on nothing. Research use only" in out
 
 
@@ -68,6 +70,7 @@ def test_score_writes_whole_files_only(tmp_path: Path, bundle_file: Path, save_p
         "field.png.cells.csv",
         "field.png.geojson",
         "field.png.overlay.png",
+        "field.png.score.json",
         "scores.json",
     }
     with Image.open(results / "field.png.overlay.png") as drawn_over:
@@ -146,9 +149,9 @@ def test_a_disk_that_fills_up_keeps_the_record_of_what_is_done(
         save_picture(f"fields/{name}.png")
     write = batch.cellfiles.table
 
-    def last_that_fits(cells: object) -> str:
+    def last_that_fits(*cells: Any) -> str:
         monkeypatch.setattr(batch.cellfiles, "table", disk_full)
-        return write(cells)
+        return write(*cells)
 
     monkeypatch.setattr(batch.cellfiles, "table", last_that_fits)
     results = tmp_path / "results"
@@ -170,22 +173,22 @@ def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
     longest = "e" * (255 - len(".png.overlay.png"))
     for name in ("a", "b" * 245, "c", "d", longest):
         save_picture(f"fields/{name}.png")
-    draw, drawn = batch.overlay.draw, []
+    table, written = batch.cellfiles.table, []
 
-    def short_of_memory(*arguments: object) -> Image.Image:
-        drawn.append(arguments)
-        if len(drawn) == 3:
+    def short_of_memory(*arguments: Any) -> str:
+        written.append(arguments)
+        if len(written) == 3:
             raise MemoryError
-        return draw(*arguments)
+        return table(*arguments)
 
-    monkeypatch.setattr(batch.overlay, "draw", short_of_memory)
+    monkeypatch.setattr(batch.cellfiles, "table", short_of_memory)
     results = tmp_path / "results"
     never = "f" * 300
     command = ["score", str(tmp_path / "fields"), never, "--bundle", str(bundle_file), "-o", str(results)]
     assert cli.main(command) == 3
     err = capsys.readouterr().err
     assert f"{never} cannot be read: File name too long." in err
-    assert "too long a name for its results" in err
+    assert "name is too long for its results" in err
     assert "c.png needs more memory than this device has free" in err
     assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "d", longest, "scores"}
     assert json.loads((results / "scores.json").read_text())["complete"] is True

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from edgepatho_runtime import _vision, image, png
+from edgepatho_runtime import _vision, image
 from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.image import memory, png
 
 
 def pixels(picture: image.Image) -> np.ndarray:
@@ -89,7 +92,7 @@ def test_a_transparent_grey_is_white() -> None:
 def test_what_is_written_is_read_by_pillow_and_by_us() -> None:
     picture = noise(37, 53, 3)
     file = io.BytesIO()
-    png.write(file, 37, 53, picture.tobytes())
+    png.write(file, image.Image(37, 53, picture.tobytes()))
     with Pillow.open(io.BytesIO(file.getvalue())) as read:
         assert np.array_equal(np.asarray(read), picture)
     assert np.array_equal(decoded(file.getvalue()), picture)
@@ -114,8 +117,7 @@ def written(
 def decoded(data: bytes, max_pixels: int = 10_000) -> np.ndarray:
     file = io.BytesIO(data)
     file.seek(len(png.SIGNATURE))
-    height, width, rgb, _ = png.read(file, len(data), max_pixels)
-    return np.frombuffer(rgb, np.uint8).reshape(height, width, 3)
+    return pixels(png.read(file, len(data), memory.Limits(max_pixels)))
 
 
 GOOD = written(2, 3, 8, png.RGB, b"\0" + bytes(9) + b"\1" + bytes(9))
@@ -171,7 +173,7 @@ BAD_PNGS = {
 def test_bad_pngs_are_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "bad.png"
     path.write_bytes(data)
-    with pytest.raises(ImageError, match=r"bad\.png cannot be read: .*\.$"):
+    with pytest.raises(ImageError, match=r"^(it|its|a|one) .*[^.]$"):
         image.read(path)
 
 
@@ -226,21 +228,40 @@ def test_comments_in_a_ppm_are_skipped(tmp_path: Path) -> None:
 )
 def test_bad_ppms_are_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.ppm").write_bytes(data)
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match=r"^(it|its|Is|No) "):
         image.read(tmp_path / "a.ppm")
 
 
 # -- JPEG, TIFF ----------------------------------------------------------------------------------------
 
 
-def test_jpeg_equals_pillow_and_is_turned_upright(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+@pytest.mark.parametrize("orientation", [0, 1, 3, 6, 8, 9])
+def test_the_frame_is_the_stored_one_and_a_note_says_so(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    path = tmp_path / f"a.{suffix}"
     exif = Pillow.Exif()
-    exif[274] = 6  # stored lying on its side
+    exif[274] = orientation
+    Pillow.fromarray(noise(24, 40, 3)).save(path, exif=exif, quality=100)
+    read = image.read(path)
+    expected = tifffile.imread(path) if suffix == "tif" else simplejpeg.decode_jpeg(path.read_bytes())
+    assert np.array_equal(pixels(read), expected)
+    assert ("stored frame" in read.note) == (2 <= orientation <= 8)
+
+
+def test_an_odd_rational_in_exif_does_not_matter(tmp_path: Path) -> None:
+    """Pillow cannot write such a tag back, which it does when it turns a picture."""
+    exif = Pillow.Exif()
+    exif[274] = 6
+    exif[282] = 72.0  # XResolution
     Pillow.fromarray(noise(24, 40, 3)).save(tmp_path / "a.jpg", exif=exif)
-    read = image.read(tmp_path / "a.jpg")
-    with Pillow.open(tmp_path / "a.jpg") as saved:
-        assert np.array_equal(pixels(read), np.rot90(np.asarray(saved), -1))
-    assert "rotated" in read.note
+    data = (tmp_path / "a.jpg").read_bytes()
+    at = data.index(struct.pack(">II", 72, 1)) if struct.pack(">II", 72, 1) in data else -1
+    if at < 0:
+        at = data.index(struct.pack("<II", 72, 1))
+    (tmp_path / "a.jpg").write_bytes(data[:at] + bytes(8) + data[at + 8 :])
+    assert image.read(tmp_path / "a.jpg").width == 40
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "YCbCr"])
@@ -263,7 +284,7 @@ def test_tiff_alpha_is_composited_and_a_second_page_left_out(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["I;16", "F", "I"])
 def test_deep_tiffs_are_refused(tmp_path: Path, kind: str) -> None:
     Pillow.new(kind, (4, 4)).save(tmp_path / "a.tif")
-    with pytest.raises(ImageError, match="more than 8 bits"):
+    with pytest.raises(ImageError, match="8 bits"):
         image.read(tmp_path / "a.tif")
 
 
@@ -272,26 +293,26 @@ def test_a_cut_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Pillow.fromarray(noise(64, 64, 3)).save(path)
     path.write_bytes(path.read_bytes()[:-400])
-    with pytest.raises(ImageError, match="damaged"):
+    with pytest.raises(ImageError, match=r"damaged|ends early"):
         image.read(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"just a text file", b"\xff\xd8\xff", b"II*\0", b"GIF89a"])
 def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match=r"^(it|its|Is|No) "):
         image.read(tmp_path / "a.jpg")
 
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.png"):
-        with pytest.raises(ImageError, match="cannot be read"):
+        with pytest.raises(ImageError, match=r"^(it|its|Is|No) "):
             image.read(path)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif", "a.png", "a.ppm"])
 def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path, name: str) -> None:
-    Pillow.new("RGB", (100, 100)).save(tmp_path / name)
+    Pillow.new("RGB", (100, 100), "white").save(tmp_path / name)
     with pytest.raises(ImageError, match="100 x 100 pixels"):
         image.read(tmp_path / name, max_pixels=9_999)
     assert image.read(tmp_path / name, max_pixels=10_000).width == 100
@@ -303,7 +324,7 @@ def test_without_pillow_a_jpeg_says_what_it_needs_and_a_png_is_read(
     for name in ("a.jpg", "a.png"):
         Pillow.new("RGB", (8, 8)).save(tmp_path / name)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImageError, match=r"needs Pillow .*PNG and PPM need nothing\.$"):
+    with pytest.raises(ImageError, match=r"needs Pillow .*PNG and PPM need nothing$"):
         image.read(tmp_path / "a.jpg")
     assert image.read(tmp_path / "a.png").height == 8
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from edgepatho.evaluate import patients
 from edgepatho_runtime import image
 from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import ImageError
-from edgepatho_runtime.scoring import batch, cellfiles, overlay, score
+from edgepatho_runtime.scoring import batch, cellfiles, folders, overlay, scale, score
 
 CLASSES = SCORING["classes"]
 
@@ -57,7 +58,7 @@ def test_a_large_picture_is_reduced_as_training_tiles_were() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "scale", "expected"),
+    ("height", "width", "factor", "expected"),
     [
         (1228, 1228, None, (256, 256)),
         (256, 256, None, (256, 256)),
@@ -71,9 +72,9 @@ def test_a_large_picture_is_reduced_as_training_tiles_were() -> None:
     ],
 )
 def test_the_size_that_the_network_sees(
-    height: int, width: int, scale: float | None, expected: tuple[int, int]
+    height: int, width: int, factor: float | None, expected: tuple[int, int]
 ) -> None:
-    assert score.network_size(height, width, 256, scale) == expected
+    assert scale.network_size(height, width, 256, factor) == expected
 
 
 def test_the_document_shared_with_the_host_has_the_rule_of_sizes() -> None:
@@ -82,7 +83,7 @@ def test_the_document_shared_with_the_host_has_the_rule_of_sizes() -> None:
     examples = re.findall(r"\| (\d+) x (\d+) \| (\d+) x (\d+) \|", document)
     assert len(examples) >= 8
     for height, width, expected_height, expected_width in (map(int, example) for example in examples):
-        assert score.network_size(height, width, 256) == (expected_height, expected_width)
+        assert scale.network_size(height, width, 256) == (expected_height, expected_width)
 
 
 def test_pictures_of_several_sizes_are_scored_in_turn() -> None:
@@ -124,12 +125,14 @@ def test_indices_and_classes_equal_the_hosts(cells: tuple[int, int, int]) -> Non
     words = ["low", "middle", "high"]
     if cells[0] + cells[1]:
         assert found["ki67_index"] == host.ki67
-        assert found["ki67_class"] == words[patients.ki67_class(host.ki67)]
+        expected = words[patients.ki67_class(host.ki67)]
+        assert found["ki67_class"] == (expected if cells[0] + cells[1] >= 30 else None)
     else:
         assert found["ki67_index"] is None
     if sum(cells):
         assert found["til_score"] == host.til
-        assert found["til_class"] == words[patients.til_class(host.til)]
+        expected = words[patients.til_class(host.til)]
+        assert found["til_class"] == (expected if cells[0] + cells[1] >= 30 else None)
     else:
         assert found["til_score"] is None
 
@@ -208,6 +211,7 @@ def test_csv_has_a_row_per_cell() -> None:
         "class": "immunopositive",
         "x_network_px": "6.0",
         "y_network_px": "0.0",
+        "note": "",
     }
     assert len(rows) == len(CELLS)
 
@@ -235,32 +239,53 @@ def test_folders_are_expanded_in_order_and_an_empty_one_is_refused(tmp_path: Pat
     for name in ("b.PNG", "a.jpg", "notes.txt", "c.tiff"):
         (tmp_path / name).touch()
     (tmp_path / "empty").mkdir()
-    assert [path.name for path in batch.expand([tmp_path])] == ["a.jpg", "b.PNG", "c.tiff"]
-    assert batch.expand([tmp_path / "none.png"]) == [tmp_path / "none.png"]
+    assert [path.name for path in folders.expand([tmp_path]).paths] == ["a.jpg", "b.PNG", "c.tiff"]
+    assert folders.expand([tmp_path / "none.png"]).paths == [tmp_path / "none.png"]
     with pytest.raises(ImageError, match="holds no picture"):
-        batch.expand([tmp_path / "empty"])
+        folders.expand([tmp_path / "empty"])
 
 
 def test_results_of_equal_names_do_not_overwrite_each_other(tmp_path: Path, save_picture: Any) -> None:
     results = tmp_path / "results"
     results.mkdir()
-    work = batch.Batch(scorer(), results, anonymize=False, max_pixels=100_000)
-    for folder in ("one", "two"):
-        assert work.score(save_picture(f"{folder}/field.png"))["error"] is None
+    with batch.Batch(scorer(), results, anonymize=False, max_pixels=100_000) as work:
+        for folder in ("one", "two"):
+            assert work.score(save_picture(f"{folder}/field.png"))["error"] is None
     assert {path.name for path in results.iterdir()} == {
         f"{name}.{kind}"
         for name in ("field.png", "field.png-2")
-        for kind in ("cells.csv", "geojson", "overlay.png")
+        for kind in ("cells.csv", "geojson", "overlay.png", "score.json")
     }
 
 
-def test_anonymous_results_do_not_name_the_file(tmp_path: Path, save_picture: Any) -> None:
-    results = tmp_path / "results"
+ODD_NAMES = [
+    b"patient\xe2\x80\xaf7.jpg",  # U+202F, which a Mac puts into the names of screenshots
+    b"patient\xff\xfe.jpg",
+    b"patient\t7.jpg",
+    b"patient\\7.jpg",
+    b"patient'7\".jpg",
+    b"patient\n7.jpg",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_anonymous_results_do_not_name_the_file(tmp_path: Path, save_picture: Any, name: bytes) -> None:
+    results, odd = tmp_path / "results", tmp_path / os.fsdecode(name)
     results.mkdir()
-    work = batch.Batch(scorer(), results, anonymize=True, max_pixels=100_000)
-    work.score(save_picture("patient-x.png"))
-    (tmp_path / "patient-y.png").write_bytes(b"damaged")
-    work.score(tmp_path / "patient-y.png")
-    text = json.dumps(work.record(complete=True)) + "".join(path.name for path in results.iterdir())
-    assert "patient" not in text
-    assert work.images[1]["error"].startswith("image-0002 cannot be read")
+    sound = save_picture("sound.png")
+    sound.rename(odd)
+    texts = []
+    with batch.Batch(scorer(), results, anonymize=True, max_pixels=100_000) as work:
+        work.score(odd)
+        for content in (b"\xff\xd8\xffdamaged", b"II*\0damaged", b"damaged", b"", None):
+            odd.unlink()
+            if content is not None:
+                odd.write_bytes(content)
+            error = work.score(odd)["error"]
+            assert error.startswith(f"image-{len(work.images):04} cannot be read")
+        texts.append(json.dumps(work.record(complete=True), ensure_ascii=False))
+    texts += [path.name for path in results.iterdir()] + [
+        path.read_text("latin-1") for path in results.iterdir()
+    ]
+    assert "patient" not in "".join(texts)
+    assert "7" not in work.images[1]["error"]

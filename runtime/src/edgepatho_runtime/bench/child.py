@@ -1,11 +1,10 @@
 """Child processes of the benchmark: one engine each, in this Python started anew."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
+
+from edgepatho_runtime import python
 
 MAX_SECONDS = 3600
 
@@ -36,17 +35,9 @@ def empty_python_bytes() -> int:
 
 def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run this Python anew, as isolated as this process is, with this package in reach."""
-    flags = ["-P"]
-    if sys.flags.no_user_site:
-        flags.append("-s")
-    if sys.flags.dont_write_bytecode:
-        flags.append("-B")
-    package = str(Path(__file__).absolute().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([*([inherited] if inherited else []), package])
     return subprocess.run(
-        [sys.executable, *flags, "-c", code, *arguments],
-        env={**os.environ, "PYTHONPATH": path},
+        [*python.command(code), *arguments],
+        env=python.environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

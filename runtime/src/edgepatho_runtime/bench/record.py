@@ -19,7 +19,7 @@ from edgepatho_runtime.bench import child
 from edgepatho_runtime.bench.measure import PACKAGES
 from edgepatho_runtime.bundle import Bundle, read
 from edgepatho_runtime.digest import sha256
-from edgepatho_runtime.errors import BundleError, BusyError
+from edgepatho_runtime.errors import BundleError, BusyError, ImageError
 
 FORMAT, VERSION = "edgepatho-bench", 1
 FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")
@@ -237,7 +237,10 @@ def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes | bytearra
     bundle = read(bundles[0]) if bundles else None
     side = bundle.scoring["network_size_px"] if bundle else 256
     if path is not None:
-        name, rgb = path.name, image.resize(image.read(path), side, side).rgb
+        try:
+            name, rgb = path.name, bytes(image.resize(image.read(path), side, side).rgb)
+        except ImageError as error:
+            raise ImageError(f"{path} cannot be read: {error}.") from None
     elif bundle is not None:
         name, rgb = "golden.input, tiled", _tiled(bundle, side)
     else:

@@ -1,7 +1,6 @@
 """A batch: pictures scored one after the other, results written as they come, bad files left behind."""
 
 import errno
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,70 +9,51 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from edgepatho_runtime import files, image, png
+from edgepatho_runtime import files
 from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image import Image
-from edgepatho_runtime.scoring import cellfiles, overlay, score
+from edgepatho_runtime.scoring import cellfiles, kept, score
+from edgepatho_runtime.scoring.decoder import Decoder, Seen
+from edgepatho_runtime.scoring.folders import OVERLAY
 from edgepatho_runtime.scoring.score import Field, Scorer
 
 FORMAT, VERSION = "edgepatho-scores", 1
-OVERLAY = ".overlay.png"  # how the names of overlays end
-
-
-def expand(paths: list[Path]) -> list[Path]:
-    """Return the pictures that `paths` name, folders replaced by the pictures in them, in order of name.
-
-    Overlays of an earlier run are left out of folders. A path that does not exist is kept: reading it fails
-    with its own sentence. A folder without pictures is an ImageError.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a name is too long
-            found.append(path)
-            continue
-        pictures = (file for file in path.iterdir() if file.suffix.lower() in image.SUFFIXES)
-        inside = sorted(file for file in pictures if not file.name.endswith(OVERLAY))
-        if not inside:
-            raise ImageError(f"{path} holds no picture ({', '.join(image.SUFFIXES)}).")
-        found += inside
-    return found
+ENDINGS = (OVERLAY, ".cells.csv", ".geojson", kept.ENDING)  # the longest first, the record last
 
 
 class Batch:
-    """Scores pictures and keeps the record of all of them; `results` is a folder to write to, or None."""
+    """Scores pictures and keeps the record of all of them; `results` is a folder to write to, or None.
+
+    Pictures are decoded in a process of their own. `taken_over` counts those that an earlier run with the
+    same settings had done. Close it, or use it in a `with`.
+    """
 
     def __init__(self, scorer: Scorer, results: Path | None, anonymize: bool, max_pixels: int) -> None:
         self.scorer = scorer
         self.results = results
         self.anonymize = anonymize
-        self.max_pixels = max_pixels
         self.images: list[dict[str, Any]] = []
+        self.taken_over = 0
+        self._decoder = Decoder(max_pixels, scorer.bundle.scoring["network_size_px"], scorer.scale)
         self._names: set[str] = set()
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._decoder.close()
 
     def score(self, path: Path) -> dict[str, Any]:
         """Score one picture, write its results and return its record; `error` says why it has none."""
         name = self._name(path)
-        try:
-            start = time.perf_counter()
-            picture = image.read(path, self.max_pixels)
-            found = self._found(path, picture)
-            entry = {
-                "image": name,
-                "height": picture.height,
-                "width": picture.width,
-                "network_height": found.network_height,
-                "network_width": found.network_width,
-                "note": picture.note,
-                **score.summary(found.counts, self.scorer.bundle.scoring),
-                "seconds": round(time.perf_counter() - start, 3),
-                "error": None,
-            }
-            if self.results is not None:
-                self._write(name, path, picture, found)
-        except ImageError as error:
-            sentence = str(error).replace(str(path), name) if self.anonymize else str(error)
-            entry = {"image": name, "error": sentence}
+        files = [self.results / f"{name}{ending}" for ending in ENDINGS] if self.results is not None else []
+        digest = kept.digest(path)
+        entry = kept.entry(files, digest, self.scorer) if files and digest else None
+        if entry is not None:
+            self.taken_over += 1
+        else:
+            entry = self._scored(path, name, files, digest)
         self.images.append(entry)
         return entry
 
@@ -93,13 +73,35 @@ class Batch:
             "pooled": score.pooled(counts, bundle.scoring),
         }
 
-    def _found(self, path: Path, picture: Image) -> Field:
+    def _scored(self, path: Path, name: str, files: list[Path], digest: str | None) -> dict[str, Any]:
+        label = name if self.anonymize else str(path)
         try:
-            return self.scorer.score(picture)
+            start = time.perf_counter()
+            seen = self._decoder.decode(path, keep=bool(files))
         except ImageError as error:
-            raise ImageError(f"{path}: {error}") from None
+            return {"image": name, "error": f"{label} cannot be read: {error}."}
+        try:
+            picture = Image(seen.network_height, seen.network_width, seen.rgb)
+            found = self.scorer.score_seen(picture, seen.height, seen.width)
+            entry = {
+                "image": name,
+                "sha256": digest,
+                "height": seen.height,
+                "width": seen.width,
+                "network_height": found.network_height,
+                "network_width": found.network_width,
+                "note": seen.note,
+                **score.summary(found.counts, self.scorer.bundle.scoring),
+                "seconds": round(time.perf_counter() - start, 3),
+                "error": None,
+            }
+            if files:
+                self._write(files, entry, found, seen)
+            return entry
+        except ImageError as error:
+            return {"image": name, "error": f"{label}: {error}"}
         except MemoryError:
-            raise ImageError(f"{path} needs more memory than this device has free.") from None
+            return {"image": name, "error": f"{label} needs more memory than this device has free."}
 
     def _name(self, path: Path) -> str:
         """Return the name of a picture's results: the file's own, with a number where it is taken."""
@@ -111,24 +113,23 @@ class Batch:
         self._names.add(name)
         return name
 
-    def _write(self, name: str, path: Path, picture: Image, found: Field) -> None:
+    def _write(self, paths: list[Path], entry: dict[str, Any], found: Field, seen: Seen) -> None:
         """Write all files of a picture, or none; ImageError if it is too large or its name too long."""
-        assert self.results is not None
         classes = self.scorer.bundle.scoring["classes"]
-        # The longest name comes first: if it does not fit, none has been given yet.
-        results = [self.results / f"{name}{ending}" for ending in (OVERLAY, ".cells.csv", ".geojson")]
         try:
-            with files.written(*results) as (drawing, table, points):
-                drawn = overlay.draw(picture, found.cells, classes, found.network_width)
-                png.write(drawing, drawn.height, drawn.width, drawn.rgb)
-                table.write(cellfiles.table(found.cells).encode())
-                points.write(cellfiles.geojson(found.cells, classes).encode())
-        except MemoryError:
-            raise ImageError(f"{path} needs more memory than this device has free.") from None
+            with files.written(*paths) as (drawing, table, points, record):
+                try:
+                    for part in self._decoder.overlay(found.cells, classes, seen):
+                        drawing.write(part)
+                except ImageError as error:
+                    raise ImageError(f"No overlay could be drawn: {error}.") from None
+                table.write(cellfiles.table(found.cells, seen.note).encode())
+                points.write(cellfiles.geojson(found.cells, classes, seen.note).encode())
+                record.write(files.json_text(kept.record(entry, self.scorer)).encode())
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise
-            raise ImageError(f"{path} has too long a name for its results; give it a shorter one.") from None
+            raise ImageError("Its name is too long for its results; give it a shorter one.") from None
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The overlay: a picture with a ring around every cell."""
 
 from edgepatho_runtime.image import Image
-from edgepatho_runtime.scoring.score import Cell
+from edgepatho_runtime.scoring.cell import Cell
 
 RADIUS_NETWORK_PX = 5  # a nucleus, roughly
 # Bright enough on stained tissue, apart for colour-blind eyes; further classes start again.
@@ -11,23 +11,38 @@ EDGE = (0, 0, 0)  # a dark edge, so that rings show on pale ground too
 Run = tuple[int, int, int]  # row, first column, column behind the last; from the centre
 
 
+class Drawn(Image):
+    """A picture with rings over it, drawn where rows are asked for."""
+
+    def __init__(self, picture: Image, cells: list[Cell], classes: list[str], radius: int) -> None:
+        super().__init__(picture.height, picture.width, b"")
+        line = max(1, radius // 8)
+        self._picture = picture
+        self._cells = cells
+        self._colours = {name: COLOURS[at % len(COLOURS)] for at, name in enumerate(classes)}
+        self._reach = radius + line
+        self._edge, self._ring = _ring(radius, radius + line), _ring(radius - line, radius)
+
+    def rows(self, first: int, end: int) -> bytearray:
+        """Return RGB uint8 [end - first][width][3] of some rows."""
+        rgb = bytearray(self._picture.rows(first, end))
+        for cell in self._cells:
+            if not first - self._reach <= round(cell.y_px) < end + self._reach:
+                continue
+            for runs, value in ((self._edge, EDGE), (self._ring, self._colours[cell.name])):
+                for down, start, behind in runs:
+                    row = round(cell.y_px) + down
+                    left = max(0, round(cell.x_px) + start)
+                    right = min(self.width, round(cell.x_px) + behind)
+                    if first <= row < end and left < right:
+                        at = 3 * (row - first) * self.width
+                        rgb[at + 3 * left : at + 3 * right] = bytes(value) * (right - left)
+        return rgb
+
+
 def draw(picture: Image, cells: list[Cell], classes: list[str], network_width: int) -> Image:
-    """Return a copy of `picture` with a ring around each cell, coloured by class."""
-    radius = max(2, round(RADIUS_NETWORK_PX * picture.width / network_width))
-    line = max(1, radius // 8)
-    edge, ring = _ring(radius, radius + line), _ring(radius - line, radius)
-    rgb = bytearray(picture.rgb)
-    for cell in cells:
-        colour = COLOURS[classes.index(cell.name) % len(COLOURS)]
-        for runs, value in ((edge, EDGE), (ring, colour)):
-            for down, first, end in runs:
-                row = round(cell.y_px) + down
-                left = max(0, round(cell.x_px) + first)
-                right = min(picture.width, round(cell.x_px) + end)
-                if 0 <= row < picture.height and left < right:
-                    at = 3 * row * picture.width
-                    rgb[at + 3 * left : at + 3 * right] = bytes(value) * (right - left)
-    return Image(picture.height, picture.width, rgb)
+    """Return `picture` with a ring around each cell, coloured by class."""
+    return Drawn(picture, cells, classes, max(2, round(RADIUS_NETWORK_PX * picture.width / network_width)))
 
 
 def _ring(inner: int, outer: int) -> list[Run]:

@@ -13,23 +13,15 @@ from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image import Image
 from edgepatho_runtime.network import Network, isa_for
+from edgepatho_runtime.scoring.cell import Cell
+from edgepatho_runtime.scoring.scale import network_size
 
-SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which training resized to the network's size
+MIN_TUMOUR_CELLS = 30  # a picture with fewer has indices, but no class
 RESAMPLES = 2000
 INTERVAL = 0.95
 SEED = 67
 
 Counts = dict[str, int]
-
-
-class Cell(NamedTuple):
-    """A cell's centre in pixels of the picture and of the network; (0, 0) is the first pixel's centre."""
-
-    x_px: float
-    y_px: float
-    name: str  # of its class
-    x_network_px: float
-    y_network_px: float
 
 
 class Field(NamedTuple):
@@ -55,13 +47,18 @@ class Scorer:
 
     def score(self, picture: Image) -> Field:
         """Return the cells of a picture; ImageError if this device cannot take its size."""
-        scoring = self.bundle.scoring
-        height, width = network_size(picture.height, picture.width, scoring["network_size_px"], self.scale)
-        heat = self._network_for(height, width).run(image.resize(picture, height, width).rgb)
+        network_px = self.bundle.scoring["network_size_px"]
+        height, width = network_size(picture.height, picture.width, network_px, self.scale)
+        return self.score_seen(image.resize(picture, height, width), picture.height, picture.width)
+
+    def score_seen(self, seen: Image, picture_height: int, picture_width: int) -> Field:
+        """Return the cells of a picture that is given at the network's size."""
+        scoring, height, width = self.bundle.scoring, seen.height, seen.width
+        heat = self._network_for(height, width).run(seen.rgb)
         cells = []
         for x, y, name in cells_of(heat, height, width, scoring):
-            x_px = (x + 0.5) * picture.width / width - 0.5
-            y_px = (y + 0.5) * picture.height / height - 0.5
+            x_px = (x + 0.5) * picture_width / width - 0.5
+            y_px = (y + 0.5) * picture_height / height - 0.5
             cells.append(Cell(x_px, y_px, name, x, y))
         counts = {name: sum(cell.name == name for cell in cells) for name in scoring["classes"]}
         return Field(cells, counts, height, width)
@@ -85,27 +82,19 @@ def cells_of(heat: Any, height: int, width: int, scoring: dict[str, Any]) -> lis
     ]
 
 
-def network_size(height: int, width: int, network_px: int, scale: float | None = None) -> tuple[int, int]:
-    """Return the height and width at which the network sees a picture.
-
-    A picture of at most `network_px` on both sides is taken as it is. A larger one is reduced as training
-    tiles were, SOURCE_TILE_PX to `network_px`, so that nuclei keep the size that the network knows; `scale`
-    (network pixels per pixel) overrides this for pictures of another magnification.
-    """
-    if scale is None:
-        scale = 1.0 if max(height, width) <= network_px else network_px / SOURCE_TILE_PX
-    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
-
-
 def summary(counts: Counts, scoring: dict[str, Any]) -> dict[str, Any]:
-    """Return `counts` with both indices and their cut-off classes, None where nothing can be divided."""
+    """Return `counts` with both indices, None where nothing can be divided, and their cut-off classes.
+
+    Fewer than MIN_TUMOUR_CELLS tumour cells have no class: one cell more or less would change it.
+    """
     ki67, til = ki67_index(counts), til_score(counts)
+    enough = sum(counts.get(name, 0) for name in ("immunopositive", "immunonegative")) >= MIN_TUMOUR_CELLS
     return {
         "counts": counts,
         "ki67_index": ki67,
-        "ki67_class": None if ki67 is None else ki67_class(ki67, scoring["ki67_cutoffs"]),
+        "ki67_class": None if ki67 is None or not enough else ki67_class(ki67, scoring["ki67_cutoffs"]),
         "til_score": til,
-        "til_class": None if til is None else til_class(til, scoring["til_cutoffs"]),
+        "til_class": None if til is None or not enough else til_class(til, scoring["til_cutoffs"]),
     }
 
 
@@ -173,7 +162,7 @@ def _check_fit(bundle: Bundle, height: int, width: int, precision: str) -> None:
     except ValueError as error:
         raise ImageError(f"The network cannot take {height} x {width} pixels: {error}") from None
     needed = planned.arena_elements * isa.element_bytes
-    free = device.memory_bytes("MemAvailable")
+    free = device.free_bytes()
     if free is not None and needed > free:
         raise ImageError(
             f"At {height} x {width} pixels the network needs {needed >> 20} MiB and {free >> 20} MiB are "

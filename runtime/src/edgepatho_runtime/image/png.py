@@ -7,32 +7,39 @@ orientation are not applied: pixels are what the file holds.
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from edgepatho_runtime import _vision
 from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.image.memory import Limits
+from edgepatho_runtime.image.picture import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_SIDE = 65535
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
+TRANSPARENT = "all of it is transparent; flatten it on its background and save it again"
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
-READ_BYTES = 1 << 20
+WRITE_BYTES = 1 << 20  # of compressed pixels, in one chunk
 LEVEL = 3  # of zlib for what is written: a Pi waits for it, a disk has room
 
 
-def read(file: BinaryIO, size: int, max_pixels: int) -> tuple[int, int, bytearray, str]:
-    """Return height, width, RGB uint8 [height][width][3] and what was converted, or raise ImageError.
+class SupportsWrite(Protocol):
+    """A binary file, or what can be written to like one."""
+
+    def write(self, data: Any, /) -> Any:
+        """Take all of `data`."""
+
+
+def read(file: BinaryIO, size: int, limits: Limits) -> Image:
+    """Return the picture, or raise ImageError.
 
     `file` stands behind the signature and has `size` bytes in all. Nothing is decoded before the header's
-    size is found to be within `max_pixels`.
+    size is found to be within `limits`.
     """
     chunks = _chunks(file, size - len(SIGNATURE))
     kind, header = next(chunks, (b"", b""))
     if kind != b"IHDR" or len(header) != 13:
         raise ImageError("its first chunk is not a PNG header")
     width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
-    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE) or height * width > max_pixels:
-        raise ImageError(f"it has {width} x {height} pixels, more than the {max_pixels} that are read")
     if colour not in CHANNELS or compression or filtering or interlace > 1:
         raise ImageError("its header names a kind of PNG that does not exist")
     if depth == 16:
@@ -42,6 +49,7 @@ def read(file: BinaryIO, size: int, max_pixels: int) -> tuple[int, int, bytearra
     if interlace:
         raise ImageError("it is interlaced; save it without interlacing")
 
+    limits.check(height, width, depth * CHANNELS[colour] / 8 + 3)
     row_bytes = (width * depth * CHANNELS[colour] + 7) // 8
     rows, palette, transparent = _scanlines(chunks, height * (1 + row_bytes))
     if not _vision.png_unfilter(rows, height, row_bytes, max(1, depth * CHANNELS[colour] // 8)):
@@ -54,25 +62,42 @@ def read(file: BinaryIO, size: int, max_pixels: int) -> tuple[int, int, bytearra
     else:
         if transparent:
             raise ImageError("one of its colours means transparent; save it with an alpha channel or without")
+        if colour in (GREY_ALPHA, RGB_ALPHA) and _is_transparent(rows, height, row_bytes, CHANNELS[colour]):
+            raise ImageError(TRANSPARENT)
         rgb = _vision.rgb_from_pixels(rows, height, width, CHANNELS[colour])
     kinds = {GREY: "grey", PALETTE: "palette", GREY_ALPHA: "grey and alpha", RGB_ALPHA: "alpha"}
-    return height, width, rgb, kinds.get(colour, "")
+    return Image(height, width, rgb, kinds.get(colour, ""))
 
 
-def write(file: BinaryIO, height: int, width: int, rgb: bytes | bytearray | memoryview) -> None:
-    """Write RGB uint8 [height][width][3] as a PNG without filters."""
-    pixels = memoryview(rgb)
+def write(file: SupportsWrite, image: Image, comment: str = "") -> None:
+    """Write a picture as a PNG without filters, its pixels as they come; `comment` becomes a text of it."""
+    file.write(SIGNATURE)
+    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", image.width, image.height, 8, RGB, 0, 0, 0))
+    if comment:
+        _write_chunk(file, b"iTXt", b"Comment\0\0\0\0\0" + comment.encode())
     encoder = zlib.compressobj(LEVEL)
     data = bytearray()
-    for row in range(height):
-        data += encoder.compress(b"\0") + encoder.compress(pixels[3 * width * row : 3 * width * (row + 1)])
-    data += encoder.flush()
-    file.write(SIGNATURE)
-    header = struct.pack(">IIBBBBB", width, height, 8, RGB, 0, 0, 0)
-    for kind, body in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b"")):
-        file.write(struct.pack(">I", len(body)) + kind)
-        file.write(body)
-        file.write(struct.pack(">I", zlib.crc32(body, zlib.crc32(kind))))
+    for _, band in image.bands():
+        pixels = memoryview(band)
+        for at in range(0, len(pixels), 3 * image.width):
+            data += encoder.compress(b"\0") + encoder.compress(pixels[at : at + 3 * image.width])
+        if len(data) > WRITE_BYTES:
+            _write_chunk(file, b"IDAT", data)
+            data = bytearray()
+    _write_chunk(file, b"IDAT", data + encoder.flush())
+    _write_chunk(file, b"IEND", b"")
+
+
+def _write_chunk(file: SupportsWrite, kind: bytes, body: bytes | bytearray) -> None:
+    file.write(struct.pack(">I", len(body)) + kind)
+    file.write(body)
+    file.write(struct.pack(">I", zlib.crc32(body, zlib.crc32(kind))))
+
+
+def _is_transparent(rows: bytearray, height: int, row_bytes: int, channels: int) -> bool:
+    """Return whether no pixel of unfiltered scanlines with alpha as their last channel shows anything."""
+    starts = range(0, height * (1 + row_bytes), 1 + row_bytes)
+    return not any(any(rows[at + channels : at + 1 + row_bytes : channels]) for at in starts)
 
 
 def _chunks(file: BinaryIO, left: int) -> Iterator[tuple[bytes, bytes]]:
@@ -129,6 +154,8 @@ def _colours(palette: bytes, transparent: bytes) -> bytes:
     """Return the colours uint8 [colours][3] of a palette, composited on white."""
     if not 0 < len(palette) <= 3 * 256 or len(palette) % 3 or len(transparent) > len(palette) // 3:
         raise ImageError("its palette is missing or of an impossible size")
+    if transparent and not any(transparent) and len(transparent) == len(palette) // 3:
+        raise ImageError(TRANSPARENT)
     alphas = transparent + b"\xff" * (len(palette) // 3 - len(transparent))
     return bytes(
         (value * alpha + 255 * (255 - alpha) + 127) // 255

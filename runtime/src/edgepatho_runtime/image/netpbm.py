@@ -1,0 +1,36 @@
+"""PPM (P6) and PGM (P5) of 8 bits a channel."""
+
+import re
+from typing import BinaryIO
+
+from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.image.damage import check_tail
+from edgepatho_runtime.image.memory import Limits
+from edgepatho_runtime.image.picture import Image
+
+
+def read(file: BinaryIO, size: int, limits: Limits) -> Image:
+    """Return the picture in `file`, which has `size` bytes in all, or raise ImageError."""
+    file.seek(0)
+    start = file.read(1024)
+    space = rb"(?:\s|#[^\n]*\n)+"
+    header = re.match(rb"P([56])%b(\d{1,7})%b(\d{1,7})%b(\d{1,5})\s" % (space, space, space), start)
+    if header is None:
+        raise ImageError("it does not begin like a PPM or PGM")
+    channels = 3 if header[1] == b"6" else 1
+    width, height, most = int(header[2]), int(header[3]), int(header[4])
+    limits.check(height, width, 3 if channels == 3 else 4)
+    if most != 255:
+        raise ImageError(f"its largest value is {most}; save it with 8 bits a channel, up to 255")
+    expected = height * width * channels
+    if size - header.end() < expected:
+        raise ImageError("it ends early")
+    file.seek(header.end())
+    pixels = file.read(expected)
+    check_tail(pixels)
+    note = "first of several pages" if size > header.end() + expected else ""
+    if channels == 3:
+        return Image(height, width, pixels, note)
+    rgb = bytearray(3 * expected)
+    rgb[0::3] = rgb[1::3] = rgb[2::3] = pixels
+    return Image(height, width, rgb, note or "grey")

@@ -1,0 +1,157 @@
+"""TIFF (revision 6.0, and BigTIFF): its tags, and what they say that a decoder passes over in silence.
+
+The pixels are decoded by Pillow. TIFF has no checksum; what can be verified of its data is: deflate by
+its own checksum, JPEG by a strict decoder, all by runs of zeros that no sound data has.
+"""
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.image import damage
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = 256, 257, 258, 259, 262, 270
+STRIPS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
+TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 324, 325, 338, 339, 347
+WANTED = frozenset(
+    (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION, STRIPS, ORIENTATION, SAMPLES, ROWS_PER_STRIP)
+) | {STRIP_BYTES, PLANAR, TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES}
+FIELDS = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}  # type of a tag -> struct's letter
+MAX_PAGES = 1000
+MAX_VALUES = 1 << 22
+GREYS = (0, 1)  # PhotometricInterpretation
+UNCOMPRESSED, JPEG, DEFLATES = 1, 7, (8, 32946)
+SAVE_AS_RGB = "save it as one RGB picture (in ImageJ: Image > Type > RGB Color)"
+
+Tags = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Tiff:
+    """The tags of a TIFF's first page and how many pages there are."""
+
+    tags: Tags
+    pages: int
+
+    def first(self, tag: int, default: int = 0) -> int:
+        """Return a tag's first value."""
+        return (self.tags.get(tag) or (default,))[0]
+
+
+def check(file: BinaryIO, size: int) -> Tiff:
+    """Return a TIFF's tags; ImageError if reading it would need a guess or its data are damaged."""
+    try:
+        tiff = _tags(file, size)
+    except struct.error:
+        raise ImageError("it is a damaged TIFF: its tags lie beyond its end") from None
+    _check_kind(tiff)
+    _check_data(file, size, tiff)
+    return tiff
+
+
+def _check_kind(tiff: Tiff) -> None:
+    if tiff.first(SAMPLE_FORMAT, 1) == 3:
+        raise ImageError("it is a TIFF of floating-point values; save it with 8 bits a channel")
+    bits = max(tiff.tags.get(BITS, (1,)))
+    if bits > 8:
+        raise ImageError(f"it has more than 8 bits a channel ({bits}); save it with 8: how to scale is yours")
+    samples, grey = tiff.first(SAMPLES, 1), tiff.first(PHOTOMETRIC, 1) in GREYS
+    description = bytes(tiff.tags.get(DESCRIPTION, ())).decode("latin-1")
+    found = re.search(r"^ImageJ=[\s\S]*^channels=(\d+)", description, re.M) or re.search(
+        r'<Pixels\b[^>]*\bSizeC="(\d+)"', description
+    )
+    channels = int(found[1]) if found and len(found[1]) < 5 else 1
+    if samples == 1 and channels > 1:
+        raise ImageError(f"its {channels} colour channels are stored as grey planes; {SAVE_AS_RGB}")
+    if grey and (samples > 2 or samples - len(tiff.tags.get(EXTRA_SAMPLES, ())) > 1):
+        raise ImageError(f"its {samples} channels do not say which is red, green and blue; {SAVE_AS_RGB}")
+    if grey and tiff.pages > 1:
+        raise ImageError(
+            f"its {tiff.pages} pages are grey: channels of one picture or a stack; {SAVE_AS_RGB}, or one page"
+        )
+
+
+def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
+    """Raise ImageError if a strip or tile lies outside the file or holds what no sound one does."""
+    tags, compression = tiff.tags, tiff.first(COMPRESSION, 1)
+    starts = tags.get(TILES) or tags.get(STRIPS, ())
+    lengths = tags.get(TILE_BYTES) or tags.get(STRIP_BYTES, ())
+    if not starts or len(starts) != len(lengths):
+        raise ImageError("it is a damaged TIFF: its pixels are not to be found")
+    last = max(range(len(starts)), key=lambda part: starts[part])
+    tables = bytes(tags.get(JPEG_TABLES, ()))
+    for part, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        if start + length > size or not length:
+            raise ImageError("it is a damaged TIFF: it ends early")
+        if compression == UNCOMPRESSED and part != last:
+            continue
+        tail = min(length, damage.TAIL_BYTES) if compression == UNCOMPRESSED else length
+        file.seek(start + length - tail)
+        data = file.read(tail)
+        if compression == UNCOMPRESSED:
+            damage.check_tail(data)
+        elif compression == JPEG:
+            damage.check_jpeg(data, tables)
+        elif damage.ZERO_RUN in data:
+            raise ImageError("it is a damaged TIFF: zeros stand where its pixels were")
+        elif compression in DEFLATES:
+            _check_deflate(data)
+
+
+def _check_deflate(data: bytes) -> None:
+    decoder = zlib.decompressobj()
+    try:
+        while data and not decoder.eof:
+            decoder.decompress(data, 1 << 20)
+            data = decoder.unconsumed_tail
+    except zlib.error:
+        raise ImageError("it is a damaged TIFF: its pixels do not fit their checksum") from None
+    if not decoder.eof:
+        raise ImageError("it is a damaged TIFF: its pixels end early")
+
+
+def _tags(file: BinaryIO, size: int) -> Tiff:
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\0", b"\0+")
+    count, entry, word = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
+    (at,) = struct.unpack_from(order + word, head, 8 if big else 4)
+    pages: list[Tags] = []
+    seen: set[int] = set()
+    while at and at not in seen and len(seen) < MAX_PAGES:
+        seen.add(at)
+        (entries,) = _unpacked(file, at, order + count)
+        at += struct.calcsize(order + count)
+        each = struct.calcsize(order + entry)
+        if entries * each > size:
+            raise ImageError("it is a damaged TIFF: its tags lie beyond its end")
+        if not pages:
+            pages.append(_page(file, at, entries, order, entry, word))
+        (at,) = _unpacked(file, at + entries * each, order + word)
+    if not pages:
+        raise ImageError("it is a damaged TIFF: it has no page")
+    return Tiff(pages[0], len(seen))
+
+
+def _page(file: BinaryIO, at: int, entries: int, order: str, entry: str, word: str) -> Tags:
+    tags: Tags = {}
+    each = struct.calcsize(order + entry)
+    for number in range(entries):
+        tag, kind, values, inline = _unpacked(file, at + number * each, order + entry)
+        if tag not in WANTED or kind not in FIELDS or values > MAX_VALUES:
+            continue
+        form = f"{order}{values}{FIELDS[kind]}"
+        if struct.calcsize(form) <= len(inline):
+            tags[tag] = struct.unpack_from(form, inline)
+        else:
+            tags[tag] = _unpacked(file, struct.unpack(order + word, inline)[0], form)
+    return tags
+
+
+def _unpacked(file: BinaryIO, at: int, form: str) -> tuple[Any, ...]:
+    file.seek(at)
+    return struct.unpack(form, file.read(struct.calcsize(form)))

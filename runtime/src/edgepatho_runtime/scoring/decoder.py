@@ -1,0 +1,100 @@
+"""The decoding process, seen from the batch: one picture's death there costs that picture only."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgepatho_runtime import python
+from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.scoring.cell import Cell
+
+CODE = "from edgepatho_runtime.scoring.decoding import main; main()"
+
+
+class Seen(NamedTuple):
+    """A picture's size, and the picture at the size that the network sees: RGB uint8, rows without gaps."""
+
+    height: int
+    width: int
+    network_height: int
+    network_width: int
+    note: str
+    rgb: bytes
+
+
+class Decoder:
+    """A process that decodes pictures and draws overlays, started when needed, anew after one that died.
+
+    Whatever goes wrong with a picture is an ImageError, the end of a sentence that begins with its name.
+    """
+
+    def __init__(self, max_pixels: int, network_px: int, scale: float | None) -> None:
+        self._settings = {"max_pixels": max_pixels, "network_px": network_px, "scale": scale}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def decode(self, path: Path, keep: bool) -> Seen:
+        """Return a picture; `keep` it there for an overlay."""
+        facts, rgb = self._ask(path=os.fsencode(path).hex(), keep=keep, **self._settings)
+        return Seen(**{name: facts[name] for name in Seen._fields if name in facts}, rgb=rgb)
+
+    def overlay(self, cells: list[Cell], classes: list[str], seen: Seen) -> Iterator[bytes]:
+        """Give the PNG, in parts, of the picture that was decoded last with a ring around each cell."""
+        request = {"cells": cells, "classes": classes, "network_width": seen.network_width}
+        _, part = self._ask(**request, comment=seen.note)
+        while part:
+            yield part
+            _, part = self._answer()
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()  # it holds nothing that must be saved
+            process.communicate()
+
+    def _ask(self, **request: Any) -> tuple[dict[str, Any], bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                python.command(CODE),
+                # One thread of numpy's libraries: each holds memory, and none is used.
+                env={**python.environment(), "OPENBLAS_NUM_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # libraries print there, paths among it
+            )
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        return self._answer()
+
+    def _answer(self) -> tuple[dict[str, Any], bytes]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._death()
+        facts: dict[str, Any] = json.loads(line)
+        data = self._process.stdout.read(facts["bytes"])
+        if len(data) < facts["bytes"]:
+            raise self._death()
+        if facts.get("error"):
+            raise ImageError(facts["error"])
+        return facts, data
+
+    def _death(self) -> ImageError:
+        """Return the error for a picture on which the process ended."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.communicate()
+        code = process.returncode
+        if code == -signal.SIGKILL:
+            return ImageError("the system ended its decoding, most likely for want of memory")
+        how = f"signal {-code}" if code < 0 else f"code {code}"
+        return ImageError(f"its decoder ended with {how}; damaged files can do that, save it again")

@@ -1,0 +1,77 @@
+"""Folders of pictures: what of them is scored, and what is not but should be said."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgepatho_runtime import image
+from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.image.kinds import FOREIGN_SUFFIXES
+
+OVERLAY = ".overlay.png"  # how the names of overlays end
+NAMED = 3  # files that a note names; the others are counted
+
+
+@dataclass
+class Pictures:
+    """Pictures in order, and a sentence on each folder of which something was left out."""
+
+    paths: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def expand(paths: list[Path], anonymize: bool = False) -> Pictures:
+    """Return the pictures that `paths` name, folders replaced by the pictures in them, in order of name.
+
+    Of a folder, hidden files (a Mac's `._` files among them) and overlays of an earlier run are left out. A
+    path that does not exist is kept: reading it fails with its own sentence. A folder without pictures is an
+    ImageError. Sentences hold no name with `anonymize`.
+    """
+    found = Pictures()
+    for number, path in enumerate(paths, 1):
+        if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a name is too long
+            found.paths.append(path)
+            continue
+        label = f"Folder {number}" if anonymize else str(path)
+        try:
+            files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+            inside = [file for file in files if _is_picture(file)]
+            below = {file: _pictures_below(file) for file in files if file.is_dir()}
+        except OSError as error:
+            raise ImageError(f"{label} cannot be read: {error.strerror}.") from None
+        foreign = [file for file in files if file.suffix.lower() in FOREIGN_SUFFIXES and not file.is_dir()]
+        left = []
+        if foreign:
+            left.append(
+                f"{len(foreign)} of kinds that are not read{_names(foreign, anonymize)}; save as PNG or TIFF"
+            )
+        if pictures := sum(below.values()):
+            full = [file for file, count in below.items() if count]
+            left.append(f"{pictures} in sub-folders{_names(full, anonymize)}; name these to score them")
+        if not inside:
+            reason = f", but {' and '.join(left)}" if left else f" ({', '.join(image.SUFFIXES)})"
+            raise ImageError(f"{label} holds no picture{reason}.")
+        if left:
+            found.notes.append(f"{label}: left out {' and '.join(left)}.")
+        found.paths += inside
+    return found
+
+
+def _is_picture(file: Path) -> bool:
+    fits = file.suffix.lower() in image.SUFFIXES and not file.name.endswith(OVERLAY)
+    return fits and not file.is_dir()
+
+
+def _pictures_below(folder: Path) -> int:
+    """Return how many pictures a folder holds itself; 0 for one that cannot be read, or of results."""
+    try:
+        return sum(_is_picture(file) for file in folder.iterdir() if not file.name.startswith("."))
+    except OSError:
+        return 0
+
+
+def _names(files: list[Path], anonymize: bool) -> str:
+    if anonymize:
+        return ""
+    more = ", …" if len(files) > NAMED else ""
+    return f" ({', '.join(file.name for file in files[:NAMED])}{more})"
