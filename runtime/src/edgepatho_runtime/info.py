@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from edgepatho_runtime.bundle import Bundle
+from edgepatho_runtime.errors import BundleError
 from edgepatho_runtime.network import Network, available_isas
 
 
@@ -42,7 +43,10 @@ def describe(bundle: Bundle) -> dict[str, Any]:
 def plan_of(bundle: Bundle, threads: int, precision: str) -> tuple[dict[str, Any], list[list[Any]]]:
     """Return the plan at the network's own size: totals, and a row per step for a table."""
     side = bundle.scoring["network_size_px"]
-    network = Network(bundle, side, side, threads, precision)
+    try:
+        network = Network(bundle, side, side, threads, precision)
+    except ValueError as error:
+        raise BundleError(f"The network cannot run at its own size of {side} x {side} px: {error}") from None
     steps = network.plan.table()
     totals = {
         "height": side,

@@ -302,6 +302,12 @@ def test_info_tells_what_a_bundle_is(bundle_file: Path, capsys: pytest.CaptureFi
     assert "1 layers, 9 weights" in capsys.readouterr().out
 
 
+def test_a_plan_that_the_network_cannot_have_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"  # takes images of 16 x 16 px alone
+    assert cli.main(["info", str(dense), "--plan"]) == 3
+    assert "cannot run at its own size of 256 x 256 px" in capsys.readouterr().err
+
+
 def test_selftest_passes_on_a_right_answer(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["selftest", str(bundle_file)]) == 0
     assert capsys.readouterr().out.startswith("self-test passed: largest error ")

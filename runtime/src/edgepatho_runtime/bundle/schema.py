@@ -131,7 +131,8 @@ def _dense(node: Node, inputs: list[Shape], wanted: Wanted) -> Shape:
 
 def _weights(node: Node, channels: int, taps: int, wanted: Wanted) -> int:
     """Enter the weights of a conv2d or dense node and return its number of output channels."""
-    name, out = node["name"], node["out_channels"]
+    name: str = node["name"]
+    out: int = node["out_channels"]
     _check_channels(node, node["in_channels"], channels)
     if not _is_count(out, MAX_CHANNELS):
         raise _bad("InvalidChannels", node, channels=out)

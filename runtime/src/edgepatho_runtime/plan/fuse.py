@@ -4,7 +4,9 @@ A step computes `max(x, slope * x)` of its sum, adds a map, applies an affine an
 in this order, each part only where the network has it.
 """
 
-from edgepatho_runtime.plan.rewrite import UPSAMPLE, Node
+from collections.abc import Callable
+
+from edgepatho_runtime.plan.rewrite import Node
 from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 
 MAX_SOURCES = 4  # EP_SOURCES in core.h
@@ -27,24 +29,27 @@ class Joined:
 Value = Map | Enlarged | Joined
 
 
-class Fuser:
-    """Turns nodes into steps, one after the other, each node into a new step or the end of an earlier one."""
+def fuse(nodes: list[Node], image: Map, lanes: int, output: str) -> tuple[list[Step], Map]:
+    """Return the steps that compute `nodes` from `image`, and the map that holds node `output`."""
+    fusion = Fusion(image, lanes)
+    for name in [output, *(name for node in nodes for name in node["inputs"])]:
+        fusion.uses[name] = fusion.uses.get(name, 0) + 1
+    for node in nodes:
+        OPERATIONS[node["op"]](fusion, node)
+    result = fusion.map_of(output)
+    return fusion.steps, result
 
-    def __init__(self, nodes: list[Node], image: Map, lanes: int, output: str) -> None:
+
+class Fusion:
+    """The steps so far; each node so far began one or is the end of an earlier one."""
+
+    def __init__(self, image: Map, lanes: int) -> None:
         self.lanes = lanes
         self.image = image
         self.values: dict[str, Value] = {"image": image}
         self.steps: list[Step] = [Step("image", image, ["image"])]
         self.maker: dict[str, Step] = {}  # node -> the step whose end it is, so far
-        self.uses: dict[str, int] = {output: 1}
-        for node in nodes:
-            for name in node["inputs"]:
-                self.uses[name] = self.uses.get(name, 0) + 1
-        for node in nodes:
-            getattr(self, f"_{node['op']}")(node)
-        self.result = self.map_of(output)
-
-    # ---- maps ----
+        self.uses: dict[str, int] = {}  # node -> how many read it
 
     def new_map(self, name: str, height: int, width: int, channels: int) -> Map:
         """Return a map of its own; an image that leaves nothing of it is a ValueError."""
@@ -76,8 +81,6 @@ class Fuser:
         value = self.values[name]
         return value.parts if isinstance(value, Joined) else [self.map_of(name)]
 
-    # ---- steps ----
-
     def start(self, node: Node, step: Step) -> Step:
         """Begin a step with `node`, whose output is the value of the node."""
         self.steps.append(step)
@@ -106,73 +109,8 @@ class Fuser:
         output = self.new_map(node["name"], factor * source.height, factor * source.width, source.channels)
         return self.start(node, Step("elementwise", output, [node["name"]], [source], enlarged=factor == 2))
 
-    def _image(self, node: Node) -> None:
-        size = (self.image.height, self.image.width, self.image.channels)
-        self.start(node, Step("image", self.new_map(node["name"], *size), [node["name"]]))
-
-    def _conv2d(self, node: Node) -> None:
-        parts = self.parts_of(node["inputs"][0])
-        if len(parts) > MAX_SOURCES:
-            parts = [self.map_of(node["inputs"][0])]
-        if sum(part.channels for part in parts) != node["in_channels"]:
-            raise ValueError(
-                f"{node['name']} expects {node['in_channels']} input channels; build it for another size."
-            )
-        enlarged = bool(node.get("enlarged"))
-        factor = 2 if enlarged else 1
-        output = self.new_map(
-            node["name"], factor * parts[0].height, factor * parts[0].width, node["out_channels"]
-        )
-        kind = "upsampled" if enlarged else "pointwise" if node["kernel"] == [1, 1] else "winograd"
-        step = self.start(node, Step(kind, output, [node["name"]], parts))
-        step.dilation = node["dilation"]
-        step.weights = node.get("weights", node["name"])
-        step.codebook = node.get("codebook")
-
-    def _dense(self, node: Node) -> None:
-        self._conv2d(dict(node, kernel=[1, 1], dilation=1))
-
-    def _activation(self, node: Node, slope: float) -> None:
-        name = node["inputs"][0]
-        step = self.ending_in(name)
-        if step and (step.takes_slope() or step.takes_post_slope()):
-            self.extend(node, step)
-        else:
-            step = self.elementwise(node, name)
-        if step.takes_slope():
-            step.slope = slope
-        else:
-            step.post_slope = slope
-
-    def _relu(self, node: Node) -> None:
-        self._activation(node, 0.0)
-
-    def _leaky_relu(self, node: Node) -> None:
-        self._activation(node, node["slope"])
-
-    def _affine(self, node: Node) -> None:
-        name = node["inputs"][0]
-        weights = node.get("weights", node["name"])
-        step = self.ending_in(name)
-        if step and step.takes_post():
-            step.post = weights
-            self.extend(node, step)
-        else:
-            self.elementwise(node, name).affine = weights
-
-    def _add(self, node: Node) -> None:
-        """The first operand whose step can still add takes the other one in."""
-        one, other = node["inputs"]
-        for name, operand in ((one, other), (other, one)):
-            step = self.ending_in(name)
-            if step and step.takes_add():
-                step.add, step.add_enlarged = self._operand(operand)
-                self.extend(node, step)
-                return
-        step = self.elementwise(node, one)
-        step.add, step.add_enlarged = self._operand(other)
-
-    def _operand(self, name: str) -> tuple[Map, bool]:
+    def operand(self, name: str) -> tuple[Map, bool]:
+        """The map that a step adds for node `name`, and whether it enlarges it on the way."""
         value = self.values[name]
         if isinstance(value, Enlarged):
             return value.small, True
@@ -182,49 +120,112 @@ class Fuser:
                 return first, False  # the core repeats the channels of a narrower map
         return self.map_of(name), False
 
-    def _concat(self, node: Node) -> None:
-        parts = [part for name in node["inputs"] for part in self.parts_of(name)]
-        self.values[node["name"]] = Joined(parts)
 
-    def _upsample2_nearest(self, node: Node) -> None:
-        self.values[node["name"]] = Enlarged(self.map_of(node["inputs"][0]))
-
-    def _maxpool2(self, node: Node) -> None:
-        source = self.map_of(node["inputs"][0])
-        output = self.new_map(node["name"], source.height // 2, source.width // 2, source.channels)
-        self.start(node, Step("maxpool", output, [node["name"]], [source]))
-
-    def _flatten(self, node: Node) -> None:
-        source = self.map_of(node["inputs"][0])
-        output = self.new_map(node["name"], 1, 1, source.height * source.width * source.channels)
-        self.start(node, Step("copy", output, [node["name"]], [source]))
+def _image(fusion: Fusion, node: Node) -> None:
+    size = (fusion.image.height, fusion.image.width, fusion.image.channels)
+    fusion.start(node, Step("image", fusion.new_map(node["name"], *size), [node["name"]]))
 
 
-assert UPSAMPLE == "upsample2_nearest"  # the method above is found by this name
+def _conv2d(fusion: Fusion, node: Node) -> None:
+    parts = fusion.parts_of(node["inputs"][0])
+    if len(parts) > MAX_SOURCES:
+        parts = [fusion.map_of(node["inputs"][0])]
+    if sum(part.channels for part in parts) != node["in_channels"]:
+        raise ValueError(
+            f"{node['name']} expects {node['in_channels']} input channels; build it for another size."
+        )
+    enlarged = bool(node.get("enlarged"))
+    factor = 2 if enlarged else 1
+    output = fusion.new_map(
+        node["name"], factor * parts[0].height, factor * parts[0].width, node["out_channels"]
+    )
+    kind = "upsampled" if enlarged else "pointwise" if node["kernel"] == [1, 1] else "winograd"
+    step = fusion.start(node, Step(kind, output, [node["name"]], parts))
+    step.dilation = node["dilation"]
+    step.weights = node.get("weights", node["name"])
+    step.codebook = node.get("codebook")
 
 
-def ordered(steps: list[Step], result: Map) -> list[Step]:
-    """The steps that `result` needs, each as late as possible: right before the first that reads its map.
+def _dense(fusion: Fusion, node: Node) -> None:
+    _conv2d(fusion, dict(node, kernel=[1, 1], dilation=1))
 
-    Of what a step reads, the added map comes first and then what takes the most steps, so that a branch is
-    finished before the next one begins and little waits meanwhile.
-    """
-    makers: dict[Map, list[Step]] = {}
-    behind: dict[Map, int] = {}  # length of the longest chain of steps that ends in a map
-    for step in steps:
-        makers.setdefault(step.output, []).append(step)
-        behind[step.output] = 1 + max((behind.get(source, 0) for source in step.reads), default=0)
-    done: list[Step] = []
-    seen: set[Step] = set()
-    stack: list[tuple[Step, bool]] = [(step, False) for step in reversed(makers[result])]
-    while stack:
-        step, complete = stack.pop()
-        if complete:
-            done.append(step)
-        elif step not in seen:
-            seen.add(step)
-            stack.append((step, True))
-            before = sorted(step.sources, key=lambda source: -behind[source])
-            for needed in reversed([step.add, *before] if step.add else before):
-                stack.extend((maker, False) for maker in reversed(makers[needed]))
-    return done
+
+def _activation(fusion: Fusion, node: Node, slope: float) -> None:
+    name = node["inputs"][0]
+    step = fusion.ending_in(name)
+    if step and (step.takes_slope() or step.takes_post_slope()):
+        fusion.extend(node, step)
+    else:
+        step = fusion.elementwise(node, name)
+    if step.takes_slope():
+        step.slope = slope
+    else:
+        step.post_slope = slope
+
+
+def _relu(fusion: Fusion, node: Node) -> None:
+    _activation(fusion, node, 0.0)
+
+
+def _leaky_relu(fusion: Fusion, node: Node) -> None:
+    _activation(fusion, node, node["slope"])
+
+
+def _affine(fusion: Fusion, node: Node) -> None:
+    name = node["inputs"][0]
+    weights = node.get("weights", node["name"])
+    step = fusion.ending_in(name)
+    if step and step.takes_post():
+        step.post = weights
+        fusion.extend(node, step)
+    else:
+        fusion.elementwise(node, name).affine = weights
+
+
+def _add(fusion: Fusion, node: Node) -> None:
+    """The first operand whose step can still add takes the other one in."""
+    one, other = node["inputs"]
+    for name, operand in ((one, other), (other, one)):
+        step = fusion.ending_in(name)
+        if step and step.takes_add():
+            step.add, step.add_enlarged = fusion.operand(operand)
+            fusion.extend(node, step)
+            return
+    step = fusion.elementwise(node, one)
+    step.add, step.add_enlarged = fusion.operand(other)
+
+
+def _concat(fusion: Fusion, node: Node) -> None:
+    parts = [part for name in node["inputs"] for part in fusion.parts_of(name)]
+    fusion.values[node["name"]] = Joined(parts)
+
+
+def _upsample2_nearest(fusion: Fusion, node: Node) -> None:
+    fusion.values[node["name"]] = Enlarged(fusion.map_of(node["inputs"][0]))
+
+
+def _maxpool2(fusion: Fusion, node: Node) -> None:
+    source = fusion.map_of(node["inputs"][0])
+    output = fusion.new_map(node["name"], source.height // 2, source.width // 2, source.channels)
+    fusion.start(node, Step("maxpool", output, [node["name"]], [source]))
+
+
+def _flatten(fusion: Fusion, node: Node) -> None:
+    source = fusion.map_of(node["inputs"][0])
+    output = fusion.new_map(node["name"], 1, 1, source.height * source.width * source.channels)
+    fusion.start(node, Step("copy", output, [node["name"]], [source]))
+
+
+OPERATIONS: dict[str, Callable[[Fusion, Node], None]] = {
+    "image": _image,
+    "conv2d": _conv2d,
+    "dense": _dense,
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "affine": _affine,
+    "add": _add,
+    "concat": _concat,
+    "upsample2_nearest": _upsample2_nearest,
+    "maxpool2": _maxpool2,
+    "flatten": _flatten,
+}

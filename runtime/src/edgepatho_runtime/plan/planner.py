@@ -6,14 +6,15 @@ from array import array
 from typing import Any, NamedTuple
 
 from edgepatho_runtime.plan.arena import lay_out
-from edgepatho_runtime.plan.fuse import Fuser, ordered
+from edgepatho_runtime.plan.fuse import fuse
 from edgepatho_runtime.plan.geometry import Isa, ceil_div, elements_of, multiplications
+from edgepatho_runtime.plan.order import ordered
 from edgepatho_runtime.plan.records import Pool, step_record
 from edgepatho_runtime.plan.rewrite import Node, rewritten
-from edgepatho_runtime.plan.schedule import schedule
+from edgepatho_runtime.plan.schedule import Task, schedule
 from edgepatho_runtime.plan.steps import Map, Step
 
-MAX_SIDE = 4096
+MAX_SIDE_PX = 4096
 PARTS = ("weights", "inputs", "blocks", "tiles", "rows")  # ep_part in core.h
 
 
@@ -28,39 +29,24 @@ class Row(NamedTuple):
     scratch_bytes: int  # transformed weights or inputs
 
 
-class Plan:
+class Plan(NamedTuple):
     """Everything that the core needs besides an image; `weights` are views of the bundle's tensors.
 
     The records are the arrays of ep_map, ep_step and ep_task of core/include/edgepatho/core.h.
     """
 
-    def __init__(
-        self, graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, isa: Isa
-    ) -> None:
-        nodes = rewritten(graph["nodes"], graph["output"])
-        unit = size_unit(nodes)
-        channels = graph["input"]["channels"]
-        image = Map("image", ceil_div(height, unit) * unit, ceil_div(width, unit) * unit, channels, isa.lanes)
-        fuser = Fuser(nodes, image, isa.lanes, graph["output"])
-        result = fuser.result
-        steps = ordered(fuser.steps, result)
-        share_sums(steps, result)
-        steps.append(Step("result", result, ["result"], [result]))
-        whole = (result.height, result.width) == (image.height, image.width)
-
-        self.isa = isa
-        self.steps = steps
-        self.divisor = float(graph["input"]["divisor"])
-        self.image_shape = (height, width, channels)
-        self.result_shape = (*((height, width) if whole else (result.height, result.width)), result.channels)
-        self.tasks = schedule(steps, self.result_shape[0], isa)
-        self.maps = list(dict.fromkeys(step.output for step in steps))
-        self.residents, self.arena_elements = lay_out(steps, self.maps, self.tasks, isa)
-        pool = Pool(tensors, isa)
-        self.step_records = array("q")
-        for step in steps:
-            self.step_records.extend(step_record(step, self.maps, pool, self.residents.get(step, (0, 0))[0]))
-        self.parameters, self.weights = pool.parameters, pool.weights
+    isa: Isa
+    image_shape: tuple[int, int, int]
+    divisor: float
+    result_shape: tuple[int, int, int]
+    steps: list[Step]
+    tasks: list[Task]
+    maps: list[Map]
+    residents: dict[Step, tuple[int, int]]  # offset and elements of what a convolution transformed
+    arena_elements: int
+    step_records: array[int]
+    parameters: array[float]
+    weights: list[memoryview]
 
     @property
     def map_records(self) -> array[int]:
@@ -91,9 +77,40 @@ def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: in
 
     Images whose sides are not multiples of what the network halves are edge-padded, and the result cropped.
     """
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        raise ValueError(f"The image is {height} x {width} pixels; sides are 1 to {MAX_SIDE}.")
-    return Plan(graph, tensors, height, width, isa)
+    if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX):
+        raise ValueError(f"The image is {height} x {width} pixels; sides are 1 to {MAX_SIDE_PX}.")
+    nodes = rewritten(graph["nodes"], graph["output"])
+    unit = size_unit(nodes)
+    channels = graph["input"]["channels"]
+    image = Map("image", ceil_div(height, unit) * unit, ceil_div(width, unit) * unit, channels, isa.lanes)
+    fused, result = fuse(nodes, image, isa.lanes, graph["output"])
+    steps = ordered(fused, result)
+    share_sums(steps, result)
+    steps.append(Step("result", result, ["result"], [result]))
+
+    padded = (result.height, result.width) == (image.height, image.width)
+    result_height, result_width = (height, width) if padded else (result.height, result.width)
+    tasks = schedule(steps, result_height, isa)
+    maps = list(dict.fromkeys(step.output for step in steps))
+    residents, arena_elements = lay_out(steps, maps, tasks, isa)
+    pool = Pool(tensors, isa)
+    records = array("q")
+    for step in steps:
+        records.extend(step_record(step, maps, pool, residents.get(step, (0, 0))[0]))
+    return Plan(
+        isa=isa,
+        image_shape=(height, width, channels),
+        divisor=float(graph["input"]["divisor"]),
+        result_shape=(result_height, result_width, result.channels),
+        steps=steps,
+        tasks=tasks,
+        maps=maps,
+        residents=residents,
+        arena_elements=arena_elements,
+        step_records=records,
+        parameters=pool.parameters,
+        weights=pool.weights,
+    )
 
 
 def size_unit(nodes: list[Node]) -> int:

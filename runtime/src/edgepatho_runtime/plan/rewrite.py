@@ -65,7 +65,7 @@ def postpone_upsampling(nodes: list[Node]) -> list[Node]:
 
 def _commutes(node: Node) -> bool:
     if node["op"] == "conv2d":
-        return node["kernel"] == [1, 1] or node["dilation"] % 2 == 0
+        return bool(node["kernel"] == [1, 1] or node["dilation"] % 2 == 0)
     return node["op"] in (*PIXELWISE, "add", "concat")
 
 

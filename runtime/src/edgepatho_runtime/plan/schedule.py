@@ -41,7 +41,7 @@ def schedule(steps: list[Step], result_height: int, isa: Isa) -> list[Task]:
         step.output.rows = step.output.height
     tasks: list[Task] = []
     for group in groups(steps):
-        streamed = Stream(steps, group, result_height, isa) if len(group) > 1 else None
+        streamed = stream(steps, group, result_height, isa) if len(group) > 1 else None
         if streamed and streamed.elements < whole_elements(steps, group, isa):
             for m, rows in streamed.rings.items():
                 m.rows = rows
@@ -113,29 +113,38 @@ def whole_elements(steps: list[Step], group: list[int], isa: Isa) -> int:
     return most
 
 
-class Stream:
-    """A group of steps that take turns: `tasks`, rows that local maps keep, elements that it all takes."""
+class Streamed(NamedTuple):
+    """A group of steps that take turns: tasks, rows that local maps keep, elements that it all takes."""
 
-    def __init__(self, steps: list[Step], group: list[int], result_height: int, isa: Isa) -> None:
-        self.steps, self.group = steps, group
-        self.done = dict.fromkeys(group, 0)  # tile rows
-        self.end = {
-            i: result_height if steps[i].operation == "result" else tile_grid(steps[i])[0] for i in group
-        }
-        self.rings = dict.fromkeys(local_maps(steps, group), 0)
-        self.tasks = [
-            Task(i, "weights", 0, blocks_of(steps[i], isa)) for i in group if is_convolution(steps[i])
-        ]
+    tasks: list[Task]
+    rings: dict[Map, int]
+    elements: int
 
-        last, outside = group[-1], [i for i in group if steps[i].output not in self.rings]
-        band = BAND // 2 if steps[last].operation == "maxpool" else BAND
-        while self.done[last] < self.end[last]:
-            rows = rows_done(steps[last], self.done[last]) + band
-            self.advance({last: min(self.end[last], tile_rows_for(steps[last], rows))})
-        self.advance({i: self.end[i] for i in outside})
 
-        self.elements = sum(rows * m.width * m.stored for m, rows in self.rings.items())
-        self.elements += sum(resident_elements(steps[i], isa) for i in group if is_convolution(steps[i]))
+def stream(steps: list[Step], group: list[int], result_height: int, isa: Isa) -> Streamed:
+    """Let the steps of `group` take turns, band by band of the last one's rows."""
+    turns = Turns(steps, group, dict.fromkeys(local_maps(steps, group), 0))
+    convolutions = [i for i in group if is_convolution(steps[i])]
+    turns.tasks += [Task(i, "weights", 0, blocks_of(steps[i], isa)) for i in convolutions]
+    end = {i: result_height if steps[i].operation == "result" else tile_grid(steps[i])[0] for i in group}
+    last = group[-1]
+    band = BAND // 2 if steps[last].operation == "maxpool" else BAND
+    while turns.done[last] < end[last]:
+        rows = rows_done(steps[last], turns.done[last]) + band
+        turns.advance({last: min(end[last], tile_rows_for(steps[last], rows))})
+    turns.advance({i: end[i] for i in group if steps[i].output not in turns.rings})
+    elements = sum(rows * m.width * m.stored for m, rows in turns.rings.items())
+    elements += sum(resident_elements(steps[i], isa) for i in convolutions)
+    return Streamed(turns.tasks, turns.rings, elements)
+
+
+class Turns:
+    """Steps that take turns, as far as they are: tile rows done, rows that local maps keep, tasks so far."""
+
+    def __init__(self, steps: list[Step], group: list[int], rings: dict[Map, int]) -> None:
+        self.steps, self.group, self.rings = steps, group, rings
+        self.done = dict.fromkeys(group, 0)
+        self.tasks: list[Task] = []
 
     def advance(self, wanted: dict[int, int]) -> None:
         """Let every step do the tile rows that those in `wanted` need."""
