@@ -6,7 +6,7 @@
 place() {
     case $1 in
         # Byte code that a wheel brings along (numpy does) would be made anew below, under the same name.
-        lib) python3 -I -m zipfile -e "$2" "$aside/lib" && find "$aside/lib" -name '*.pyc' -exec rm {} + ;;
+        lib) "$aside/python" -I -m zipfile -e "$2" "$aside/lib" && find "$aside/lib" -name '*.pyc' -exec rm {} + ;;
         *) mkdir -p "$(dirname "$aside/$1")" && { ln "$2" "$aside/$1" 2>/dev/null || cp "$2" "$aside/$1"; } ;;
     esac
 }
@@ -17,12 +17,13 @@ main() {
     check_id "$id"
     open_store
     release=$EDGEPATHO_ROOT/releases/$id
-    if matches "$release" "$id" && trusted "$release"; then
+    if matches "$release" "$id" && trusted "$release" && has_python "$release"; then
         echo present
         return
     fi
     aside=$release.part
     rm -rf "$aside"
+    if ! mkdir "$aside" || ! ln -s "$(python_path)" "$aside/python"; then fail 11 "cannot write release $id"; fi
     for item in "$@"; do
         part=$EDGEPATHO_ROOT/parts/${item##*=}
         if [ "$(sha256sum "$part" 2>/dev/null | cut -d ' ' -f 1)" != "${item##*=}" ]; then
@@ -35,15 +36,15 @@ main() {
     trusted "$aside" || fail 16 "release $id carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
     chmod 755 "$aside/bin/"*
     # The launcher never writes byte code, so that a release stays as it was verified.
-    python3 -I -m compileall -q --invalidation-mode unchecked-hash -s "$aside" -p "$release" "$aside/lib" >/dev/null ||
+    "$aside/python" -I -m compileall -q --invalidation-mode unchecked-hash -s "$aside" -p "$release" "$aside/lib" >/dev/null ||
         fail 11 "cannot compile the Python files of release $id"
     (cd "$aside" && find lib -name '*.pyc' -exec sha256sum {} + >BYTECODE) ||
         fail 11 "cannot list the byte code of release $id"
     said=$(healthy "$aside") || fail 13 "the self-test of release $id failed; nothing was switched ($said)"
     echo "$said"
 
-    find "$aside" -exec sync {} + || fail 11 "cannot write release $id to disk"
-    if [ -e "$release" ]; then # damaged, or matches would have said so
+    find "$aside" ! -type l -exec sync {} + || fail 11 "cannot write release $id to disk"
+    if [ -e "$release" ]; then # damaged or without its Python
         rm -rf "$release.damaged.part"
         mv -T "$release" "$release.damaged.part"
     fi

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # list.sh: one line for each release: id, KiB on disk, time of installation in seconds since 1970,
-# whole or damaged, its marks (current, previous) or -, release.json.
+# whole, damaged or no-python (gone since), its marks (current, previous) or -, release.json.
 
 main() {
     current=$(release_at current)
@@ -10,6 +10,7 @@ main() {
         case $id in *[!0-9a-f]*) continue ;; esac
         state=damaged
         if matches "$release" "$id"; then state=whole; fi
+        if [ "$state" = whole ] && ! has_python "$release"; then state=no-python; fi
         mark=-
         if [ "$id" = "$previous" ]; then mark=previous; fi
         if [ "$id" = "$current" ]; then mark=current; fi

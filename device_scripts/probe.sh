@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# probe.sh: print what deploy must know about a device, one name=value a line; changes nothing.
+# probe.sh: print what deploy must know about a device, one name=value a line; leaves nothing behind.
 # Everything a device may lack (sensors, vcgencmd, a device tree) is left out, not an error.
 
 fact() {
@@ -43,8 +43,19 @@ board() {
 # uname speaks for the kernel; a 32-bit system often runs a 64-bit one. Python knows its own width.
 python() {
     command -v python3 >/dev/null || return 0
+    fact python_path "$(python_path 2>/dev/null)"
     python3 -I -c 'import struct, sys; print("python=%d.%d.%d\npython_bits=%d\npython_name=%s" % (
         *sys.version_info[:3], struct.calcsize("P") * 8, sys.implementation.name))' 2>/dev/null || true
+}
+
+# runs_programs FOLDER: print whether a program in it may run, nothing if none can be written there.
+# A file system mounted noexec says no, and so does one that knows no execute bit.
+runs_programs() {
+    trial=$1/.edgepatho-probe.$$
+    trap 'rm -f "$trial"' EXIT
+    if { echo '#!/bin/sh' >"$trial"; } 2>/dev/null && chmod 700 "$trial" 2>/dev/null; then
+        if "$trial" 2>/dev/null; then echo yes; else echo no; fi
+    fi
 }
 
 store() {
@@ -53,6 +64,8 @@ store() {
     fact free_kib "$(df -Pk "$home" | awk 'NR == 2 { print $4 }')"
     fact leftover_kib "$(du -sck "$EDGEPATHO_ROOT"/releases/*.part 2>/dev/null | awk 'END { print $1 }')"
     fact writable "$(if [ -w "$home" ]; then echo yes; else echo no; fi)"
+    fact mount_point "$(df -Pk "$home" | awk 'NR == 2 { print $6 }')"
+    fact runs_programs "$(runs_programs "$home")"
     for tool in flock sha256sum sync timeout find readlink; do
         command -v "$tool" >/dev/null || fact missing "$tool"
     done
@@ -68,7 +81,6 @@ store() {
 }
 
 main() {
-    echo "edgepatho probe 1" # a login script may have printed before
     board
     python
     store

@@ -11,6 +11,7 @@ main() {
     previous=$(release_at previous)
     kept=2 # these two, always
     rm -rf releases/*.part # the lock is ours, so nobody is writing them
+    find . -maxdepth 1 -name '.edgepatho-probe.*' -mmin +60 -exec rm -f {} +
     for id in $(find releases -mindepth 1 -maxdepth 1 -regex 'releases/[0-9a-f]+' -printf '%T@ %f\n' |
         sort -rn | cut -d ' ' -f 2); do
         case $id in "$current" | "$previous") continue ;; esac

@@ -79,6 +79,17 @@ matches() {
     done
 }
 
+# python_path: print where the python3 of this account really is, so that nothing that PATH, pyenv or an
+# upgrade of the system puts in front of it later takes its place.
+python_path() {
+    python3 -I -c 'import os, sys; print(os.path.realpath(sys.executable))'
+}
+
+# has_python FOLDER: is the Python that the release was installed with still there?
+has_python() {
+    [ -x "$1/python" ]
+}
+
 # trusted FOLDER: a device with an allowed_signers file takes signed releases only.
 trusted() {
     [ -e "$EDGEPATHO_ROOT/allowed_signers" ] || return 0
@@ -98,6 +109,8 @@ healthy() {
 switch_to() {
     release=$EDGEPATHO_ROOT/releases/$1
     matches "$release" "$1" || fail 10 "release $1 is absent or damaged on this device"
+    has_python "$release" ||
+        fail 10 "$(readlink "$release/python"), the Python of release $1, is gone; deploy that release again"
     trusted "$release" || fail 10 "release $1 carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
     current=$(release_at current)
     previous=$(release_at previous)
@@ -108,9 +121,10 @@ switch_to() {
         echo unchanged
         return
     fi
-    # A release that was damaged or deleted by hand is no place to go back to.
+    # A release that was damaged, deleted by hand or left by its Python is no place to go back to.
     left=$current
-    if [ -z "$left" ] || ! matches "$EDGEPATHO_ROOT/releases/$left" "$left"; then left=; fi
+    folder=$EDGEPATHO_ROOT/releases/$left
+    if [ -z "$left" ] || ! matches "$folder" "$left" || ! has_python "$folder"; then left=; fi
     # In either order an interruption leaves both links on whole releases. Going back, `current` moves
     # first, so that an interrupted rollback can be repeated.
     if [ -n "$left" ] && [ "$previous" != "$1" ]; then point previous "$left"; fi

@@ -27,6 +27,8 @@ NEEDS = {
     "ssh-keygen": Need("openssh-client", ("ssh-keygen",)),
     "sshd": Need("openssh-server", ("sshd", "/usr/sbin/sshd")),  # /usr/sbin is not on every user's PATH
     "systemd-analyze": Need("systemd", ("systemd-analyze",)),
+    "tcsh": Need("tcsh", ("tcsh",)),  # login shells that are not sh
+    "fish": Need("fish", ("fish",)),
     "shellcheck": Need("shellcheck", ("shellcheck",)),
     "Chromium": Need("chromium", ("chromium", "chromium-browser", "google-chrome")),
     "qemu-aarch64": Need("qemu-user", ("qemu-aarch64",)),

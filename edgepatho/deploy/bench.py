@@ -17,7 +17,7 @@ from edgepatho.files import sha256_of, write_aside
 if TYPE_CHECKING:
     from edgepatho.report.record import BenchRecord
 
-RECORD = "{\n"  # how a record begins, after whatever a login script says
+RECORD_BYTES = 16 << 20  # the most that a record may have
 
 
 def bring_what_is_missing(remote: Remote, job: Job) -> Result | None:
@@ -49,13 +49,13 @@ def measure(remote: Remote, output: Path, settings: dict[str, int]) -> BenchReco
     probe(remote)  # what keeps ssh from connecting is explained here; below, ssh speaks for itself
     options = [f"--{name}={value}" for name, value in settings.items()]
     try:
-        answer = remote.run("bench", *options, show_progress=True)
+        answer = remote.run("bench", *options, show_progress=True, most_bytes=RECORD_BYTES)
     except ScriptFailed as error:
         answer = error.answer  # a record with an engine that failed is a record
-        if RECORD not in answer:
+        if not answer:
             raise
     with write_aside(output) as aside:
-        aside.write_text(answer[max(answer.find(RECORD), 0) :], encoding="utf-8")
+        aside.write_text(answer, encoding="utf-8")
         try:
             return read_bench(aside)
         except InputError as error:

@@ -84,8 +84,7 @@ class Device:
 
 def probe(remote: Remote) -> Device:
     """Return what the device says about itself; one round trip, nothing there changes."""
-    answer = remote.run("probe").partition("edgepatho probe 1\n")[2]
-    lines = [line.partition("=")[::2] for line in answer.splitlines()]
+    lines = [line.partition("=")[::2] for line in remote.run("probe").splitlines()]
     several = {"release", "part", "missing"}
 
     def every(name: str) -> list[str]:
@@ -110,9 +109,10 @@ def check_fit(device: Device, host: str) -> None:
             f"{device.machine or 'aarch64'}, but Python there is 32-bit: install Raspberry Pi OS (64-bit)."
         )
     elif device.python < OLDEST_PYTHON or facts.get("python_name") != "cpython":
+        where = f" ({facts['python_path']})" if facts.get("python_path") else ""
         problem = (
-            f"has Python {facts['python']}; the runtime needs CPython 3.11 or later: "
-            "install Raspberry Pi OS Bookworm or later."
+            f"has Python {facts['python']}{where} first in its PATH; the runtime needs CPython 3.11 or "
+            "later: install Raspberry Pi OS Bookworm or later, or put another python3 first for such logins."
         )
     elif not device.glibc or device.glibc < OLDEST_GLIBC:
         found = f"glibc {facts['glibc']}" if device.glibc else "another C library than glibc"
@@ -127,6 +127,12 @@ def check_fit(device: Device, host: str) -> None:
         problem = (
             f"cannot write to {facts.get('root')}: mount its file system writable "
             "(`sudo mount -o remount,rw /`) or correct the folder's owner."
+        )
+    elif facts.get("runs_programs") == "no":
+        mount_point = facts.get("mount_point") or "MOUNT_POINT"
+        problem = (
+            f"runs no programs from {facts.get('root')}: its file system is mounted noexec or has no execute "
+            f"bit. Mount it with exec (`sudo mount -o remount,exec {mount_point}`, and in /etc/fstab)."
         )
     elif 0 < device.number("memory_kib") < LEAST_MEMORY_KIB:
         problem = (

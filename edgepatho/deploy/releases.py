@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from edgepatho.deploy.release import PROGRAMS
 from edgepatho.deploy.ssh import Remote, ScriptFailed
 from edgepatho.deploy.steps import explained
+from edgepatho.errors import DeviceUnfit
 
 
 @dataclass(frozen=True)
 class Installed:
-    """One release on a device; `mark` is current, previous or -, `state` whole or damaged.
+    """One release on a device; `mark` is current, previous or -.
 
+    `state` is whole, damaged, or no-python where the Python that it was installed with is gone.
     `parts` holds the SHA-256 of each part by its name.
     """
 
@@ -30,7 +32,7 @@ class Installed:
         day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(self.installed_at))
         parts = ", ".join(_short(name) for name in self.parts if name not in PROGRAMS)
         return (
-            f"{self.id}  {self.mark:8s}  {self.state:7s}  {self.size_bytes / 1e6:6.1f} MB  {day} UTC  {parts}"
+            f"{self.id}  {self.mark:8s}  {self.state:9s}  {self.size_bytes / 1e6:6.1f} MB  {day} UTC  {parts}"
         )
 
 
@@ -40,7 +42,7 @@ def list_releases(remote: Remote) -> list[Installed]:
     for line in remote.run("list").splitlines():
         fields = re.fullmatch(r"([0-9a-f]+) ([0-9]{1,12}) ([0-9]{1,11}) (\S+) (\S+) (.*)", line)
         if fields is None:
-            continue  # a login script's greeting
+            raise DeviceUnfit(f"{remote.destination} listed what is no release: {line[:80]!r}.")
         identity, kib, installed_at, state, mark, text = fields.groups()
         found.append(Installed(identity, int(kib) * 1024, int(installed_at), state, mark, _parts(text)))
     return sorted(found, key=lambda release: release.installed_at, reverse=True)
@@ -52,10 +54,15 @@ def rollback(remote: Remote) -> tuple[str, str]:
     Raises RolledBack if the previous release fails its health check; the device then stays where it was.
     """
     try:
-        words = remote.run("rollback").split()
+        answer = remote.run("rollback")
     except ScriptFailed as error:
         raise explained(error) from error
-    return words[words.index("switched") + 1], words[words.index("now") + 1]
+    switched = re.fullmatch(r"switched (none|[0-9a-f]+)\nnow ([0-9a-f]+)\n", answer)
+    if switched is None:
+        raise DeviceUnfit(
+            f"{remote.destination} does not say to which release it switched; see `edgepatho ls`."
+        )
+    return switched[1], switched[2]
 
 
 def _parts(text: str) -> dict[str, str]:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Self
 
+from edgepatho.deploy.frame import Frame
+from edgepatho.deploy.process import Said, converse
+from edgepatho.deploy.remedy import remedy
 from edgepatho.errors import DeviceUnfit, DeviceUnreachable, UsageError, UserError
 
-LONGEST_LINE = 4096  # bytes of a device's line that are shown at a time
-STRAGGLERS_S = 2.0
+ANSWER_BYTES = 1 << 20  # the most that a script may print, and what stands around it
 SSH_FAILED = 255  # ssh's own exit code, never one of ours
-REMEDIES = {
-    "REMOTE HOST IDENTIFICATION HAS CHANGED": (
-        "its host key is not the one in known_hosts. If its system was installed anew, compare fingerprints "
-        "(on the device: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then run `ssh-keygen -R {host}`."
-    ),
-    "Host key verification failed": (
-        "its host key is not known yet. Connect once with `ssh {host}` and compare the fingerprint with "
-        "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the device."
-    ),
-    "Permission denied": "it accepts none of your keys. Put one there with `ssh-copy-id {host}`.",
-    "Could not resolve hostname": "no such host name; check the spelling and that the device is switched on.",
-}
+NO_SHELL = "This account is currently not available"  # nologin's sentence
 
 
 class ScriptFailed(DeviceUnfit):
@@ -65,12 +53,14 @@ class Remote:
             )
         self.destination = destination
         self.bytes_sent = 0
+        self._interactive = interactive
         # A socket's path has room for about a hundred characters, which $TMPDIR may use up alone.
         short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: S108, PTH112 - mkdtemp makes a private folder
         self._folder = Path(tempfile.mkdtemp(prefix="edgepatho-", dir=short))
         self._options = [
             *("-T", "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"),
             *("-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"),
+            *("-o", "LogLevel=ERROR"),  # a configuration that says QUIET would hide what went wrong
             *("-o", f"BatchMode={'no' if interactive else 'yes'}"),
             # Whatever the user's configuration says: nothing here accepts a host key without a person.
             *("-o", f"StrictHostKeyChecking={'ask' if interactive else 'yes'}"),
@@ -85,26 +75,26 @@ class Remote:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def run(self, script: str, *arguments: str, show_progress: bool = False) -> str:
-        """Run a device script, sent over standard input, and return its standard output.
+    def run(
+        self,
+        script: str,
+        *arguments: str,
+        show_progress: bool = False,
+        most_bytes: int = ANSWER_BYTES,
+    ) -> str:
+        """Run a device script and return its standard output.
 
         With `show_progress` its standard error goes to ours while it runs, without control characters.
-        Raises ScriptFailed if it fails and DeviceUnreachable if the connection does.
+        Raises ScriptFailed if it fails, DeviceUnreachable if the connection does, and DeviceUnfit if the
+        account runs no scripts or says more than `most_bytes`.
         """
-        command = shlex.join(["sh", "-s", "--", *arguments])
-        text = device_script(script).encode()
-        return self._ssh(command, script, show_progress=show_progress, input=text)
+        return self._ask(script, arguments, show_progress=show_progress, most_bytes=most_bytes)
 
     def put(self, source: Path | bytes, script: str, *arguments: str) -> str:
         """Send a file or bytes to the standard input of a device script; otherwise as `run`."""
-        command = shlex.join(["sh", "-c", device_script(script), f"{script}.sh", *arguments])
-        if isinstance(source, bytes):
-            answer = self._ssh(command, script, input=source)
-            self.bytes_sent += len(source)
-            return answer
-        with source.open("rb") as file:
-            answer = self._ssh(command, script, stdin=file)
-        self.bytes_sent += source.stat().st_size
+        with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as data:
+            answer = self._ask(script, arguments, data)
+            self.bytes_sent += data.tell()
         return answer
 
     def close(self) -> None:
@@ -113,28 +103,78 @@ class Remote:
             subprocess.run(["ssh", *self._options, "-O", "exit", "--", self.destination], capture_output=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _ssh(self, command: str, script: str, *, show_progress: bool = False, **standard_input: Any) -> str:
-        # A file, not a pipe: the process that keeps the connection open would keep the pipe open too.
-        with tempfile.TemporaryFile(dir=self._folder) as errors:
-            try:
-                with _shown() if show_progress else nullcontext(errors) as where:
-                    done = subprocess.run(
-                        ["ssh", *self._options, "--", self.destination, command],
-                        stdout=subprocess.PIPE,
-                        stderr=where,
-                        **standard_input,
-                    )
-            except FileNotFoundError:
-                raise UserError("ssh is not installed here; install OpenSSH's client.") from None
-            errors.seek(0)
-            said = _text(errors.read()).strip()
-        if done.returncode == SSH_FAILED or done.returncode < 0:  # below zero, a signal ended ssh itself
-            raise DeviceUnreachable(f"{self.destination}: {_remedy(said, self.destination)}")
-        if done.returncode:
-            last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
+    def _ask(
+        self,
+        script: str,
+        arguments: tuple[str, ...],
+        *data: IO[bytes],
+        show_progress: bool = False,
+        most_bytes: int = ANSWER_BYTES,
+    ) -> str:
+        frame = Frame()
+        text = frame.text(device_script(script), arguments)
+        ssh = ["ssh", *self._options]
+        try:
+            said = converse(
+                [*ssh, "--", self.destination, frame.command(text)],
+                [BytesIO(text), *data],
+                most_bytes,
+                complete=lambda said: frame.exit_code(said) is not None,
+                hear=_Shown(frame) if show_progress else lambda errors: None,
+            )
+        except FileNotFoundError:
+            raise UserError("ssh is not installed here; install OpenSSH's client.") from None
+        if said.too_much:
+            raise DeviceUnfit(
+                f"{self.destination} answered {script}.sh with more than {most_bytes >> 20} MiB and was "
+                "cut off; look for what prints without end there, such as a start-up file of its shell."
+            )
+        answer, code = frame.answer(said.output), frame.exit_code(said.output)
+        errors = text_of(frame.answer(said.errors) or b"").strip()
+        last = errors.splitlines()[-1] if errors else f"exit code {said.code if code is None else code}"
+        if answer is None:
+            raise self._no_answer(said)
+        if code is None and (said.code == SSH_FAILED or said.code < 0):  # a signal ended ssh itself
+            raise DeviceUnreachable(f"{self.destination}: {self._remedy('')}")
+        if code != 0:
             message = f"{self.destination}: {script}.sh: {last}"
-            raise ScriptFailed(done.returncode, message, _text(done.stdout))
-        return _text(done.stdout)
+            raise ScriptFailed(said.code if code is None else code, message, text_of(answer))
+        return text_of(answer)
+
+    def _no_answer(self, said: Said) -> UserError:
+        """Return why a script did not even begin: no connection, or an account that runs no scripts."""
+        errors = text_of(said.errors).strip()
+        if said.code == SSH_FAILED or said.code < 0:
+            return DeviceUnreachable(f"{self.destination}: {self._remedy(errors)}")
+        if NO_SHELL in text_of(said.output + said.errors):
+            return DeviceUnfit(
+                f"{self.destination} is an account without a login shell (nologin); name another one, or run "
+                "`sudo chsh -s /bin/bash USER` there."
+            )
+        last = f", said: {errors.splitlines()[-1]}" if errors else ""
+        return DeviceUnfit(
+            f"{self.destination} took the login but did not run our script (exit code {said.code}{last}). A "
+            "start-up file of its shell, such as ~/.bashrc, may end the shell or start another one (`exec "
+            "fish`): let it do that on a terminal only (`case $- in *i*) exec fish ;; esac`), or choose that "
+            "shell with `chsh`."
+        )
+
+    def _remedy(self, said: str) -> str:
+        return remedy(said, self.destination, ["ssh", *self._options], interactive=self._interactive)
+
+
+class _Shown:
+    """Prints what a script says on standard error as it comes, and nothing around it."""
+
+    def __init__(self, frame: Frame):
+        self._frame, self._shown = frame, 0
+
+    def __call__(self, errors: bytearray) -> None:
+        said = self._frame.answer(errors) or b""
+        done = len(said) if self._frame.exit_code(errors) is not None else said.rfind(b"\n") + 1
+        if done > self._shown:
+            print(text_of(said[self._shown : done]), end="", file=sys.stderr, flush=True)
+            self._shown = done
 
 
 def printable(text: str) -> str:
@@ -142,32 +182,6 @@ def printable(text: str) -> str:
     return "".join(sign for sign in text if sign.isprintable() or sign == "\n")
 
 
-def _text(said: bytes) -> str:
+def text_of(said: bytes) -> str:
+    """Return bytes of a device as `printable` text."""
     return printable(said.decode(errors="replace"))
-
-
-@contextmanager
-def _shown() -> Iterator[int]:
-    """Yield a descriptor; what is written to it goes to standard error as it comes, cleaned by `_text`."""
-    reading, writing = os.pipe()
-
-    def show() -> None:
-        with os.fdopen(reading, "rb") as lines:
-            for line in iter(lambda: lines.readline(LONGEST_LINE), b""):
-                print(_text(line), end="", file=sys.stderr, flush=True)
-
-    shower = threading.Thread(target=show, daemon=True)
-    shower.start()
-    try:
-        yield writing
-    finally:
-        os.close(writing)
-        shower.join(STRAGGLERS_S)  # the process that keeps the connection open may keep the pipe open too
-
-
-def _remedy(said: str, host: str) -> str:
-    for symptom, remedy in REMEDIES.items():
-        if symptom in said:
-            return remedy.format(host=host)
-    last = said.splitlines()[-1] if said else "the connection broke"
-    return f"ssh cannot reach it ({last}). Check that it is switched on and that `ssh {host}` works."

@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import standin_payload
 from cutting_proxy import CuttingProxy
@@ -54,14 +54,10 @@ class WatchedRemote(Remote):
         self.names: list[str] = []
         self._before = before
 
-    def put(self, source: Path | bytes, script: str, *arguments: str) -> str:
-        self._upload = arguments[0]
-        return super().put(source, script, *arguments)
-
-    def _ssh(self, command: str, script: str, **options: Any) -> str:
-        self.names.append(script if script != "receive" else self._upload)
+    def _ask(self, script: str, arguments: tuple[str, ...], *data: IO[bytes], **options: Any) -> str:
+        self.names.append(arguments[0] if script == "receive" else script)
         self._before(len(self.names))
-        return super()._ssh(command, script, **options)
+        return super()._ask(script, arguments, *data, **options)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from loopback_device import LoopbackDevice
 
 PROGRAMS = """
-    awk basename cat chmod cp cut date df dirname du find flock getconf grep ln mkdir mv nproc python3
+    awk basename cat chmod cp cut date df dirname du find flock getconf grep head ln mkdir mv nproc python3
     readlink rm sh sha256sum sort ssh-keygen stat sync tail timeout tr uname vcgencmd
 """
 

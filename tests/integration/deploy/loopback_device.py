@@ -17,19 +17,27 @@ HOST = "device"  # the alias in the client's configuration
 class LoopbackDevice:
     """sshd on 127.0.0.1 with temporary keys; `ssh` found first on `client_path` knows it as HOST.
 
-    `home` plays the home folder, `store` is where releases go. Use as a context manager.
+    `home` plays the home folder, `store` is where releases go. Whoever runs the test logs in, or `account`,
+    whose home folder has to be `home`. Use as a context manager.
     """
 
-    def __init__(self, folder: Path, *, address: str = "127.0.0.1", device_path: str = "/usr/bin:/bin"):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        address: str = "127.0.0.1",
+        device_path: str = "/usr/bin:/bin",
+        account: str = "",
+    ):
         self.folder = folder
         self.home = folder / "home of lab user"  # each test is one with a space in its paths
         self.store = self.home / ".local" / "share" / "edgepatho"
         self.address = address
-        self.user = getpass.getuser()
+        self.user = account or getpass.getuser()
         self.port = _free_port(address)
         self.home.mkdir(parents=True)
         self._make_keys()
-        self._write_configuration(device_path)
+        self._write_configuration(f'{"" if account else f""""HOME={self.home}" """}PATH={device_path}')
         self._server: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,7 +101,7 @@ class LoopbackDevice:
         host_key = (self.folder / "host_key.pub").read_text()
         (self.folder / "known_hosts").write_text(f"{HOST} {host_key}")
 
-    def _write_configuration(self, device_path: str) -> None:
+    def _write_configuration(self, environment: str) -> None:
         lines = [
             f"ListenAddress {self.address}",
             f"Port {self.port}",
@@ -107,7 +115,7 @@ class LoopbackDevice:
             "PermitRootLogin yes",
             "MaxStartups 100",
             "MaxSessions 100",
-            f'SetEnv "HOME={self.home}" PATH={device_path}',
+            f"SetEnv {environment}",
         ]
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
         client = self.folder / "client" / "ssh"
@@ -132,7 +140,7 @@ def is_whole(release: Path) -> bool:
             return False
     found = {str(path.relative_to(release)) for path in release.rglob("*") if path.is_file()}
     made_there = {path for path in found if "__pycache__" in path}
-    return found - made_there - {"BYTECODE", "MANIFEST", "MANIFEST.sig"} == set(listed)
+    return found - made_there - {"BYTECODE", "MANIFEST", "MANIFEST.sig", "python"} == set(listed)
 
 
 def _free_port(address: str) -> int:

@@ -418,9 +418,9 @@ class TestSignatures:
 
 def test_the_device_is_probed_in_one_round_trip(device: LoopbackDevice, monkeypatch: pytest.MonkeyPatch):
     calls: list[str] = []
-    original = Remote._ssh
+    original = Remote._ask
     monkeypatch.setattr(
-        Remote, "_ssh", lambda self, *rest, **more: calls.append("") or original(self, *rest, **more)
+        Remote, "_ask", lambda self, *rest, **more: calls.append("") or original(self, *rest, **more)
     )
     with Remote(HOST) as remote:
         probe(remote)

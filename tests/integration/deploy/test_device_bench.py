@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import time
+import subprocess
 import zipfile
 from importlib import metadata, util
 from pathlib import Path
@@ -121,17 +120,31 @@ def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
     assert "\x1b" not in result.output
 
 
-def test_progress_is_shown_as_it_comes_and_not_waited_for(capsys: pytest.CaptureFixture[str]):
-    """The process that keeps the connection open is played by a second descriptor of the pipe."""
-    said, hangs = "", time.monotonic() + 600  # no promise of speed
-    with ssh._shown() as pipe:
-        keeper = os.dup(pipe)
-        os.write(pipe, b"1/2 edgepatho\n")
-        while not said and time.monotonic() < hangs:
-            time.sleep(0.01)
-            said = capsys.readouterr().err
-        assert said == "1/2 edgepatho\n"
-    os.close(keeper)
+def test_progress_is_shown_as_it_comes_and_not_waited_for(
+    device: LoopbackDevice, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """The script ends only once its line was shown, and leaves a program behind that keeps the pipes open."""
+    script = """
+        echo 1/2 edgepatho >&2
+        until [ -e "$HOME/shown" ]; do sleep 0.05; done
+        sleep 300 &
+        echo $! >"$HOME/sleeping"
+    """
+    monkeypatch.setattr(ssh, "device_script", lambda name: script)
+    said: list[str] = []
+
+    def show(shown: ssh._Shown, errors: bytearray) -> None:
+        original(shown, errors)
+        said.append(capsys.readouterr().err)
+        if "1/2" in said[-1]:
+            (device.home / "shown").touch()
+
+    original = ssh._Shown.__call__
+    monkeypatch.setattr(ssh._Shown, "__call__", show)
+    with ssh.Remote(HOST) as remote:
+        remote.run("bench", show_progress=True)
+    subprocess.run(["kill", (device.home / "sleeping").read_text().strip()], check=True)
+    assert "".join(said) == "1/2 edgepatho\n"
 
 
 def test_what_a_record_says_is_printed_without_control_characters():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def test_the_launcher_works_through_links_and_ignores_the_folder_it_is_called_in
     launcher = release / "bin" / "edgepatho-run"
     launcher.write_bytes((resources.files("edgepatho.device_scripts") / "edgepatho-run").read_bytes())
     launcher.chmod(0o755)
+    (release / "python").symlink_to(sys.executable)
     (tmp_path / "run").symlink_to(launcher)
     hostile = tmp_path / "images"
     hostile.mkdir()
