@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -94,18 +95,88 @@ class TestKeys:
         finally:
             known.write_text(text)
 
-    def test_a_changed_host_key_is_refused(self, device: LoopbackDevice):
-        known = device.folder / "known_hosts"
-        text = known.read_text()
-        known.write_text(f"{HOST} {(device.folder / 'client_key.pub').read_text()}")
+    @pytest.mark.parametrize("alias", [True, False])
+    def test_a_changed_host_key_is_refused_with_the_command_that_forgets_it(
+        self, device: LoopbackDevice, alias: bool
+    ):
+        """As after a card was written anew; a port and an alias change the name that is forgotten."""
+        known, config = device.folder / "known_hosts", device.folder / "ssh_config"
+        text, options = known.read_text(), config.read_text()
+        name = HOST if alias else f"[{device.address}]:{device.port}"
+        known.write_text(f"{name} {(device.folder / 'client_key.pub').read_text()}")
+        if not alias:
+            config.write_text(options.replace(f"    HostKeyAlias {HOST}\n", "    LogLevel QUIET\n"))
         try:
             with (
-                Remote(HOST) as remote,
-                pytest.raises(DeviceUnreachable, match=r"not the one in known_hosts"),
+                Remote(f"{device.user}@{HOST}") as remote,
+                pytest.raises(
+                    DeviceUnreachable, match=r"is not the one in .*known_hosts.*was installed anew"
+                ) as said,
             ):
                 probe(remote)
+            forget = str(said.value).rpartition("then run `")[2].removesuffix("`.")
+            assert subprocess.run(["sh", "-c", forget], capture_output=True).returncode == 0
+            assert known.read_text() == ""
         finally:
             known.write_text(text)
+            config.write_text(options)
+
+    def test_a_key_that_others_may_read_is_named(self, device: LoopbackDevice):
+        key = device.folder / "client_key"
+        key.chmod(0o644)
+        try:
+            with Remote(HOST) as remote, pytest.raises(DeviceUnreachable) as said:
+                probe(remote)
+            assert "which others may read (mode 644)" in str(said.value)
+            assert f"run `chmod 600 {key}`" in str(said.value)
+        finally:
+            key.chmod(0o600)
+
+    def test_a_key_with_a_passphrase_is_named_unless_an_agent_holds_it(
+        self, device: LoopbackDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        key, authorized = device.folder / "client_key", device.folder / "authorized_keys"
+        change = ["ssh-keygen", "-q", "-p", "-f", str(key)]
+        agent = subprocess.Popen(
+            ["ssh-agent", "-D", "-a", tmp_path / "agent"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while not (tmp_path / "agent").exists():
+                assert agent.poll() is None
+                time.sleep(0.01)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+            subprocess.run(["ssh-add", "-q", key], check=True)
+            subprocess.run([*change, "-P", "", "-N", "a passphrase"], check=True)
+            with Remote(HOST) as remote:
+                probe(remote)
+            authorized.rename(tmp_path / "authorized_keys")
+            with Remote(HOST) as remote, pytest.raises(DeviceUnreachable, match="none of your keys"):
+                probe(remote)
+            subprocess.run(["ssh-add", "-q", "-D"], check=True)
+            with Remote(HOST) as remote, pytest.raises(DeviceUnreachable, match=f"run `ssh-add {key}`"):
+                probe(remote)
+        finally:
+            agent.kill()
+            agent.wait()
+            shutil.copy(tmp_path / "authorized_keys", authorized)
+            subprocess.run([*change, "-P", "a passphrase", "-N", ""], check=True)
+
+    def test_too_many_keys_are_named(self, device: LoopbackDevice, tmp_path: Path):
+        config = device.folder / "ssh_config"
+        options = config.read_text()
+        for number in range(6):  # what a server lets anyone try
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / str(number)], check=True
+            )
+        wrong = "".join(f"    IdentityFile {tmp_path / str(number)}\n" for number in range(6))
+        config.write_text(options.replace("    IdentityFile", f"{wrong}    IdentityFile", 1))
+        try:
+            with Remote(HOST) as remote, pytest.raises(DeviceUnreachable, match="IdentitiesOnly yes"):
+                probe(remote)
+        finally:
+            config.write_text(options)
 
     def test_a_refused_key_says_how_to_put_one_there(self, device: LoopbackDevice):
         authorized = device.folder / "authorized_keys"
