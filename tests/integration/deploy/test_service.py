@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import needs_root
 from loopback_device import HOST, LoopbackDevice, is_whole
 
 MOST_EXPOSURE = 2.0  # of 10, by systemd-analyze
@@ -26,6 +27,11 @@ grep -q fleeting "$2" && rm "$2" && exit
 grep -q picture "$2" || exit 3
 mkdir -p "$6"
 echo counts > "$6/result.csv"
+"""
+# Each round of the watch ends here, until `Watch.next_round` lets it go on.
+SLEEP = """#!/bin/sh
+echo "$1" >>"{folder}/rounds"
+until rm "{folder}/go" 2>/dev/null; do /usr/bin/sleep 0.02; done
 """
 STAT = """#!/bin/sh
 case $3 in *gone.png) rm "$3" ;; esac
@@ -47,19 +53,99 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+class Watch:
+    """The watch of a release in a folder; each of its rounds takes as long as the test wants."""
+
+    def __init__(self, folder: Path, **programs: str):
+        self.folder, self.inbox, self.results = folder, folder / "in box", folder / "results"
+        self.inbox.mkdir()
+        self._programs = folder / "release" / "bin"
+        self._programs.mkdir(parents=True)
+        self._rounds = 1
+        watch = {"edgepatho-run": SCORE, "edgepatho-watch": device_file("edgepatho-watch")}
+        for name, text in {"sleep": SLEEP.format(folder=folder), **watch, **programs}.items():
+            (self._programs / name).write_text(text)
+            (self._programs / name).chmod(0o755)
+
+    def start(self) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PATH": f"{self._programs}:{os.environ['PATH']}"}
+        command = [self._programs / "edgepatho-watch", self.inbox, self.results]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+    def slept(self) -> list[str]:
+        """Return how long each round waited, in seconds."""
+        rounds = self.folder / "rounds"
+        return rounds.read_text().split() if rounds.exists() else []
+
+    def next_round(self) -> None:
+        """Let the next round begin and wait for its end."""
+        wait_for(lambda: len(self.slept()) >= self._rounds)
+        self._rounds += 1
+        (self.folder / "go").touch()
+        wait_for(lambda: len(self.slept()) >= self._rounds)
+
+
+def test_a_picture_is_taken_when_it_has_not_changed_for_a_round_of_10_s(tmp_path: Path):
+    watch = Watch(tmp_path)
+    slow, ahead, folder = (watch.inbox / name for name in ("slow.png", "ahead.png", "a folder"))
+    process = watch.start()
+    try:
+        wait_for(lambda: bool(watch.slept()))
+        slow.write_text("the first half of a pic")
+        ahead.write_text("a picture of tomorrow")
+        tomorrow = time.time() + 86400
+        os.utime(ahead, (tomorrow, tomorrow))
+        folder.mkdir()
+        watch.next_round()
+        assert ahead.exists()
+        with slow.open("a") as upload:
+            upload.write("ture")
+        watch.next_round()
+        assert slow.exists()
+        assert (watch.results / "ahead.png" / "ahead.png").exists()
+        os.utime(slow, (0, 0))  # written to again, with no byte more
+        watch.next_round()
+        assert slow.exists()
+        watch.next_round()
+        assert (watch.results / "slow.png" / "slow.png").exists()
+    finally:
+        process.terminate()
+        (tmp_path / "go").touch()  # for the sleep that it leaves behind
+        said = process.communicate()[1]
+    assert set(watch.slept()) == {"10"}
+    assert said.count("a folder") == 1
+    assert folder.is_dir()
+
+
+@needs_root
+def test_an_inbox_that_cannot_be_emptied_ends_the_watch_for_good(tmp_path: Path):
+    watch = Watch(tmp_path)
+    (watch.inbox / "tile.png").write_text("picture")
+    subprocess.run(["mount", "--bind", watch.inbox, watch.inbox], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", watch.inbox], check=True)
+        process = watch.start()
+        (said,) = process.communicate(timeout=600)[1].splitlines()
+    finally:
+        subprocess.run(["umount", watch.inbox], check=True)
+    assert f"cannot write to {watch.inbox}" in said
+    assert f"RestartPreventExitStatus={process.returncode}\n" in device_file("edgepatho-watch@.service")
+
+
+def test_a_picture_that_cannot_be_moved_ends_the_watch_for_good(tmp_path: Path):
+    """As in a folder with the sticky bit: or it would be scored again and again."""
+    watch = Watch(tmp_path, mv="#!/bin/sh\nexit 1\n", sleep="#!/bin/sh\n")
+    (watch.inbox / "tile.png").write_text("picture")
+    process = watch.start()
+    (said,) = process.communicate(timeout=600)[1].splitlines()
+    assert f"cannot move {watch.inbox / 'tile.png'} to {watch.results / 'tile.png' / 'tile.png'}" in said
+    assert f"RestartPreventExitStatus={process.returncode}\n" in device_file("edgepatho-watch@.service")
+
+
 def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
-    programs = tmp_path / "release" / "bin"
-    programs.mkdir(parents=True)
-    scripts = {
-        "edgepatho-run": SCORE,
-        "edgepatho-watch": device_file("edgepatho-watch"),
-        "stat": STAT.format(stat=shutil.which("stat")),
-    }
-    for name, text in scripts.items():
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
-    inbox, results = tmp_path / "in box", tmp_path / "results"
-    inbox.mkdir()
+    quick = {"stat": STAT.format(stat=shutil.which("stat")), "sleep": "#!/bin/sh\nexec /usr/bin/sleep 0.2\n"}
+    service = Watch(tmp_path, **quick)
+    inbox, results = service.inbox, service.results
     (inbox / "a tile.png").write_text("picture")
     (inbox / "bad.png").write_text("text")
     (inbox / "a huge one.png").write_text("a huge picture")
@@ -69,8 +155,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
     for file in inbox.iterdir():
         os.utime(file, (0, 0))
     growing = inbox / "growing.png"
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
-    watch = subprocess.Popen([programs / "edgepatho-watch", inbox, results], env=environment)
+    watch = service.start()
     try:
         wait_for((results / "failed" / "bad.png").exists)
         wait_for((results / "failed" / "a huge one.png").exists)
@@ -88,7 +173,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
         assert (inbox / "later.png").exists()
     finally:
         watch.terminate()
-        watch.wait()
+        watch.communicate()
 
 
 @pytest.mark.needs("systemd-analyze")
