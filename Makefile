@@ -12,7 +12,7 @@ HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/host-
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
+.PHONY: docs test-docs help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
         bench bench-arm hardness quantizers retraining-step trained-frozen core-test clean
 
 help:  ## list the targets
@@ -85,6 +85,16 @@ retraining-step: install  ## cost of a retraining step in ordinary steps; benchm
 
 trained-frozen: install build/prepared/prepared.json  ## does training the codebook pay? benchmarks/results/trained_frozen.json
 	$(BIN)/python -m benchmarks.trained_frozen build/prepared
+
+docs: install $(VENV)/.docs  ## the documentation as a site in build/site; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going docs build/site
+
+$(VENV)/.docs: $(VENV)/.host
+	$(PIP) install -q -c $(PINS) --group docs
+	touch $@
+
+test-docs: install  ## run the commands that README and tutorial show
+	$(BIN)/python -m pytest tests/docs
 
 lint: install  ## ruff and shellcheck
 	$(BIN)/ruff check .

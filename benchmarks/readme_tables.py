@@ -1,8 +1,8 @@
-"""Fill the tables and figures of README.md from the records in benchmarks/results.
+"""Fill the tables and figures of README.md and docs/measurements.md from the records in benchmarks/results.
 
     python -m benchmarks.readme_tables    # after `make bench`, `make bench-arm` or `make test-arm-full`
 
-A test holds README.md to the records.
+A test holds both pages to the records.
 """
 
 from __future__ import annotations
@@ -17,9 +17,27 @@ import click
 from benchmarks import results
 from edgepatho.files import write_aside
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "measurements.md")
 Row = dict[str, Any]
 MISSING = "–"
+
+
+def headline(rows: list[Row]) -> str:
+    """Return file, memory and latency beside tflite-runtime fp32, one thread, and on which machine."""
+    of = {_name(row): row for row in rows if row["threads"] == 1}
+    ours, peer = of["edgepatho fp32"], of["tflite-runtime fp32"]
+    quantities = {
+        "file, MB": [row["file_bytes"] / 1e6 for row in (ours, peer)],
+        "peak memory, MB": [row["peak_rss_over_python_bytes"] / 1e6 for row in (ours, peer)],
+        "one inference of 256 x 256 px, ms": [row["median_ms"] for row in (ours, peer)],
+    }
+    lines = [
+        [name, f"**{mine:.1f}**", f"{theirs:.1f}", f"{theirs / mine:.1f} times less"]
+        for name, (mine, theirs) in quantities.items()
+    ]
+    table = markdown(["", "edgepatho", "TensorFlow Lite", ""], lines)
+    return f"{table}\n\n*{ours['processor']}, x86-64, one thread, fp32, k = 256 (`make bench`).*"
 
 
 def host_table(rows: list[Row]) -> str:
@@ -146,7 +164,8 @@ def _name(row: Row) -> str:
     return f"{row['engine']} {row['precision']}"
 
 
-FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in README.md, record, text
+FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in a page, record, text
+    ("headline", "host", headline),
     ("host", "host", host_table),
     ("arm", "arm", arm_table),
     ("parity", "parity", parity_table),
@@ -156,22 +175,23 @@ FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in README.md, r
 
 
 def filled(text: str, folder: Path) -> str:
-    """Return `text` with what the records tell between `<!-- PLACE -->` and `<!-- /PLACE -->`."""
+    """Return `text` with what the records say between its `<!-- PLACE -->` and `<!-- /PLACE -->`."""
     for place, name, write in FILLED:
         record = folder / f"{name}.json"
-        if record.exists():
-            before, rest = text.split(f"<!-- {place} -->\n")
-            _, after = rest.split(f"<!-- /{place} -->")
-            found = write(json.loads(record.read_text()))
-            text = f"{before}<!-- {place} -->\n{found}\n<!-- /{place} -->{after}"
+        begin, end = f"<!-- {place} -->\n", f"<!-- /{place} -->"
+        if record.exists() and begin in text:
+            before, rest = text.split(begin)
+            after = rest.split(end)[1]
+            text = f"{before}{begin}{write(json.loads(record.read_text()))}\n{end}{after}"
     return text
 
 
 @click.command()
 def main() -> None:
-    """Put the tables of the records in benchmarks/results into README.md."""
-    with write_aside(README) as aside:
-        aside.write_text(filled(README.read_text(), results.RESULTS))
+    """Put what the records in benchmarks/results say into the pages."""
+    for page in PAGES:
+        with write_aside(page) as aside:
+            aside.write_text(filled(page.read_text(), results.RESULTS))
 
 
 if __name__ == "__main__":

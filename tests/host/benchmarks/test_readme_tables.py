@@ -1,13 +1,22 @@
-"""README.md quotes the committed records and nothing else."""
+"""README.md and docs/measurements.md quote the committed records and nothing else."""
 
 from __future__ import annotations
+
+import pytest
 
 from benchmarks import readme_tables, results
 
 
-def test_the_readme_holds_the_tables_of_the_committed_records():
-    text = readme_tables.README.read_text()
+@pytest.mark.parametrize("page", readme_tables.PAGES, ids=lambda page: page.name)
+def test_a_page_holds_the_figures_of_the_committed_records(page):
+    text = page.read_text()
     assert readme_tables.filled(text, results.RESULTS) == text, "run `python -m benchmarks.readme_tables`"
+
+
+def test_every_figure_has_its_place_in_one_page():
+    texts = [page.read_text() for page in readme_tables.PAGES]
+    for place, _, _ in readme_tables.FILLED:
+        assert sum(f"<!-- {place} -->" in text for text in texts) == 1, place
 
 
 def test_a_table_replaces_the_one_before(tmp_path):

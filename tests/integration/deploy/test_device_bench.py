@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import zipfile
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,11 @@ import standin_payload
 from click.testing import CliRunner, Result
 from conftest import FIXTURES
 from loopback_device import HOST, LoopbackDevice
+from runtime_wheel import runtime_wheel
 
 from edgepatho.cli import main
 from edgepatho.deploy import bench, ssh
-from edgepatho.report.record import BenchDevice, BenchImage, BenchRecord, BenchRow, BenchSettings
+from edgepatho.report.record import BenchImage, BenchRecord, BenchRow, BenchSettings, Device
 
 LYING = """
 import sys
@@ -35,14 +35,7 @@ def cli(*arguments: object) -> Result:
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Path:
-    """A wheel of the runtime that is installed here."""
-    installed = metadata.distribution("edgepatho-runtime")
-    path = tmp_path / f"edgepatho_runtime-{installed.version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in installed.files or []:
-            if file.parts[0] == "edgepatho_runtime" and "__pycache__" not in file.parts:
-                archive.writestr(zipfile.ZipInfo(str(file)), file.read_binary())
-    return path
+    return runtime_wheel(tmp_path)
 
 
 @needs_runtime
@@ -149,7 +142,7 @@ def test_progress_is_shown_as_it_comes_and_not_waited_for(
 
 def test_what_a_record_says_is_printed_without_control_characters():
     erase = "\x1b[2J"
-    device = BenchDevice(erase, "aarch64", None, 4, None, "3.11", None, None, emulated=False)
+    device = Device(erase, "aarch64", None, 4, None, "3.11", None, None, emulated=False)
     settings = BenchSettings(1, 0, 1, BenchImage("golden.input", "0" * 64, 256, 256))
     row = BenchRow(erase, "litert", None, "int8.tflite", "int8", 1, error=erase)
     printed = "\n".join(bench.lines(BenchRecord("edgepatho-bench", 1, device, settings, [row])))

@@ -12,7 +12,6 @@ import pytest
 import standin_payload
 from loopback_device import HOST, LoopbackDevice, is_whole
 
-from edgepatho.deploy.frame import Frame
 from edgepatho.deploy.ssh import device_script
 
 NAMES = ("activate", "bench", "install", "list", "probe", "prune", "receive", "remove", "rollback")
@@ -45,20 +44,6 @@ def test_a_script_that_arrives_in_part_does_nothing(name: str, tmp_path: Path):
         command = ["sh", "-s", "--", "0123456789ab", "model.epb=00"]
         subprocess.run(command, input=script[:end].encode(), env=environment, capture_output=True)
         assert not any(tmp_path.iterdir()), f"{name}.sh did something after {end} characters"
-
-
-def test_nor_does_one_that_deploy_sends(tmp_path: Path):
-    """It ends with the bracket that closes the frame; sh checks that before it runs a word."""
-    frame = Frame("0123456789abcdef")
-    text = frame.text(device_script("install"), ("0123456789ab", "model.epb=00"))
-    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    last_bracket = text.rindex(b"\n)\n")
-    for end in [*range(0, last_bracket, 97), last_bracket]:
-        command = ["sh", "-c", frame.command(text)]
-        subprocess.run(command, input=text[:end], env=environment, capture_output=True)
-        assert not any(tmp_path.iterdir()), f"it did something after {end} bytes"
-    subprocess.run(["sh", "-c", frame.command(text)], input=text, env=environment, capture_output=True)
-    assert any(tmp_path.iterdir())
 
 
 def test_the_release_by_hand_of_the_readme(device: LoopbackDevice, tmp_path: Path):
