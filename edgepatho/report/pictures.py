@@ -15,7 +15,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Picture:
+class OverlayPicture:
     """One overlay: whose cells it shows, the picture, the counts."""
 
     model: str
@@ -28,7 +28,7 @@ class Pair:
     """One tile: the cells of the original beside those of the compressed network."""
 
     tile: str
-    pictures: list[Picture]
+    pictures: list[OverlayPicture]
     labels: CellCounts | None
 
 
@@ -43,8 +43,8 @@ def overlay_pairs(folder: Path, record: CompressRecord) -> list[Pair]:
         compressed = original.with_name(f"{tile}-compressed.png")
         counts = record.overlays.get(tile)
         pictures = [
-            Picture("original", data_uri(original), counts.original if counts else None),
-            Picture("compressed", data_uri(compressed), counts.compressed if counts else None),
+            OverlayPicture("original", data_uri(original), counts.original if counts else None),
+            OverlayPicture("compressed", data_uri(compressed), counts.compressed if counts else None),
         ]
         pairs.append(Pair(tile, pictures, counts.labels if counts else None))
     return pairs

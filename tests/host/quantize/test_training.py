@@ -106,7 +106,7 @@ def test_a_step_moves_the_statistics_towards_those_of_the_shared_kernels(small_m
 def test_a_small_step_lowers_the_error_of_its_own_batch(small_model, feed):
     """Adam's first step goes against the sign of every derivative; small enough, it must go down."""
     shared = prepared(small_model, Quantizer(k=16, scale="channel"))
-    training = SharedTraining(small_model, shared, codebook_rate=1e-4, rate=1e-4, statistics=False)
+    training = SharedTraining(small_model, shared, codebook_rate=1e-4, rate=1e-4, training=False)
     batch = next(feed(0))
     assert float(training.step(*batch)) > float(training.step(*batch))
 
