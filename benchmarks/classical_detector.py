@@ -13,9 +13,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
@@ -29,15 +31,15 @@ MATCH_PX = 25
 CLASSES = {1: "immunopositive", 2: "immunonegative"}
 
 
-def picture(path: Path) -> np.ndarray:
+def picture(path: Path) -> NDArray[Any]:
     """Return a picture, uint8 RGB [height, width, 3]; end with a sentence for a file that is none."""
-    found = cv2.imread(str(path))
-    if found is None:
+    stored = cv2.imread(str(path))
+    if stored is None:
         sys.exit(f"{path} cannot be read as a picture.")
-    return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
 
 
-def detect(path: Path) -> np.ndarray:
+def detect(path: Path) -> NDArray[Any]:
     """Return the nuclei of a picture, float [n, 3]: x, y in its own pixels, label_id."""
     rgb = picture(path).astype(np.float32)
     background = np.percentile(rgb.reshape(-1, 3), 97, axis=0)
@@ -47,16 +49,16 @@ def detect(path: Path) -> np.ndarray:
     total = np.minimum(small.sum(2), 0.9)
     blobs = np.max([-s * s * ndimage.gaussian_laplace(total, s) for s in NUCLEUS_SIGMAS_PX], axis=0)
     peaks = (blobs == ndimage.maximum_filter(blobs, 7)) & (blobs > LEAST_BLOB)
-    found = []
+    places = []
     for y, x in zip(*np.nonzero(peaks), strict=True):
         around = stains[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4]
         hematoxylin, dab, _ = around.reshape(-1, 3).mean(0)
         label = 1 if dab > 0.75 * hematoxylin + 0.06 else 2
-        found.append((x * SHRINK + SHRINK / 2, y * SHRINK + SHRINK / 2, label))
-    return np.array(found, float).reshape(-1, 3)
+        places.append((x * SHRINK + SHRINK / 2, y * SHRINK + SHRINK / 2, label))
+    return np.array(places, float).reshape(-1, 3)
 
 
-def matches(found: np.ndarray, truth: np.ndarray) -> int:
+def matches(found: NDArray[Any], truth: NDArray[Any]) -> int:
     """Return how many of `found` [n, 2] pair one to one with `truth` [m, 2] within 25 px."""
     if not len(found) or not len(truth):
         return 0

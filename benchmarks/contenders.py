@@ -56,10 +56,12 @@ def difference(contender: Contender, output: Path, models: Path) -> float:
     Raises UserError if an fp32 engine did not compute the network: its time would mean nothing.
     """
     expected = np.fromfile(models / "expected.f32", np.float32)
-    found = np.fromfile(output, np.float32)
-    if found.shape != expected.shape:
-        raise UserError(f"{contender.engine} left {found.size} values in {output}, expected {expected.size}.")
-    error = float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
+    answer = np.fromfile(output, np.float32)
+    if answer.shape != expected.shape:
+        raise UserError(
+            f"{contender.engine} left {answer.size} values in {output}, expected {expected.size}."
+        )
+    error = float(np.max(np.abs(answer - expected)) / np.max(np.abs(expected)))
     if contender.precision == "fp32" and not error <= FP32_TOLERANCE:
         raise UserError(
             f"{contender.engine} fp32 differs from TensorFlow by {error:.2e} of the output's maximum "

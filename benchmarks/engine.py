@@ -73,7 +73,7 @@ def _tflite(interpreter: Any, image: bytes, side: int) -> Loaded:
         if result["dtype"] == np.int8:
             scale, zero = result["quantization"]
             output = (output - zero) * np.float32(scale)
-        return output.tobytes()
+        return bytes(output.tobytes())
 
     return interpreter.invoke, heat_maps, None
 

@@ -57,7 +57,7 @@ class Series:
 
     def median_of(self, *keys: str) -> float:
         """Return the median over all rounds of the sum of the named values."""
-        return median(sum(record[key] for key in keys) for rounds in self.records for record in rounds)
+        return float(median(sum(record[key] for key in keys) for rounds in self.records for record in rounds))
 
 
 def measure(folder: Path, contenders: list[Contender], threads: list[int]) -> list[dict[str, Any]]:
@@ -84,7 +84,8 @@ def _run(series: Series, folder: Path, output: Path) -> dict[str, Any]:
     done = subprocess.run([sys.executable, str(ENGINE), *arguments], capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"{who.engine} {who.precision} failed: {done.stderr.strip()[-600:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 def _empty_interpreter_bytes() -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 from edgepatho.model.graph import Graph, folded
@@ -26,7 +27,7 @@ def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> 
     """
     graph = folded(graph)
     layers: list[str] = []
-    blobs: list[np.ndarray] = []
+    blobs: list[NDArray[Any]] = []
     nodes, merged = _with_fused_activations(graph)
     readers = Counter(merged[name] for node in nodes for name in node["inputs"])
     taken: Counter[str] = Counter()
@@ -57,11 +58,6 @@ def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> 
     count = sum(int(layer.split()[3]) for layer in layers)
     param.write_text("\n".join([str(MAGIC), f"{len(layers)} {count}", *layers]) + "\n")
     weights.write_bytes(b"".join(blob.tobytes() for blob in blobs))
-
-
-def output_blob(graph: Graph) -> str:
-    """Return the name of the blob that holds the network's output."""
-    return _with_fused_activations(graph)[1][graph.output]
 
 
 def _with_fused_activations(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, str]]:

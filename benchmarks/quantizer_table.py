@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.results import RESULTS, save, table
 from edgepatho.entropy import entropy_bits
-from edgepatho.model import weights as files
+from edgepatho.model.weight_files import read
+from edgepatho.model.weights import SHIPPED
 from edgepatho.quantize import cws, ecsq, pws, uq
 from edgepatho.quantize.quantized import Quantized, distortion
 
@@ -50,11 +52,11 @@ HEADER = ["weights", "method", "k or bits", "levels", "distortion", "entropy", "
 HEADER += ["published distortion", "entropy"]
 
 
-def measure(source: str, weights: np.ndarray, method: str, setting: dict[str, float]) -> dict[str, Any]:
+def measure(source: str, weights: NDArray[Any], method: str, setting: dict[str, float]) -> dict[str, Any]:
     """Return one row: what `method` makes of `weights` [n] f32 at {"k": levels} or {"bits": rate}."""
     quantize = partial(METHODS[method], weights, **setting)
     begun = time.process_time()
-    found = quantize()
+    quantized = quantize()
     seconds = time.process_time() - begun
     published = PUBLISHED.get((source, method)) if setting == {"k": 256} else None
     return {
@@ -62,30 +64,30 @@ def measure(source: str, weights: np.ndarray, method: str, setting: dict[str, fl
         "method": method,
         "k": setting.get("k"),
         "bits": setting.get("bits"),
-        "levels": int(found.codebook.size),
-        "distortion": distortion(weights, found.values),
-        "entropy_bits": entropy_bits(found.index),
+        "levels": int(quantized.codebook.size),
+        "distortion": distortion(weights, quantized.values),
+        "entropy_bits": entropy_bits(quantized.index),
         "seconds": round(seconds, 3),
         "published_distortion": published and published[0],
         "published_entropy_bits": published and published[1],
     }
 
 
-def rows_of(source: str, weights: np.ndarray, ks: list[int], rates: list[float]) -> list[dict[str, Any]]:
+def rows_of(source: str, weights: NDArray[Any], ks: list[int], rates: list[float]) -> list[dict[str, Any]]:
     """Return the rows of all methods at every k, and of ECSQ at every rate in bits per weight."""
     rows = [measure(source, weights, method, {"k": k}) for k in ks for method in METHODS]
     return rows + [measure(source, weights, "ecsq", {"bits": rate}) for rate in rates]
 
 
-def draws(number: int) -> dict[str, np.ndarray]:
+def draws(number: int) -> dict[str, NDArray[Any]]:
     """Return `number` float32 draws of each distribution."""
     rng = np.random.default_rng(0)
-    found = {
+    samples = {
         "normal": rng.normal(size=number),
         "Laplace": rng.laplace(size=number),
         "Student t3": rng.standard_t(3, number),
     }
-    return {name: values.astype(np.float32) for name, values in found.items()}
+    return {name: values.astype(np.float32) for name, values in samples.items()}
 
 
 def main(weights_file: Path) -> None:
@@ -93,7 +95,7 @@ def main(weights_file: Path) -> None:
     rows = []
     for source, weights in draws(DRAWS).items():
         rows += rows_of(source, weights, [256], [4.0, 2.0])
-    arrays = files.read(weights_file)
+    arrays = read(weights_file)
     kernels = [array.ravel() for name, array in arrays.items() if name.endswith("/kernel")]
     pathonet = np.concatenate(kernels).astype(np.float32)
     rows += rows_of("PathoNet", pathonet, [256, 64, 16], [4.0, 2.0, 1.0, 0.5])
@@ -118,4 +120,4 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else files.SHIPPED)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED)

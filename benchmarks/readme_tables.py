@@ -116,21 +116,21 @@ def parity_table(rows: list[Row]) -> str:
     return markdown(header, lines)
 
 
-def original_sentence(found: dict[str, Any]) -> str:
+def original_sentence(frontier: dict[str, Any]) -> str:
     """Return what the uncompressed network finds on the tiles of the frontier."""
-    f1 = [f"{found['original'][name]['f1']:.3f}" for name in ("immunopositive", "immunonegative", "til")]
+    f1 = [f"{frontier['original'][name]['f1']:.3f}" for name in ("immunopositive", "immunonegative", "til")]
     return (
         f"The original finds immunopositive, immunonegative and TIL cells with an F1 of {f1[0]}, {f1[1]} and "
         f"{f1[2]}, one to one within 6 px of 256."
     )
 
 
-def frontier_table(found: dict[str, Any]) -> str:
+def frontier_table(frontier: dict[str, Any]) -> str:
     """Return the published methods at k = 256, the smallest bundles, and four bits a weight."""
     header = ["compression", "bundle, kB", "memory of weights, kB", "agreement before", "agreement after"]
     header += ["average F1, points", "Ki-67 index, points"]
     lines = []
-    for row in sorted(found["rows"], key=lambda row: -row["bundle_bytes"]):
+    for row in sorted(frontier["rows"], key=lambda row: -row["bundle_bytes"]):
         published = row["k"] == 256 and row["bits"] is None and not row["prune"]
         small = row["scale"] == "output" and not row["index_rate"]
         four_bits = row["levels"] <= 16 and row["index_rate"]

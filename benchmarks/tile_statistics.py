@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from benchmarks.classical_detector import picture
@@ -70,7 +71,7 @@ def statistics(tiles: list[Path]) -> dict[str, str]:
     return dict(zip(REAL, values, strict=True))
 
 
-def _numbers(values: np.ndarray | list[float], decimals: int) -> str:
+def _numbers(values: NDArray[Any] | list[float], decimals: int) -> str:
     return ", ".join(f"{value:.{decimals}f}" for value in values)
 
 

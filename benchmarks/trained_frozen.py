@@ -15,6 +15,8 @@ that were finished before an interruption wait in build/ and are not repeated.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import mean
@@ -54,11 +56,11 @@ def main(prepared: Path, output: Path) -> None:
     ]
     finished = Path("build") / f"trained_frozen-{check_prepared(prepared)['sha256'][:12]}.json"
     rows = [row for row in _kept(finished) if any(want.items() <= row.items() for want in wanted)]
-    bench = Bench(model, prepared)
+    run = runner(model, prepared)
     with progress("runs", len(wanted)) as bar:
         for want in wanted:
             if not any(want.items() <= row.items() for row in rows):
-                rows.append(want | bench.run(want))
+                rows.append(want | run(want))
                 save(rows, finished)
             bar.advance()
     save(rows, output)
@@ -66,42 +68,37 @@ def main(prepared: Path, output: Path) -> None:
     print(as_table(rows))
 
 
-class Bench:
-    """One network and one traced step for all runs, so that nothing but the settings differs."""
+def runner(model: keras.Model, prepared: Path) -> Callable[[Row], Row]:
+    """Return a function from what a run is to its validation MSE before and after its steps.
 
-    def __init__(self, model: keras.Model, prepared: Path) -> None:
-        from edgepatho.evaluate.tiles import load
-        from edgepatho.model import graph
-        from edgepatho.model.shared import other_variables
+    All runs share one network and one traced step, so that nothing but the settings differs.
+    """
+    from edgepatho.data.prepare import batches
+    from edgepatho.evaluate.tiles import load
+    from edgepatho.model import graph
+    from edgepatho.model.shared import other_variables
+    from edgepatho.quantize.quantizer import Quantizer, share
+    from edgepatho.quantize.shared_training import SharedTraining
 
-        self.prepared = prepared
-        self.graph = graph.from_keras(model)
-        self.validation = load(prepared, "validation", VALIDATION_TILES)
-        self._model, self._others = model, other_variables(model)
-        self._training: Any = None
+    original, others = graph.from_keras(model), other_variables(model)
+    validation = load(prepared, "validation", VALIDATION_TILES)
+    traced: list[SharedTraining] = []
 
-    def run(self, want: Row) -> Row:
-        """Return validation MSE before and after the steps that `want` describes."""
-        from edgepatho.data.prepare import batches
-        from edgepatho.quantize.quantizer import Quantizer, share
-        from edgepatho.quantize.shared_training import SharedTraining
-
-        shared = share(
-            self.graph, Quantizer(want["method"], k=want["k"], scale=want["scale"], seed=want["seed"])
-        )
-        shared.variables = dict(self._others)
+    def run(want: Row) -> Row:
+        settings = Quantizer(want["method"], k=want["k"], scale=want["scale"], seed=want["seed"])
+        shared = replace(share(original, settings), variables=dict(others))
         rates = (want["codebook_rate"], want["rate"])
-        if self._training is None:
-            self._training = SharedTraining(self._model, shared, *rates, training=False)
-        self._training.load(shared, *rates)
-        before = self._mse()
-        feed = batches(self.prepared, "train", BATCH, seed=want["seed"], crop=CROP_PX)
+        if not traced:
+            traced.append(SharedTraining(model, shared, *rates, training=False))
+        (training,) = traced
+        training.load(shared, *rates)
+        before = training.mse(validation.images, validation.maps)
+        feed = batches(prepared, "train", BATCH, seed=want["seed"], crop=CROP_PX)
         for images, labels in islice(feed, want["steps"]):
-            self._training.step(images, labels)
-        return {"mse_before": before, "mse_after": self._mse()}
+            training.step(images, labels)
+        return {"mse_before": before, "mse_after": training.mse(validation.images, validation.maps)}
 
-    def _mse(self) -> float:
-        return self._training.mse(self.validation.images, self.validation.maps)
+    return run
 
 
 def as_table(rows: list[Row]) -> str:
@@ -122,7 +119,8 @@ def as_table(rows: list[Row]) -> str:
 
 
 def _kept(path: Path) -> list[Row]:
-    return json.loads(path.read_text()) if path.exists() else []
+    rows: list[Row] = json.loads(path.read_text()) if path.exists() else []
+    return rows
 
 
 @click.command()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def entropy_bits(index: NDArray[np.unsignedinteger]) -> float:
+def entropy_bits(index: NDArray[np.unsignedinteger[Any]]) -> float:
     """Return the entropy of `index` (unsigned integers of any shape) in bits per weight.
 
     The empirical Shannon entropy, -sum(p * log2(p)) over the values that occur.

@@ -19,8 +19,8 @@ def locate(address: int, mappings: list[Mapping]) -> tuple[str, str]:
     path = mappings[index].path
     loaded_at = next(mapping.start for mapping in mappings if mapping.path == path)
     addresses, names, linked_at = _symbols(path)
-    found = bisect.bisect_right(addresses, address - loaded_at + linked_at) - 1
-    return Path(path).name, names[found] if found >= 0 else "?"
+    place = bisect.bisect_right(addresses, address - loaded_at + linked_at) - 1
+    return Path(path).name, names[place] if place >= 0 else "?"
 
 
 @cache

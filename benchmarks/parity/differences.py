@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.evaluate import match, patients
 
@@ -11,7 +14,7 @@ Cells = list[list[list[list[float]]]]
 """[tile][class][cell]: x, y"""
 
 
-def of_heat_maps(found: list[bytes], expected: list[np.ndarray]) -> float:
+def of_heat_maps(found: list[bytes], expected: list[NDArray[Any]]) -> float:
     """Return the largest difference of any value over the largest value expected."""
     pairs = zip(found, expected, strict=True)
     largest = max(float(np.max(np.abs(tile))) for tile in expected)

@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 TILES_OF_A_PATIENT = 5
 PATIENTS_FOR_ONE_TEST_PATIENT = 4  # `generate` holds out a quarter of them
 
 
-def test_tiles(count: int) -> tuple[np.ndarray, list[str]]:
+def test_tiles(count: int) -> tuple[NDArray[Any], list[str]]:
     """Return `count` synthetic test tiles as uint8 [count, 256, 256, 3], and the patient of each."""
     from edgepatho.data.prepare import arrays, prepare, records
     from edgepatho.data.synth.dataset import generate
@@ -54,15 +56,15 @@ def main(folder: Path, count: int) -> None:
     apply(shared, model)
     about = {"scoring": bundle.SCORING, "provenance": {"method": "cws"}, "accuracy": {}}
     bundle.write(folder / "model.epb", shared, **about)
-    found = []
+    all_cells = []
     tiles, patient_of = test_tiles(count)
     for number, tile in enumerate(tiles):
         heat_maps = np.asarray(model(tile[None] / np.float32(255), training=False))[0]
         (folder / f"{number:02d}.rgb").write_bytes(tile.tobytes())
         Image.fromarray(tile).save(folder / f"{number:02d}.png")
         (folder / f"{number:02d}.expected").write_bytes(heat_maps.tobytes())
-        found.append([points.tolist() for points in cells.find(heat_maps, bundle.SCORING["thresholds"])])
-    (folder / "cells.json").write_text(json.dumps(found))
+        all_cells.append([points.tolist() for points in cells.find(heat_maps, bundle.SCORING["thresholds"])])
+    (folder / "cells.json").write_text(json.dumps(all_cells))
     (folder / "patients.json").write_text(json.dumps(patient_of))
 
 

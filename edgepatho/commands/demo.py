@@ -23,12 +23,12 @@ def command(folder: Path, as_json: bool) -> None:
     """
     from edgepatho.demo import run
 
-    found = run(folder, jobs=os.cpu_count() or 1, say=lambda text: click.echo(text, err=True))
+    records = run(folder, jobs=os.cpu_count() or 1, say=lambda text: click.echo(text, err=True))
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(records))
         return
-    rows = {row["model"]: row for row in found["compress"]["accuracy"]["rows"]}
-    files = found["compress"]["files"]
+    rows = {row["model"]: row for row in records["compress"]["accuracy"]["rows"]}
+    files = records["compress"]["files"]
     click.echo(f"{'':24s}{'original':>12s}{'compressed':>12s}   synthetic tiles, research use only")
     for name in CLASSES:
         scores = (rows[model][name]["f1"] for model in ("original", "compressed"))
@@ -37,11 +37,11 @@ def command(folder: Path, as_json: bool) -> None:
     click.echo(f"{'bundle, MB':24s}" + "".join(f"{size:12.2f}" for size in sizes))
     click.echo("")
     click.echo(f"{'engine':32s}{'median ms':>10s}{'peak MB':>10s}{'file MB':>10s}   this machine")
-    for row in found["bench"]["rows"]:
+    for row in records["bench"]["rows"]:
         if row["error"]:
             click.echo(f"{row['name']:32s}{row['error']}")
             continue
         peak, size = row["peak_rss_over_python_bytes"] / 1e6, row["file_bytes"] / 1e6
         click.echo(f"{row['name']:32s}{row['median_ms']:10.1f}{peak:10.1f}{size:10.2f}")
     click.echo("")
-    click.echo(f"report: {found['report']}")
+    click.echo(f"report: {records['report']}")

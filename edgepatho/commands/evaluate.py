@@ -115,8 +115,8 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
 
 
 def _pair(option: str, text: str | None) -> tuple[float, float] | None:
-    found = _numbers(option, text, 2, 1)
-    return None if found is None else (found[0], found[1])
+    numbers = _numbers(option, text, 2, 1)
+    return None if numbers is None else (numbers[0], numbers[1])
 
 
 def _numbers(option: str, text: str | None, count: int, most: float) -> tuple[float, ...] | None:
@@ -126,9 +126,9 @@ def _numbers(option: str, text: str | None, count: int, most: float) -> tuple[fl
     if text is None:
         return None
     try:
-        found = tuple(float(part) for part in text.split(","))
+        values = tuple(float(part) for part in text.split(","))
     except ValueError:
-        found = ()
-    if len(found) != count or not all(0 < number <= most for number in found):
+        values = ()
+    if len(values) != count or not all(0 < number <= most for number in values):
         raise UsageError(f"{option} {text} is not {count} numbers above 0 and up to {most:g}, as in a,b.")
-    return found
+    return values

@@ -9,17 +9,17 @@ COLOURS = {"cws": "#1f6fb2", "pws": "#8a5fb0", "uq": "#3a8f4d", "ecsq": "#d2622a
 LOWEST = {"agreement": 0.8, "f1_delta_points": -10}  # where the axes of the plot end
 
 
-def table(found: dict[str, Any]) -> str:
+def table(frontier: dict[str, Any]) -> str:
     """Return the rows by falling size, the targets and the original, for people."""
-    about, original = found["about"], found["original"]
+    about, original = frontier["about"], frontier["original"]
     kind = "synthetic tiles" if about["synthetic"] else "tiles"
     lines = [
-        f"{len(found['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
+        f"{len(frontier['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
         f"original {about['original_sha256'][:12]}, average F1 {original['average_f1']:.4f}",
         "method  codebook  scale    prune     k   bits   bundle B     RAM Bpublished B  agree before / after"
         "  F1 points before / after  Ki-67 error",
     ]
-    for each in sorted(found["rows"], key=lambda each: -each["bundle_bytes"]):
+    for each in sorted(frontier["rows"], key=lambda each: -each["bundle_bytes"]):
         bits = "" if each["bits"] is None else f"{each['bits']:g}"
         lines.append(
             f"{each['method']:7s} {each['codebook']:9s} {each['scale']:8s} {each['prune']:5.2f} "
@@ -29,13 +29,13 @@ def table(found: dict[str, Any]) -> str:
             f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
             f"{each['ki67_mae_points']:14.2f}{'  indices moved' if each['index_rate'] else ''}"
         )
-    if found["control"]:
-        after = found["control"]
+    if frontier["control"]:
+        after = frontier["control"]
         lines.append(
             f"control: the original after the same steps: average F1 {after['average_f1']:.4f}, "
             f"Ki-67 error {after['ki67_mae_points']:.2f} points"
         )
-    for target in found["targets"]:
+    for target in frontier["targets"]:
         by = target["by"]
         how = "missed"
         if by:
@@ -43,7 +43,7 @@ def table(found: dict[str, Any]) -> str:
         lines.append(
             f"target {target['name']}: agreement at least {target['agreement']:g}{_loss(target)}: {how}"
         )
-    return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in found["errors"])])
+    return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in frontier["errors"])])
 
 
 def _loss(target: dict[str, Any]) -> str:
@@ -51,7 +51,7 @@ def _loss(target: dict[str, Any]) -> str:
     return "" if points is None else f", F1 within {points:g} points"
 
 
-def plot(found: dict[str, Any], path: Path) -> None:
+def plot(frontier: dict[str, Any], path: Path) -> None:
     """Write a PNG of agreement and change of F1 over the size of the bundle, with the targets."""
     import matplotlib
 
@@ -60,7 +60,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
 
     figure, (upper, lower) = pyplot.subplots(2, 1, sharex=True, figsize=(7, 7), constrained_layout=True)
     for method, colour in COLOURS.items():
-        rows = [each for each in found["rows"] if each["method"] == method]
+        rows = [each for each in frontier["rows"] if each["method"] == method]
         megabytes = [each["bundle_bytes"] / 1e6 for each in rows]
         for axes, key in ((upper, "agreement"), (lower, "f1_delta_points")):
             values = [each[key] for each in rows]
@@ -70,7 +70,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
                     axes.scatter([at], [lowest], marker="v", s=30, color=colour, clip_on=False)
                     label = f"  {method} {value:.2f}"
                     axes.annotate(label, (at, lowest), va="bottom", fontsize=7, color=colour)
-    for target in found["targets"]:
+    for target in frontier["targets"]:
         if target["bundle_bytes"] is None:
             continue
         corner = target["bundle_bytes"] / 1e6
@@ -87,7 +87,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
     lower.set_xticks([], minor=True)
     lower.set_xlabel("bundle on disk, MB")
     upper.legend(loc="center right")
-    kind = "synthetic tiles" if found["about"]["synthetic"] else "tiles"
-    figure.suptitle(f"PathoNet on {found['about']['tiles']} {kind}, after retraining")
+    kind = "synthetic tiles" if frontier["about"]["synthetic"] else "tiles"
+    figure.suptitle(f"PathoNet on {frontier['about']['tiles']} {kind}, after retraining")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

@@ -40,7 +40,7 @@ def scoring(protocol: Protocol) -> dict[str, Any]:
     """Return what a device needs to turn heat maps into scores, as a bundle holds it."""
     from edgepatho.exporters.bundle import SCORING
 
-    return SCORING | {
+    return dict(SCORING) | {
         "thresholds": list(protocol.thresholds),
         "ki67_cutoffs": list(protocol.ki67_cutoffs),
         "til_cutoffs": list(protocol.til_cutoffs),

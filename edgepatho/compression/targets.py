@@ -62,9 +62,9 @@ TARGETS = (
 
 def judged(rows: list[Row]) -> list[dict[str, Any]]:
     """Return each target, JSON-ready, with the row of best agreement that meets it as `by`, or None."""
-    found = []
+    verdicts = []
     for target in TARGETS:
         meeting = [row for row in rows if target.met_by(row)]
         best = max(meeting, key=lambda row: row["agreement"], default=None)
-        found.append(asdict(target) | {"met": best is not None, "by": best})
-    return found
+        verdicts.append(asdict(target) | {"met": best is not None, "by": best})
+    return verdicts

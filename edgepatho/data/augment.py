@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 FULL = 8
 SEED = 6  # the published work leaves out the two transpositions
 
 
-def symmetry(image: np.ndarray, number: int) -> np.ndarray:
+def symmetry(image: NDArray[Any], number: int) -> NDArray[Any]:
     """Return image [h, w, c] under symmetry 0..7.
 
     0 identity, 1 upside down, 2 left to right, 3-5 quarter turns counterclockwise: the six of the published

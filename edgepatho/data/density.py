@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 NETWORK_PX = 256
 WINDOW = 9
@@ -10,7 +13,7 @@ SIGMA_PX = 2.0
 PEAK = 255
 
 
-def density_map(points: np.ndarray, size: int = NETWORK_PX) -> np.ndarray:
+def density_map(points: NDArray[Any], size: int = NETWORK_PX) -> NDArray[Any]:
     """Return the maps uint8 [size, size, 3] of `points` float [cells, 3] (x, y in network pixels, label_id).
 
     A cell is a Gaussian of 2 px with its peak of 255 at its true centre, cut off at the 9 px window of the
@@ -30,8 +33,8 @@ def density_map(points: np.ndarray, size: int = NETWORK_PX) -> np.ndarray:
 
 
 def published_density_map(
-    labels: np.ndarray, width: float, height: float, size: int = NETWORK_PX
-) -> np.ndarray:
+    labels: NDArray[Any], width: float, height: float, size: int = NETWORK_PX
+) -> NDArray[Any]:
     """Return the maps uint8 [size, size, 3] that the published code renders, bit for bit.
 
     `labels` [cells, 3] of x, y in pixels of a `width` x `height` picture and label_id. Windows overwrite

@@ -28,7 +28,7 @@ CLASSES = LABELS | {
     "lymphocyte": TIL,
     "lymphocytes": TIL,
 }
-MOST = 1 << 31  # no picture has so many pixels a side
+MAX_COORDINATE_PX = 1 << 31  # no picture has so many pixels a side
 AT_EDGE, AS_TEXT, AS_DECIMAL = "on the far edge", "numbers as text", "whole numbers with a decimal point"
 Cell = tuple[float, float, int]
 
@@ -97,13 +97,13 @@ def _json(path: Path, text: str, adapted: Counter[str]) -> Iterator[Cell]:
 def _whole(value: Any, adapted: Counter[str]) -> int | None:
     """The whole number in a JSON value, None if there is none; True is not 1."""
     if type(value) is int:
-        return value if abs(value) < MOST else None
+        return value if abs(value) < MAX_COORDINATE_PX else None
     kind = AS_TEXT if isinstance(value, str) else AS_DECIMAL
     try:
         number = float(value) if type(value) in (str, float) else math.nan
     except ValueError:
         return None
-    if not number.is_integer() or abs(number) >= MOST:
+    if not number.is_integer() or abs(number) >= MAX_COORDINATE_PX:
         return None
     adapted[kind] += 1
     return int(number)
@@ -121,9 +121,10 @@ def _feature(path: Path, number: int, feature: dict[str, Any]) -> Iterator[Cell]
         )
     label = _label(path, f"feature {number}", _classification(about.get("classification")))
     for point in [points] if kind == "Point" else points if isinstance(points, list) else [None]:
-        x, y = point[:2] if isinstance(point, list) and len(point) in (2, 3) else (None, None)
-        if type(x) not in (int, float) or type(y) not in (int, float):
+        numbers = point[:2] if isinstance(point, list) and len(point) in (2, 3) else []
+        if not numbers or any(type(each) not in (int, float) for each in numbers):
             raise InputError(f"{path}: feature {number} has a point that is not [x, y]; export it again.")
+        x, y = numbers
         yield x - 0.5, y - 0.5, label
 
 

@@ -113,8 +113,9 @@ def _opened(path: Path) -> Iterator[Image]:
                 bits = max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
                 if bits > 8 or image.mode[0] in "IF":
                     raise InputError(f"{path} has more than 8 bits a channel; save it with 8.")
-                if getattr(image, "n_frames", 1) > 1:
-                    raise InputError(f"{path} has {image.n_frames} pages; save the one to use as RGB.")
+                pages = getattr(image, "n_frames", 1)
+                if pages > 1:
+                    raise InputError(f"{path} has {pages} pages; save the one to use as RGB.")
                 yield image
     except InputError:
         raise

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.choices import LabelMaps, SplitBy, check_choice
 from edgepatho.data import augment, shidc, source, split
@@ -99,7 +100,7 @@ def check_prepared(folder: Path) -> dict[str, Any]:
     if not marker.is_file():
         raise InputError(f"{folder} holds no {MARKER}; make it with `edgepatho prepare TILES {folder}`.")
     try:
-        about = json.loads(marker.read_text())
+        about: dict[str, Any] = json.loads(marker.read_text())
         fits = about["format"] == FORMAT and about["version"] == VERSION
         fits = fits and all(type(about["tiles"][name]) is int for name in SPLITS)
         fits = fits and type(about["synthetic"]) is bool and type(about["sha256"]) is str
@@ -111,14 +112,14 @@ def check_prepared(folder: Path) -> dict[str, Any]:
     return about
 
 
-def arrays(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+def arrays(folder: Path, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return (images, density maps) of a split, uint8 [n, 256, 256, 3] each, memory mapped.
 
     Raises InputError for a file that is missing, damaged or another array.
     """
     count = check_prepared(folder)["tiles"][name]
     expected = (count, NETWORK_PX, NETWORK_PX, 3)
-    found = []
+    pair = []
     for kind in ("images", "labels"):
         path = folder / f"{name}_{kind}.npy"
         try:
@@ -130,8 +131,8 @@ def arrays(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
                 f"{path} holds {array.dtype} of shape {array.shape}, expected uint8 of shape {expected}; "
                 f"{AGAIN}."
             )
-        found.append(array)
-    return found[0], found[1]
+        pair.append(array)
+    return pair[0], pair[1]
 
 
 def records(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -173,7 +174,7 @@ def batches(
     crop: int | None = None,
     symmetries: int = augment.FULL,
     start: int = 0,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Yield augmented batches without end, from batch number `start` on.
 
     Images float32 [batch, size, size, 3] in 0..1, density maps float32 in 0..255. Every epoch visits every
@@ -229,7 +230,7 @@ def _claimed(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.u
 
     A memory map of a file with holes ends the process with a bus error where the disk is full.
     """
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    array: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     with path.open("r+b") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

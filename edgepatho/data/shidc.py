@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 
@@ -33,7 +34,7 @@ def is_synthetic(folder: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("synthetic") is True
 
 
-def write_tile(path: Path, image: np.ndarray, labels: np.ndarray) -> None:
+def write_tile(path: Path, image: NDArray[Any], labels: NDArray[Any]) -> None:
     """Write a picture uint8 RGB [h, w, 3] to `path`.jpg and labels [cells, 3] to `path`.json."""
     import cv2
 

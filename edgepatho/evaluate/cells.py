@@ -42,7 +42,8 @@ def regions(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     markers = np.zeros(mask.shape, np.int32)
     ordered = peaks[np.lexsort((peaks[:, 1], peaks[:, 0]))]
     markers[tuple(ordered.T)] = np.arange(1, len(ordered) + 1)
-    return watershed(-distance, markers, mask=mask)
+    labels: NDArray[np.int32] = watershed(-distance, markers, mask=mask)
+    return labels
 
 
 def centroids(labels: NDArray[np.int32]) -> Points:

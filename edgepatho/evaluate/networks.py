@@ -44,8 +44,8 @@ def load(path: Path | None) -> Networks:
         if not (path / "compress.json").is_file():
             raise InputError(f"{path} holds no compress.json; give a folder that `edgepatho compress` wrote.")
         original, compressed = (_read(path / name) for name in ("baseline.epb", "model.epb"))
-        found = {"original": bundle.network_of(original), "compressed": bundle.network_of(compressed)}
-        return Networks(found, compressed.scoring, compressed.file_sha256)
+        graphs_of = {"original": bundle.network_of(original), "compressed": bundle.network_of(compressed)}
+        return Networks(graphs_of, compressed.scoring, compressed.file_sha256)
     if path is not None and path.suffix == ".epb":
         single = _read(path)
         return Networks({path.stem: bundle.network_of(single)}, single.scoring, single.file_sha256)

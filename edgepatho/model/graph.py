@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 from edgepatho.model import keras_layers
 
-Affine = tuple[np.ndarray, np.ndarray]
+Affine = tuple[NDArray[Any], NDArray[Any]]
 WEIGHTED = ("conv2d", "dense")
 
 
@@ -29,7 +30,7 @@ class Graph:
 
     input: dict[str, Any]
     nodes: list[dict[str, Any]]
-    kernels: dict[str, np.ndarray]
+    kernels: dict[str, NDArray[Any]]
     affines: dict[str, Affine]
     output: str
 
@@ -55,7 +56,7 @@ def from_keras(model: Any) -> Graph:
     model = keras.Model(model.inputs[0], model.outputs[0])  # a Sequential model becomes functional
     config = model.get_config()
     nodes: list[dict[str, Any]] = []
-    kernels: dict[str, np.ndarray] = {}
+    kernels: dict[str, NDArray[Any]] = {}
     affines: dict[str, Affine] = {}
     node_of: dict[str, str] = {}
     for entry in config["layers"]:
@@ -123,7 +124,7 @@ def evaluate(graph: Graph, images: Any) -> Any:
     return values[graph.output]
 
 
-def _product(node: dict[str, Any], x: Any, kernel: np.ndarray) -> Any:
+def _product(node: dict[str, Any], x: Any, kernel: NDArray[Any]) -> Any:
     import tensorflow as tf
 
     if node["op"] == "dense":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 
@@ -17,8 +18,8 @@ class Emitted:
     """The nodes of one layer in order, with float32 kernels and float64 affines by node name."""
 
     nodes: list[dict[str, Any]] = field(default_factory=list)
-    kernels: dict[str, np.ndarray] = field(default_factory=dict)
-    affines: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    kernels: dict[str, NDArray[Any]] = field(default_factory=dict)
+    affines: dict[str, tuple[NDArray[Any], NDArray[Any]]] = field(default_factory=dict)
 
 
 def translate(layer: Any, inputs: list[str]) -> Emitted:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.model import training_state
 from edgepatho.model.training_state import TrainingState
@@ -134,7 +135,6 @@ def _steps(
 def _training_step(model: keras.Model, optimizer: Any) -> Callable[[Any, Any], Any]:
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True)
     def step(images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             mse = tf.reduce_mean(tf.square(model(images, training=True) - labels))
@@ -143,10 +143,11 @@ def _training_step(model: keras.Model, optimizer: Any) -> Callable[[Any, Any], A
         optimizer.apply(tape.gradient(loss, variables), variables)
         return mse
 
-    return step
+    traced: Callable[[Any, Any], Any] = tf.function(step, reduce_retracing=True)
+    return traced
 
 
-def _forward(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def _forward(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(model(images.astype(np.float32) / 255, training=False))
 
 

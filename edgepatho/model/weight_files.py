@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 
@@ -35,7 +36,7 @@ UNREADABLE = (
     zlib.error,
     lzma.LZMAError,
 )
-Arrays = dict[str, np.ndarray]  # "<layer>/<variable>" -> values
+Arrays = dict[str, NDArray[Any]]  # "<layer>/<variable>" -> values
 
 
 def read(path: Path) -> Arrays:
@@ -104,7 +105,7 @@ def _keras_names(config: dict[str, Any]) -> dict[str, str]:
 def _snake(name: str) -> str:
     from keras.src.utils.naming import to_snake_case
 
-    return to_snake_case(name)
+    return str(to_snake_case(name))
 
 
 def _check_inflated(path: Path, archive: zipfile.ZipFile) -> None:
@@ -126,15 +127,15 @@ def _hdf5(source: Path | io.BytesIO, names: dict[str, str] | None = None) -> Arr
         if "layers" in root:
             return dict(_keras3(root["layers"], names or {}))
         order = [n.decode() if isinstance(n, bytes) else n for n in root.attrs.get("layer_names", [])]
-        found: Arrays = {}
+        arrays: Arrays = {}
         for layer in order or list(root):
-            found.update(_datasets(root[layer], layer))
-        if not found:
+            arrays.update(_datasets(root[layer], layer))
+        if not arrays:
             raise InputError(f"{source} holds no layer weights.")
-        return found
+        return arrays
 
 
-def _keras3(layers: Any, names: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
+def _keras3(layers: Any, names: dict[str, str]) -> Iterator[tuple[str, NDArray[Any]]]:
     for stored in sorted(layers, key=_natural):
         values = [
             _dataset(layers[stored]["vars"], key) for key in sorted(layers[stored].get("vars", ()), key=int)
@@ -145,7 +146,7 @@ def _keras3(layers: Any, names: dict[str, str]) -> Iterator[tuple[str, np.ndarra
             yield f"{layer}/{kind}", value
 
 
-def _datasets(group: Any, layer: str) -> Iterator[tuple[str, np.ndarray]]:
+def _datasets(group: Any, layer: str) -> Iterator[tuple[str, NDArray[Any]]]:
     order = [n.decode() if isinstance(n, bytes) else n for n in group.attrs.get("weight_names", [])]
     for stored in order:
         kind = stored.rsplit("/", 1)[-1].split(":")[0]
@@ -162,7 +163,7 @@ def _natural(name: str) -> tuple[str, int]:
     return (stem, int(number)) if number.isdigit() else (name, 0)
 
 
-def _dataset(group: Any, name: str) -> np.ndarray:
+def _dataset(group: Any, name: str) -> NDArray[Any]:
     import h5py
 
     data = group[name]

@@ -28,8 +28,8 @@ def quantize(
     if kept.size == 0:
         return nearest(weights, [0.0])
     if solver == "minibatch":
-        found = _minibatch(kept, k - keep_zero)
-        return nearest(weights, np.append(found, 0.0) if keep_zero else found)
+        centres = _minibatch(kept, k - keep_zero)
+        return nearest(weights, np.append(centres, 0.0) if keep_zero else centres)
     view = sort(kept)
     levels = kmeans.levels(view, k - keep_zero)
     if keep_zero:
@@ -43,4 +43,5 @@ def _minibatch(weights: NDArray[np.float32], k: int) -> Floats:
     solver = MiniBatchKMeans(
         min(k, np.unique(weights).size), batch_size=100_000, init_size=3 * k, random_state=42, n_init=3
     )
-    return solver.fit(weights.reshape(-1, 1)).cluster_centers_[:, 0].astype(np.float64)
+    centres: Floats = solver.fit(weights.reshape(-1, 1)).cluster_centers_[:, 0].astype(np.float64)
+    return centres

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgepatho.errors import UsageError
 from edgepatho.quantize import kmeans
-from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
+from edgepatho.quantize.quantized import MAX_LEVELS, Quantized
 from edgepatho.quantize.sorted_weights import Floats, Integers, SortedWeights, sort
 
 ROUNDS_TIMES_LEVELS = 2**17  # bounds the work of one descent
@@ -43,10 +43,10 @@ def quantize(
     weight that is zero keeps it. Raises UsageError for a rate that k levels do not reach.
     """
     if bits is not None:
-        (found,) = quantize_jointly([weights], [k], bits=bits, keep_zero=keep_zero)
-        return found
+        (quantized,) = quantize_jointly([weights], [k], bits=bits, keep_zero=keep_zero)
+        return quantized
     view = sort(weights)
-    start = _start(view, min(START_OVER_WANTED * k, MOST_LEVELS))
+    start = _start(view, min(START_OVER_WANTED * k, MAX_LEVELS))
     (cells,) = _least_multiplier(
         [view],
         [start],
@@ -78,14 +78,14 @@ def quantize_jointly(
             f"a rate of {bits:g} bits per weight cannot be met: {max(ks)} levels need at most "
             f"{rate(finest):.2f} bits for these weights; ask for fewer bits or give a larger -k."
         )
-    found = _least_multiplier(
+    settled = _least_multiplier(
         views,
         starts,
         np.zeros(1),
         lambda cells: rate(cells) <= bits,
         lambda cells: rate(cells) > bits - RATE_SLACK,
     )
-    return [_assign(*each, keep_zero) for each in zip(groups, views, found, strict=True)]
+    return [_assign(*each, keep_zero) for each in zip(groups, views, settled, strict=True)]
 
 
 def settle(view: SortedWeights, start: Floats, multiplier: float) -> Cells:

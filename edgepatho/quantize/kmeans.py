@@ -118,7 +118,7 @@ def _next_row(best: Floats, cost: Cost, row: int, floor: Integers) -> tuple[Floa
     positions = size - row  # position t stands for the first row + t values
     border = np.zeros(positions + 2, np.int64)
     border[0], border[-1] = row, size - 1
-    found = np.full(size + 1, np.inf)
+    costs = np.full(size + 1, np.inf)
     stride = 1 << (positions.bit_length() - 1)
     while stride:
         here = np.arange(stride, positions + 1, 2 * stride)
@@ -132,6 +132,6 @@ def _next_row(best: Floats, cost: Cost, row: int, floor: Integers) -> tuple[Floa
         least = np.minimum.reduceat(price, first)
         hits = np.flatnonzero(price == np.repeat(least, length))
         border[here] = begin[hits[np.searchsorted(hits, first)]]
-        found[end] = least
+        costs[end] = least
         stride >>= 1
-    return found, np.concatenate((np.full(row + 1, row), border[1:-1]))
+    return costs, np.concatenate((np.full(row + 1, row), border[1:-1]))

@@ -16,8 +16,8 @@ Masks = dict[str, NDArray[np.bool_]]
 
 def pruned(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> dict[str, NDArray[np.float32]]:
     """Return `kernels` with zeros where `masks` says."""
-    found = masks(kernels, percent, scope)
-    return {name: np.where(found[name], np.float32(0), kernel) for name, kernel in kernels.items()}
+    mask_of = masks(kernels, percent, scope)
+    return {name: np.where(mask_of[name], np.float32(0), kernel) for name, kernel in kernels.items()}
 
 
 def masks(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> Masks:

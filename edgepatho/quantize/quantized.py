@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-MOST_LEVELS = 65_536  # an index has at most 16 bits
+MAX_LEVELS = 65_536  # an index has at most 16 bits
 
 
 @dataclass(frozen=True)

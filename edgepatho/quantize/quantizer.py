@@ -12,7 +12,7 @@ from edgepatho.choices import CodebookScope, Method, PruneScope, Scale, Solver, 
 from edgepatho.errors import InputError, UsageError
 from edgepatho.model.shared import Float32, SharedModel
 from edgepatho.quantize import cws, ecsq, prune, pws, uq
-from edgepatho.quantize.quantized import MOST_LEVELS, Quantized
+from edgepatho.quantize.quantized import MAX_LEVELS, Quantized
 
 if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
@@ -43,8 +43,8 @@ class Quantizer:
         check_choices(self)
         prune.check(self.prune)
         for k in (self.k, *(k for k in self.layers.values() if k is not None)):
-            if not 2 <= k <= MOST_LEVELS:
-                raise UsageError(f"k = {k} is outside 2 to {MOST_LEVELS}, what an index can tell apart.")
+            if not 2 <= k <= MAX_LEVELS:
+                raise UsageError(f"k = {k} is outside 2 to {MAX_LEVELS}, what an index can tell apart.")
         if self.bits is not None and self.method != "ecsq":
             raise UsageError(
                 f"--bits is a target for ecsq alone; {self.method} has no entropy term: give it -k instead."
@@ -79,16 +79,16 @@ def share(graph: Graph, settings: Quantizer, sensitivity: Mapping[str, float] | 
         for members in groups.values()
     ]
     ks = [settings.layers.get(members[0]) or settings.k for members in groups.values()]
-    found = dict(zip(groups, _quantize(weights, ks, settings), strict=True))
+    quantized = dict(zip(groups, _quantize(weights, ks, settings), strict=True))
     indices = {}
     for name, members in groups.items():
         ends = np.cumsum([kernels[layer].size for layer in members])
-        for layer, index in zip(members, np.split(found[name].index, ends[:-1]), strict=True):
+        for layer, index in zip(members, np.split(quantized[name].index, ends[:-1]), strict=True):
             indices[layer] = index.reshape(kernels[layer].shape)
     skipped = {layer: kernel for layer, kernel in graph.kernels.items() if layer not in kernels}
     return SharedModel(
         replace(graph, kernels=skipped),
-        {name: each.codebook for name, each in found.items()},
+        {name: each.codebook for name, each in quantized.items()},
         {layer: indices[layer] for layer in layers},
         codebook_of,
         scales,
@@ -103,22 +103,22 @@ def distortion(graph: Graph, shared: SharedModel) -> float:
 
 def notes(graph: Graph, shared: SharedModel, settings: Quantizer) -> list[str]:
     """Return one sentence for everything about the result that its settings do not tell."""
-    found = []
+    sentences = []
     for layer in shared.graph.kernels:
-        found.append(f"{layer} was skipped: its weights are untouched.")
+        sentences.append(f"{layer} was skipped: its weights are untouched.")
     for layer in shared.indices:
         if not graph.kernels[layer].any():
-            found.append(f"{layer} holds only zeros: it is stored as one level, 0.")
+            sentences.append(f"{layer} holds only zeros: it is stored as one level, 0.")
     for name, codebook in shared.codebooks.items():
         members = [layer for layer in shared.indices if shared.codebook_of[layer] == name]
         distinct = np.unique(np.concatenate([graph.kernels[layer].ravel() for layer in members])).size
         k = settings.layers.get(members[0]) or settings.k
         if settings.scale == "none" and distinct < k:
-            found.append(
+            sentences.append(
                 f"{name} has {codebook.size} levels, not k = {k}: its {len(members)} layer(s) hold only "
                 f"{distinct} distinct weights."
             )
-    return found
+    return sentences
 
 
 def _quantize(groups: list[Float32], ks: list[int], settings: Quantizer) -> list[Quantized]:

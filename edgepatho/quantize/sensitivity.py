@@ -27,12 +27,12 @@ def of_layers(
 
     kernels = {layer.name: layer.kernel.value for layer in model.layers if hasattr(layer, "kernel")}
 
-    @tf.function(reduce_retracing=True)
     def derivatives(batch: tf.Tensor, signs: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             total = tf.reduce_sum(model(batch, training=False) * signs)
         return [tf.reduce_mean(tf.square(each)) for each in tape.gradient(total, list(kernels.values()))]
 
+    traced = tf.function(derivatives, reduce_retracing=True)
     rng = np.random.default_rng(seed)
     sums = np.zeros(len(kernels))
     for draw in range(draws):
@@ -41,5 +41,5 @@ def of_layers(
         signs = rng.choice(
             np.array([-1, 1], np.float32), (len(batch), *model.compute_output_shape(batch.shape)[1:])
         )
-        sums += np.array([float(each) for each in derivatives(batch, signs)])
+        sums += np.array([float(each) for each in traced(batch, signs)])
     return dict(zip(kernels, (sums / draws).tolist(), strict=True))

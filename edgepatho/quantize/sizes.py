@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import lzma
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from edgepatho.model.shared import SharedModel
@@ -32,7 +33,7 @@ def published_disk_bytes(shared: SharedModel) -> int:
     bias; as plain arrays instead of pickles, which cost a few bytes more.
     """
     others = list(shared.variables.values()) + list(shared.graph.kernels.values())
-    parts: list[list[np.ndarray]] = [
+    parts: list[list[NDArray[Any]]] = [
         [index.astype(np.int64) for index in shared.indices.values()],
         list(shared.codebooks.values()),
         others[:-1],

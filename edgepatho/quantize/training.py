@@ -44,7 +44,7 @@ class Training:
         for optimizer, variables in self._groups:
             optimizer.build(variables)
 
-        def forward(images: tf.Tensor, as_in_training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        def forward(images: tf.Tensor, as_in_training: bool) -> Any:
             given = kernels()
             values = [
                 tf.reshape(given[layer], variable.shape) if layer in given else variable.value
@@ -54,7 +54,6 @@ class Training:
                 values, [v.value for v in model.non_trainable_variables], images, training=as_in_training
             )
 
-        @tf.function(reduce_retracing=True)
         def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
                 outputs, updated = forward(images, training)
@@ -69,7 +68,7 @@ class Training:
                 variable.assign(value)
             return mse
 
-        self.step = step
+        self.step = tf.function(step, reduce_retracing=True)
         self.infer = tf.function(lambda images: forward(images, False)[0], reduce_retracing=True)
 
     def heat(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.data.synth.noise import smooth, smoothstep
 from edgepatho.data.synth.nuclei import Stains
@@ -18,7 +20,7 @@ NOISE, LUMINANCE_NOISE = 3.2, 3.6  # grey levels before blurring
 
 def photograph(
     rng: np.random.Generator, field_rng: np.random.Generator, style: Style, stains: Stains
-) -> np.ndarray:
+) -> NDArray[Any]:
     """Return the RGB picture uint8 [size, size, 3] of the stain maps."""
     size = len(stains.dab)
     blur = style.blur_px * float(np.exp(field_rng.normal(0, 0.12)))
@@ -56,15 +58,16 @@ def photograph(
 
 def _illumination(
     rng: np.random.Generator, field_rng: np.random.Generator, style: Style, size: int
-) -> np.ndarray:
+) -> NDArray[Any]:
     edge = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = np.meshgrid(edge, edge)
     tilt = 0.012 * (style.light[0] * x + style.light[1] * y) + 0.010 * field_rng.normal() * x
     vignette = 0.018 * (x**2 + y**2)
-    return 1 + tilt - vignette + 0.010 * _upscaled(smooth(rng, size // 16 + 2, 25), size)
+    light: NDArray[Any] = 1 + tilt - vignette + 0.010 * _upscaled(smooth(rng, size // 16 + 2, 25), size)
+    return light
 
 
-def _shifted(channel: np.ndarray, style: Style, share: float) -> np.ndarray:
+def _shifted(channel: NDArray[Any], style: Style, share: float) -> NDArray[Any]:
     if not share:
         return channel
     dx = share * style.colour_shift_px * math.cos(style.colour_shift_angle)
@@ -74,5 +77,5 @@ def _shifted(channel: np.ndarray, style: Style, share: float) -> np.ndarray:
     return cv2.warpAffine(channel, move, channel.shape[::-1], flags=flags, borderMode=border)
 
 
-def _upscaled(field: np.ndarray, size: int) -> np.ndarray:
+def _upscaled(field: NDArray[Any], size: int) -> NDArray[Any]:
     return cv2.resize(field, (size, size))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgepatho.data.shidc import IMMUNONEGATIVE, IMMUNOPOSITIVE, TIL
+from edgepatho.data.synth.darts import throw
 from edgepatho.data.synth.noise import smooth, smoothstep
 from edgepatho.data.synth.style import Style
 from edgepatho.data.synth.tissue import Tissue
@@ -59,7 +60,7 @@ def _tumour(
     index = float(rng.beta(max(14 * style.ki67_index, 0.15), 14 * (1 - style.ki67_index)))
     radius = style.diameter_px / 2 * float(np.exp(field_rng.normal(0, 0.06))) / (1 + 0.16 * crowding)
     radii = np.clip(radius * np.exp(rng.normal(0, style.size_variation, count)), 15, 62)
-    places = _throw(rng, tissue.tumour * tissue.solid + 1e-4, tissue.size, radii, 0.70 - 0.08 * crowding, [])
+    places = throw(rng, tissue.tumour * tissue.solid + 1e-4, tissue.size, radii, 0.70 - 0.08 * crowding, [])
     if not places:
         return []
     # immunopositive nuclei cluster weakly
@@ -129,7 +130,7 @@ def _tils(rng: np.random.Generator, style: Style, tissue: Tissue, cells: list[Ce
             lit_from=rng.uniform(0, 2 * np.pi),
             softness=float(rng.gamma(3.0, 0.3) + 0.7),
         )
-        for x, y, i in _throw(rng, where, tissue.size, radii, 0.85, cells)
+        for x, y, i in throw(rng, where, tissue.size, radii, 0.85, cells)
     ]
 
 
@@ -141,7 +142,7 @@ def _spindles(rng: np.random.Generator, tissue: Tissue, cells: list[Cell]) -> li
     flow = rng.uniform(0, np.pi)
     turn = smooth(rng, tissue.n, 130) * 0.7
     hot = smoothstep(smooth(rng, tissue.n, 60), -0.3, 1.2) + 0.04
-    places = _throw(rng, (stroma + 0.03 * tissue.solid) * hot, tissue.size, radii, 0.45, cells)
+    places = throw(rng, (stroma + 0.03 * tissue.solid) * hot, tissue.size, radii, 0.45, cells)
     return [
         Cell(
             kind="spindle",
@@ -220,33 +221,3 @@ def _look_alikes(rng: np.random.Generator, style: Style, tissue: Tissue) -> list
         for c in scatter(7, "speck", (3, 11), (0.2, 1.1))
     ]
     return ghosts + brown_stroma + smears + debris
-
-
-def _throw(
-    rng: np.random.Generator,
-    where: np.ndarray,
-    size: int,
-    radii: np.ndarray,
-    closeness: float,
-    others: list[Cell],
-) -> list[tuple[float, float, int]]:
-    """Throw darts weighted by `where`; return (x, y, number) of those that found room.
-
-    Two objects keep a distance of `closeness` times the sum of their radii, so below 1 they overlap.
-    """
-    cumulated = np.cumsum(where.ravel().astype(np.float64))
-    taken = np.array([(c.x, c.y, c.radius) for c in others], np.float32).reshape(-1, 3)
-    height, width = where.shape
-    placed = []
-    for number, radius in enumerate(radii):
-        index = np.searchsorted(cumulated, rng.random(40) * cumulated[-1])
-        ys = (index // width + rng.random(40)) * size / height
-        xs = (index % width + rng.random(40)) * size / width
-        for x, y in zip(xs, ys, strict=True):
-            inside = x < size and y < size
-            near = np.hypot(taken[:, 0] - x, taken[:, 1] - y) < closeness * (taken[:, 2] + radius)
-            if inside and not near.any():
-                placed.append((float(x), float(y), number))
-                taken = np.vstack([taken, [[x, y, radius]]]).astype(np.float32)
-                break
-    return placed

@@ -28,8 +28,8 @@ PATIENTS, TILES = 32, 12
 TEST_SHARE = 0.25
 CROPS = 12  # a field of 4912 x 3684 px holds 4 x 3 of them
 FIELD_TILES = 3  # tiles that share a field
-MOST_PATIENTS = 1000
-MOST_PX = 4096  # a tile of this edge takes some gigabytes while it is painted
+MAX_PATIENTS = 1000
+MAX_PX = 4096  # a tile of this edge takes some gigabytes while it is painted
 AHEAD = 4  # tasks of each process that wait for it
 POLL_S = 0.1  # how long Ctrl-C may go unnoticed
 
@@ -52,11 +52,11 @@ def generate(
     Ki-67 index. The same arguments give the same bytes, whatever `jobs` (processes) is, on the same
     versions of numpy, scipy and OpenCV. An earlier set in `folder` is replaced, anything else refused.
     """
-    sizes = 2 <= patients <= MOST_PATIENTS and 1 <= tiles <= CROPS * FIELD_TILES and 64 <= size <= MOST_PX
+    sizes = 2 <= patients <= MAX_PATIENTS and 1 <= tiles <= CROPS * FIELD_TILES and 64 <= size <= MAX_PX
     if not sizes or seed < 0:
         raise UsageError(
             f"{patients} patients with {tiles} tiles of {size} px from seed {seed} cannot be made; give "
-            f"2 to {MOST_PATIENTS} patients, 1 to {CROPS * FIELD_TILES} tiles each, 64 to {MOST_PX} px and a "
+            f"2 to {MAX_PATIENTS} patients, 1 to {CROPS * FIELD_TILES} tiles each, 64 to {MAX_PX} px and a "
             "seed of 0 or more."
         )
     if (folder / MANIFEST).exists() and not is_synthetic(folder):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-Field = np.ndarray  # float32 [n, n]
+Field = NDArray[Any]  # float32 [n, n]
 
 
 def smooth(rng: np.random.Generator, n: int, feature_px: float) -> Field:
@@ -18,7 +20,8 @@ def smooth(rng: np.random.Generator, n: int, feature_px: float) -> Field:
     field = cv2.resize(seeds, None, fx=feature_px, fy=feature_px, interpolation=cv2.INTER_CUBIC)
     y, x = rng.integers(0, int(feature_px) + 1, 2)
     field = field[y : y + n, x : x + n]
-    return (field - field.mean()) / (field.std() + 1e-6)
+    normalized: Field = (field - field.mean()) / (field.std() + 1e-6)
+    return normalized
 
 
 def fractal(
@@ -31,8 +34,11 @@ def fractal(
 
 def grain(rng: np.random.Generator, n: int, sigma_px: float) -> Field:
     """Return white noise blurred by `sigma_px`, of unit variance, that repeats seamlessly."""
-    field = ndimage.gaussian_filter(rng.standard_normal((n, n)).astype(np.float32), sigma_px, mode="wrap")
-    return field / field.std()
+    field: Field = ndimage.gaussian_filter(
+        rng.standard_normal((n, n)).astype(np.float32), sigma_px, mode="wrap"
+    )
+    normalized: Field = field / field.std()
+    return normalized
 
 
 def smoothstep(x: Field, low: float, high: float) -> Field:
@@ -43,4 +49,5 @@ def smoothstep(x: Field, low: float, high: float) -> Field:
 
 def bump(x: Field, width: float) -> Field:
     """Return exp(-(x / width)^2)."""
-    return np.exp(-((x / width) ** 2))
+    height: Field = np.exp(-((x / width) ** 2))
+    return height

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.data.synth.cells import Cell
 from edgepatho.data.synth.noise import bump, grain
@@ -19,9 +21,9 @@ CLUMPS = {"solid": 0.40, "til": 0.20, "spindle": 0.25}  # contrast of chromatin
 class Stains:
     """Stain concentration (optical density) of every pixel, float32 [size, size] each."""
 
-    hematoxylin: np.ndarray
-    dab: np.ndarray
-    matrix: np.ndarray
+    hematoxylin: NDArray[Any]
+    dab: NDArray[Any]
+    matrix: NDArray[Any]
 
 
 @dataclass
@@ -29,21 +31,21 @@ class Patch:
     """The part of a tile that one cell covers."""
 
     window: tuple[slice, slice]
-    inside: np.ndarray  # 0..1
-    distance: np.ndarray  # px from the outline, > 0 inside
-    u: np.ndarray  # along the long axis
-    v: np.ndarray
-    fine: np.ndarray  # chromatin textures of unit variance
-    coarse: np.ndarray
-    ring: np.ndarray  # 1 along the membrane
+    inside: NDArray[Any]  # 0..1
+    distance: NDArray[Any]  # px from the outline, > 0 inside
+    u: NDArray[Any]  # along the long axis
+    v: NDArray[Any]
+    fine: NDArray[Any]  # chromatin textures of unit variance
+    coarse: NDArray[Any]
+    ring: NDArray[Any]  # 1 along the membrane
 
 
 @dataclass(frozen=True)
 class Chromatin:
     """Two textures from which every nucleus cuts a random piece."""
 
-    fine: np.ndarray
-    coarse: np.ndarray
+    fine: NDArray[Any]
+    coarse: NDArray[Any]
 
 
 def chromatin(seed: int) -> Chromatin:
@@ -121,14 +123,15 @@ def _positive(stains: Stains, cell: Cell, style: Style, rng: np.random.Generator
 
 def _dot(
     cell: Cell, rng: np.random.Generator, patch: Patch, spread: float, width: tuple[float, float]
-) -> np.ndarray:
+) -> NDArray[Any]:
     """A nucleolus or clump at a random place inside the nucleus; `spread` is the share of its area."""
     angle, away = rng.uniform(0, 2 * np.pi), cell.radius * math.sqrt(rng.uniform(0, spread))
     square = (patch.u - away * math.cos(angle)) ** 2 + (patch.v - away * math.sin(angle)) ** 2
-    return np.exp(-square / (cell.radius * rng.uniform(*width)) ** 2)
+    dot: NDArray[Any] = np.exp(-square / (cell.radius * rng.uniform(*width)) ** 2)
+    return dot
 
 
-def _slope(cell: Cell, patch: Patch) -> np.ndarray:
+def _slope(cell: Cell, patch: Patch) -> NDArray[Any]:
     return (patch.u * math.cos(cell.lit_from) + patch.v * math.sin(cell.lit_from)) / cell.radius
 
 
@@ -142,13 +145,13 @@ def _patch(cell: Cell, rng: np.random.Generator, size: int, textures: Chromatin)
     return Patch((rows, columns), inside, distance, u, v, fine, coarse, bump(distance - 2.2, 2.4))
 
 
-def _piece(rng: np.random.Generator, bank: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _piece(rng: np.random.Generator, bank: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     y, x = rng.integers(0, GRAIN_PX - shape[0]), rng.integers(0, GRAIN_PX - shape[1])
     piece = bank[y : y + shape[0], x : x + shape[1]]
     return piece[::-1] if rng.random() < 0.5 else piece
 
 
-def _outline(cell: Cell, rng: np.random.Generator, size: int, padding: float) -> tuple | None:
+def _outline(cell: Cell, rng: np.random.Generator, size: int, padding: float) -> tuple[Any, ...] | None:
     """Return (rows, columns), signed distance (px, > 0 inside), and the two axes' coordinates around `cell`.
 
     The outline is an ellipse with five random harmonics and a bend. None if it lies outside the tile.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 # Optical density of R, G, B for one unit of stain. Hematoxylin as measured on Ki-67 images (more green than
@@ -30,13 +32,13 @@ class Style:
     vesicular_share: float
     tils: float  # expected a tile
     architecture: str
-    hematoxylin: np.ndarray
-    dab: np.ndarray
-    matrix: np.ndarray
+    hematoxylin: NDArray[Any]
+    dab: NDArray[Any]
+    matrix: NDArray[Any]
     hematoxylin_gain: float
     dab_gain: float
-    background_rgb: np.ndarray
-    stray_light: np.ndarray
+    background_rgb: NDArray[Any]
+    stray_light: NDArray[Any]
     blur_px: float
     colour_shift_px: float
     colour_shift_angle: float
@@ -46,7 +48,7 @@ class Style:
     blush_share: float  # of immunonegative nuclei with a breath of brown
     diffuse_dab: float
     first_field: int
-    light: np.ndarray
+    light: NDArray[Any]
 
 
 def patient_style(seed: int, patient: int, patients: int) -> Style:
@@ -58,7 +60,7 @@ def patient_style(seed: int, patient: int, patients: int) -> Style:
 
     def stratum(stream: int, margin: float) -> float:
         order = np.random.default_rng([seed, stream]).permutation(patients)
-        return (order[patient - 1] + rng.uniform(margin, 1 - margin)) / patients
+        return float((order[patient - 1] + rng.uniform(margin, 1 - margin)) / patients)
 
     index = float(np.clip(stats.beta.ppf(stratum(11, 0.15), 1.2, 2.5), 0.02, 0.90))
     cells = float(np.clip(62 * np.exp(0.50 * stats.norm.ppf(stratum(12, 0.2))), 18, 190))
@@ -98,5 +100,6 @@ def patient_style(seed: int, patient: int, patients: int) -> Style:
     )
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+def _unit(vector: NDArray[Any]) -> NDArray[Any]:
+    unit: NDArray[Any] = vector / np.linalg.norm(vector)
+    return unit

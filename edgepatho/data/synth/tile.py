@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.data.shidc import IMMUNONEGATIVE, IMMUNOPOSITIVE
 from edgepatho.data.synth.camera import photograph
@@ -17,7 +19,7 @@ from edgepatho.data.synth.tissue import ground, lay_out
 ANNOTATOR_JITTER_PX = 2.5
 
 
-def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the picture, uint8 RGB [size, size, 3], and the labels, int64 [cells, 3] of x, y, label_id.
 
     A pure function of its arguments: cells keep their size in pixels whatever `size` is.
@@ -36,7 +38,7 @@ def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> tupl
     return photograph(rng, field_rng, style, stains), _labels(rng, cells, size)
 
 
-def _labels(rng: np.random.Generator, cells: list[Cell], size: int) -> np.ndarray:
+def _labels(rng: np.random.Generator, cells: list[Cell], size: int) -> NDArray[Any]:
     """Points as an annotator sets them: integers, a little off the centre, inside the tile."""
     counted = np.array([(c.x, c.y, c.label) for c in cells if c.label], float).reshape(-1, 3)
     counted[:, :2] += rng.normal(0, ANNOTATOR_JITTER_PX, (len(counted), 2))

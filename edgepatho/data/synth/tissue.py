@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -29,15 +31,15 @@ class Tissue:
     """Soft masks (0..1) on a grid of half the tile's resolution, [n, n]."""
 
     size: int  # of the tile, px
-    tumour: np.ndarray
-    empty: np.ndarray
+    tumour: NDArray[Any]
+    empty: NDArray[Any]
 
     @property
     def n(self) -> int:
         return len(self.tumour)
 
     @property
-    def solid(self) -> np.ndarray:
+    def solid(self) -> NDArray[Any]:
         return 1 - self.empty
 
     @property
@@ -45,10 +47,11 @@ class Tissue:
         """The tile's area in full tiles."""
         return (self.size / FULL_PX) ** 2
 
-    def at(self, field: np.ndarray, places: list[tuple[float, float]]) -> np.ndarray:
+    def at(self, field: NDArray[Any], places: list[tuple[float, float]]) -> NDArray[Any]:
         """Return a grid field's values at tile coordinates (x, y)."""
         points = (np.array(places) * self.n / self.size).astype(int).clip(0, self.n - 1)
-        return field[points[:, 1], points[:, 0]]
+        values: NDArray[Any] = field[points[:, 1], points[:, 0]]
+        return values
 
 
 def lay_out(rng: np.random.Generator, style: Style, size: int) -> Tissue:
@@ -73,7 +76,7 @@ def lay_out(rng: np.random.Generator, style: Style, size: int) -> Tissue:
 
 def ground(
     rng: np.random.Generator, style: Style, tissue: Tissue, nuclei: list[tuple[float, float]], radius: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return the hematoxylin, DAB and matrix maps [size, size] without cells.
 
     `nuclei` are the tumour cells' centres, around which cytoplasm lies; `radius` is their usual one, px.
@@ -111,8 +114,8 @@ def _cytoplasm(
     tissue: Tissue,
     nuclei: list[tuple[float, float]],
     radius: float,
-    mottled: np.ndarray,
-) -> np.ndarray:
+    mottled: NDArray[Any],
+) -> NDArray[Any]:
     """Bodies around the nuclei and membranes halfway between them, like a Voronoi diagram."""
     n = tissue.n
     if len(nuclei) < 4:
@@ -128,10 +131,11 @@ def _cytoplasm(
     reach = radius * n / tissue.size
     body = np.exp(-((nearest / (reach * 2.15)) ** 4))
     membrane = bump(second - nearest, 2.6) * (nearest < 2.3 * reach) * np.clip(0.75 + 0.6 * mottled, 0, 2)
-    return body * (0.8 + 0.22 * mottled) + 0.55 * membrane
+    cytoplasm: NDArray[Any] = body * (0.8 + 0.22 * mottled) + 0.55 * membrane
+    return cytoplasm
 
 
-def _fibres(rng: np.random.Generator, n: int) -> np.ndarray:
+def _fibres(rng: np.random.Generator, n: int) -> NDArray[Any]:
     """Wavy strands: ridges of noise stretched along a warped direction."""
     angle = rng.uniform(0, np.pi)
     y, x = np.mgrid[0:n, 0:n].astype(np.float32)
@@ -147,10 +151,10 @@ def _fibres(rng: np.random.Generator, n: int) -> np.ndarray:
     return total
 
 
-def _membranes(rng: np.random.Generator, n: int) -> np.ndarray:
+def _membranes(rng: np.random.Generator, n: int) -> NDArray[Any]:
     """Thin curved lines of nearly constant width: where a random field is zero."""
 
-    def lines(features: list[int], width: float) -> np.ndarray:
+    def lines(features: list[int], width: float) -> NDArray[Any]:
         field = fractal(rng, n, features, [1, 0.55, 0.25])
         slopes = [cv2.Sobel(field, cv2.CV_32F, dx, 1 - dx, ksize=3) for dx in (1, 0)]
         return bump(field / (np.hypot(*slopes) / 8 + 1e-3), width)
@@ -160,10 +164,10 @@ def _membranes(rng: np.random.Generator, n: int) -> np.ndarray:
     return (thin + 0.5 * fine) * np.clip(0.55 + 0.45 * smooth(rng, n, 6), 0, 1.6)
 
 
-def _crisp(rng: np.random.Generator, n: int) -> np.ndarray:
+def _crisp(rng: np.random.Generator, n: int) -> NDArray[Any]:
     piece = 0.5 * grain(rng, 512, 1.1) + 0.5 * grain(rng, 512, 2.2)
     return np.tile(piece, (n // 512 + 1, n // 512 + 1))[:n, :n]
 
 
-def _enlarge(field: np.ndarray, size: int) -> np.ndarray:
+def _enlarge(field: NDArray[Any], size: int) -> NDArray[Any]:
     return cv2.resize(field.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)

@@ -14,14 +14,16 @@ from click.testing import CliRunner
 
 from edgepatho.cli import main
 from edgepatho.errors import InputError
+from edgepatho.model import pathonet
 from edgepatho.model.train import TrainingSettings, train
 from edgepatho.model.training_state import FORMAT, VERSION
 
 PREPARED = {
     "format": "edgepatho-prepared",
-    "version": 1,
+    "version": 2,
     "tiles": {"train": 1, "validation": 1, "test": 1},
     "synthetic": True,
+    "shared_patients": [],
     "sha256": "0" * 64,
 }
 
@@ -71,6 +73,20 @@ def test_a_damaged_state_is_refused_and_kept(tmp_path):
         assert state.read_bytes() == content
 
 
+@pytest.fixture
+def small_network(monkeypatch):
+    """One convolution instead of PathoNet, whose every trace takes half a minute."""
+
+    def build(size=None, batch=None, l2=0.0):
+        convolution = keras.layers.Conv2D(3, 3, padding="same", kernel_regularizer=keras.regularizers.L2(l2))
+        return keras.Sequential(
+            [keras.Input((size, size, 3)), convolution, keras.layers.BatchNormalization()]
+        )
+
+    monkeypatch.setattr(pathonet, "build", build)
+
+
+@pytest.mark.usefixtures("small_network")
 def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_interrupted(prepared, tmp_path):
     settings = TrainingSettings(crop_steps=2, whole_steps=0, batch=1, crop_px=16)
     weights = {}

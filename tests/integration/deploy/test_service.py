@@ -17,7 +17,7 @@ import yaml
 from conftest import needs_root
 from loopback_device import HOST, LoopbackDevice, is_whole
 
-MOST_EXPOSURE = 2.0  # of 10, by systemd-analyze
+MAX_EXPOSURE = 2.0  # of 10, by systemd-analyze
 SCORE = """#!/bin/sh
 # score PICTURE --bundle BUNDLE -o FOLDER
 [ "$1" = selftest ] && exit
@@ -183,7 +183,7 @@ def test_systemd_finds_the_unit_sound_and_little_exposed(tmp_path: Path):
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]
     done = subprocess.run(command, capture_output=True, text=True)
     exposure = float(done.stdout.partition("Overall exposure level for ")[2].split(": ")[1].split()[0])
-    assert exposure < MOST_EXPOSURE
+    assert exposure < MAX_EXPOSURE
 
 
 def test_the_ansible_role_runs_deploy_and_nothing_of_its_own():
