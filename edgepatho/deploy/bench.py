@@ -15,7 +15,7 @@ from edgepatho.errors import InputError
 from edgepatho.files import sha256_of, write_aside
 
 if TYPE_CHECKING:
-    from edgepatho.report.record import BenchRecord
+    from edgepatho.report.bench_record import BenchRecord
 
 RECORD_BYTES = 16 << 20  # the most that a record may have
 
@@ -44,7 +44,7 @@ def measure(remote: Remote, output: Path, settings: dict[str, int]) -> BenchReco
     `settings` are options of `edgepatho-run bench` by name. Raises InputError, with nothing written, if
     what the device sent is not a record as docs/bench-record.md describes it.
     """
-    from edgepatho.report.record import read_bench
+    from edgepatho.report.bench_record import read_bench
 
     probe(remote)  # what keeps ssh from connecting is explained here; below, ssh speaks for itself
     options = [f"--{name}={value}" for name, value in settings.items()]

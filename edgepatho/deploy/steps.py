@@ -37,7 +37,6 @@ class Outcome:
     `self_test` is what the runtime said about itself, `previous` the release before, "none" or "".
     """
 
-    release: str
     self_test: str = ""
     previous: str = ""
     changed: bool = True
@@ -81,7 +80,7 @@ def deploy(
 
 def _perform(remote: Remote, release: Release, device: Device, tell: Callable[[str, float], None]) -> Outcome:
     steps = plan(release, device)
-    outcome = Outcome(release.id, changed=len(steps) > 1)
+    outcome = Outcome(changed=len(steps) > 1)
     for step in steps:
         started = time.monotonic()
         try:

@@ -67,9 +67,25 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not a valid JSON record: {_first_line(error)}.") from None
 
 
+def read_json_of(path: Path, name: str) -> Any:
+    """Return the JSON value in `path`, whose field `format` must be `name`; raises InputError.
+
+    A foreign file is told apart before its fields are called unknown one by one.
+    """
+    value = read_json(path)
+    found = value.get("format") if isinstance(value, dict) else None
+    if found != name:
+        raise InputError(
+            f"{path} is not a record of the format {name} (its field format is "
+            f"{'missing' if found is None else repr(found)[:80]}); give the file that edgepatho wrote."
+        )
+    return value
+
+
 def decode(kind: type[Record], value: Any, path: Path) -> Record:
     """Return `value`, parsed JSON of the file `path`, as the dataclass `kind`; raises InputError."""
-    return _decode(kind, value, path, "")
+    record: Record = _decode(kind, value, path, "")
+    return record
 
 
 def _decode(kind: Any, value: Any, path: Path, field: str) -> Any:
@@ -145,7 +161,7 @@ def _expect(kind: Any, name: str, value: Any, path: Path, field: str) -> Any:
     return value
 
 
-def _check_length(items: list | dict, path: Path, field: str) -> None:
+def _check_length(items: list[Any] | dict[str, Any], path: Path, field: str) -> None:
     if len(items) > MAX_ITEMS:
         raise _wrong(path, field, f"{len(items)} entries", f"at most {MAX_ITEMS}")
 

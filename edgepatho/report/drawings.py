@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from edgepatho.report import charts, figures
-from edgepatho.report.record import BenchRecord, BenchRow, CompressRecord, Frontier
+from edgepatho.report.bench_record import BenchRecord, BenchRow
+from edgepatho.report.record import CompressRecord, Frontier
 
 SERIES = {"edgepatho": "ours", "edgepatho-baseline": "baseline"}
 SIZES = (

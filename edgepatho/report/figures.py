@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgepatho.report.accuracy import Accuracy
-from edgepatho.report.record import BenchDevice, BenchRecord, BenchRow, CompressRecord
+from edgepatho.report.bench_record import BenchDevice, BenchRecord, BenchRow
+from edgepatho.report.record import CompressRecord
 
 MIB = 2**20
 PEERS = ("litert", "tflite-runtime")

@@ -11,14 +11,9 @@ from edgepatho import __version__
 from edgepatho.classes import CLASSES
 from edgepatho.files import canonical_json, write_aside
 from edgepatho.report import drawings, figures
+from edgepatho.report.bench_record import BenchRecord, read_bench
 from edgepatho.report.pictures import ki67_percent, overlay_pairs
-from edgepatho.report.record import (
-    BenchRecord,
-    CompressRecord,
-    read_bench,
-    read_compress,
-    read_frontier,
-)
+from edgepatho.report.record import CompressRecord, read_compress, read_frontier
 
 MARKS = (("immunopositive", "#D55E00"), ("immunonegative", "#0072B2"), ("TIL", "#009E73"))
 MODELS = ("original", "control", "compressed")

@@ -1,4 +1,4 @@
-"""What compress.json, bench.json and frontier.json hold (docs/report.md, docs/bench-record.md)."""
+"""What compress.json and frontier.json hold (docs/report.md)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from typing import Annotated, Any, ClassVar
 
 from edgepatho.errors import InputError
 from edgepatho.report.accuracy import Accuracy
-from edgepatho.report.decode import Choice, Range, decode, read_json
+from edgepatho.report.decode import Choice, Range, decode, read_json, read_json_of
 from edgepatho.report.quantities import (
     Bits,
     Bytes,
-    Celsius,
     Count,
     Figure,
     Fraction,
-    Milliseconds,
     Points,
     Sha256,
     Value,
-    Version,
 )
 
 
@@ -137,83 +134,6 @@ class CompressRecord:
 
 
 @dataclass(frozen=True)
-class BenchDevice:
-    """Where a benchmark ran; null is what the system did not tell."""
-
-    model: str | None
-    machine: str
-    cpu: str | None
-    cores: Count
-    memory_bytes: Bytes | None
-    python: str
-    kernel: str | None
-    os: str | None
-    emulated: bool
-    throttled: bool | None = None
-    governor: str | None = None
-    temperature_c_start: Celsius | None = None
-    temperature_c_end: Celsius | None = None
-
-
-@dataclass(frozen=True)
-class BenchImage:
-    """The picture every engine was given."""
-
-    name: str
-    sha256: Sha256
-    height: Count
-    width: Count
-
-
-@dataclass(frozen=True)
-class BenchSettings:
-    """What every engine was asked to do."""
-
-    threads: Count
-    warmup_runs: Count
-    runs: Count
-    image: BenchImage
-
-
-@dataclass(frozen=True)
-class BenchRow:
-    """One engine with one file in a process of its own; figures are null where `error` says why."""
-
-    name: str
-    engine: str
-    version: str | None
-    file: str
-    precision: str
-    threads: Count
-    file_sha256: Sha256 | None = None
-    file_bytes: Bytes | None = None
-    init_ms: Milliseconds | None = None
-    first_ms: Milliseconds | None = None
-    warmup_mean_ms: Milliseconds | None = None
-    median_ms: Milliseconds | None = None
-    mean_ms: Milliseconds | None = None
-    p95_ms: Milliseconds | None = None
-    sd_ms: Milliseconds | None = None
-    runs_ms: list[Milliseconds] = field(default_factory=list)
-    peak_rss_bytes: Bytes | None = None
-    peak_rss_over_python_bytes: Bytes | None = None
-    arena_bytes: Bytes | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class BenchRecord:
-    """bench.json"""
-
-    format: Annotated[str, Choice(("edgepatho-bench",))]
-    version: Version
-    device: BenchDevice
-    settings: BenchSettings
-    rows: list[BenchRow]
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class FrontierRow:
     """One point of a sweep; f1_delta_points is compressed minus original, a loss is negative."""
 
@@ -239,7 +159,7 @@ class Frontier:
 def read_compress(path: Path) -> CompressRecord:
     """Return the record of a compress folder, or of its compress.json; raises InputError."""
     file = path / "compress.json" if path.is_dir() else path
-    record = decode(CompressRecord, _of_format(file, "edgepatho-compress"), file)
+    record = decode(CompressRecord, read_json_of(file, "edgepatho-compress"), file)
     for model in ("original", "compressed"):
         if record.accuracy.of(model) is None:
             raise InputError(f"{file}: accuracy.rows holds no row for the {model} model; expected one.")
@@ -251,24 +171,7 @@ def read_compress(path: Path) -> CompressRecord:
     return record
 
 
-def read_bench(path: Path) -> BenchRecord:
-    """Return the benchmark record in `path`; raises InputError."""
-    return decode(BenchRecord, _of_format(path, "edgepatho-bench"), path)
-
-
 def read_frontier(path: Path) -> Frontier:
     """Return the sweep's rows in `path`, a list or an object with `rows`; raises InputError."""
     value = read_json(path)
     return decode(Frontier, {"rows": value} if isinstance(value, list) else value, path)
-
-
-def _of_format(path: Path, name: str) -> Any:
-    """Tell a foreign file apart before its fields are called unknown one by one."""
-    value = read_json(path)
-    found = value.get("format") if isinstance(value, dict) else None
-    if found != name:
-        raise InputError(
-            f"{path} is not a record of the format {name} (its field format is "
-            f"{'missing' if found is None else repr(found)[:80]}); give the file that edgepatho wrote."
-        )
-    return value

@@ -4,7 +4,8 @@ import pytest
 import report_examples as examples
 
 from edgepatho.report import figures
-from edgepatho.report.record import BenchRecord, CompressRecord, read_bench, read_compress
+from edgepatho.report.bench_record import BenchRecord, read_bench
+from edgepatho.report.record import CompressRecord, read_compress
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgepatho.errors import InputError
 from edgepatho.evaluate import accuracy
 from edgepatho.evaluate.tiles import Tiles
-from edgepatho.report import decode, record
+from edgepatho.report import bench_record, decode, record
 
 DELETED = object()
 
@@ -70,7 +70,7 @@ def test_good_records_are_read_whole(folder, bench):
     assert compress == record.read_compress(folder / "compress.json")
     assert compress.accuracy.of("compressed").immunopositive.f1 == pytest.approx(0.878)
     assert compress.files["model.epb"].bytes == 3_250_000
-    assert record.read_bench(bench).rows[2].median_ms == 67.5
+    assert bench_record.read_bench(bench).rows[2].median_ms == 67.5
 
 
 @pytest.mark.parametrize(("where", "value", "sentence"), COMPRESS_DEFECTS)
@@ -87,7 +87,7 @@ def test_each_defect_of_compress_json_is_named(where, value, sentence, tmp_path)
 def test_each_defect_of_bench_json_is_named(where, value, sentence, tmp_path):
     path = examples.write_bench(tmp_path / "bench.json", damaged(examples.bench_record(), where, value))
     with pytest.raises(InputError, match=sentence) as error:
-        record.read_bench(path)
+        bench_record.read_bench(path)
     assert str(error.value).startswith(str(path))
 
 
@@ -111,7 +111,7 @@ def test_malformed_json_is_refused(text, sentence, tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(text)
     with pytest.raises(InputError, match=sentence):
-        record.read_bench(path)
+        bench_record.read_bench(path)
 
 
 def test_what_evaluate_writes_is_what_report_reads(tmp_path):
@@ -139,19 +139,19 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "bench.json"
     path.write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(InputError, match="not a valid JSON record"):
-        record.read_bench(path)
+        bench_record.read_bench(path)
 
 
 def test_a_missing_file_a_folder_and_a_huge_file_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot be read"):
-        record.read_bench(tmp_path / "none.json")
+        bench_record.read_bench(tmp_path / "none.json")
     with pytest.raises(InputError, match=r"compress\.json cannot be read"):
         record.read_compress(tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
-        record.read_bench(tmp_path)
+        bench_record.read_bench(tmp_path)
     monkeypatch.setattr(decode, "MAX_FILE_BYTES", 100)
     with pytest.raises(InputError, match="larger than 100 bytes"):
-        record.read_bench(examples.write_bench(tmp_path / "bench.json"))
+        bench_record.read_bench(examples.write_bench(tmp_path / "bench.json"))
 
 
 def test_a_frontier_is_a_list_or_an_object_and_may_say_more(tmp_path):
@@ -188,4 +188,4 @@ def test_any_value_anywhere_is_accepted_or_refused_in_a_sentence(data, tmp_path_
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(damaged(value, where, data.draw(json_values))))
     with suppress(InputError):  # and nothing else
-        assert record.read_bench(path).rows is not None
+        assert bench_record.read_bench(path).rows is not None

@@ -17,7 +17,7 @@ from runtime_wheel import runtime_wheel
 
 from edgepatho.cli import main
 from edgepatho.deploy import bench, ssh
-from edgepatho.report.record import BenchImage, BenchRecord, BenchRow, BenchSettings, Device
+from edgepatho.report.bench_record import BenchDevice, BenchImage, BenchRecord, BenchRow, BenchSettings
 
 LYING = """
 import sys
@@ -142,7 +142,7 @@ def test_progress_is_shown_as_it_comes_and_not_waited_for(
 
 def test_what_a_record_says_is_printed_without_control_characters():
     erase = "\x1b[2J"
-    device = Device(erase, "aarch64", None, 4, None, "3.11", None, None, emulated=False)
+    device = BenchDevice(erase, "aarch64", None, 4, None, "3.11", None, None, emulated=False)
     settings = BenchSettings(1, 0, 1, BenchImage("golden.input", "0" * 64, 256, 256))
     row = BenchRow(erase, "litert", None, "int8.tflite", "int8", 1, error=erase)
     printed = "\n".join(bench.lines(BenchRecord("edgepatho-bench", 1, device, settings, [row])))

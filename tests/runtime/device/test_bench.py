@@ -14,7 +14,7 @@ import pytest
 from bundle_recipe import floats, identity
 from PIL import Image
 
-from edgepatho.report.record import read_bench
+from edgepatho.report.bench_record import read_bench
 from edgepatho_runtime import cli, device
 from edgepatho_runtime.bench import child
 from edgepatho_runtime.bench import record as bench
