@@ -43,12 +43,12 @@ static void locate(const ep_bound_step *step, size_t begin, size_t first, size_t
 
 /* ---- inputs ---- */
 
-/* Rows of `in` from y on, `d` apart; NULL for those outside. Returns whether all are inside. */
-INLINE bool find_rows(const ep_view *in, ptrdiff_t y, size_t d, size_t points, const element **rows) {
+/* Rows of `map` from y on, `d` apart; NULL for those outside. Returns whether all are inside. */
+INLINE bool find_rows(const ep_view *map, ptrdiff_t y, ptrdiff_t d, size_t points, element **rows) {
     bool inside = true;
     for (size_t i = 0; i < points; i++, y += d) {
-        const bool there = y >= 0 && y < (ptrdiff_t)in->height;
-        rows[i] = there ? row_of(in, y) : NULL;
+        const bool there = y >= 0 && y < (ptrdiff_t)map->height;
+        rows[i] = there ? row_of(map, (size_t)y) : NULL;
         inside &= there;
     }
     return inside;
@@ -56,8 +56,8 @@ INLINE bool find_rows(const ep_view *in, ptrdiff_t y, size_t d, size_t points, c
 
 /* Pointers to points x points pixels: of `rows` from column x on, `d` apart; `outside` for those beyond the rows or
  * the width. In memory a row is of `channels` and has one pixel for 2^enlarged columns. */
-INLINE void find_taps(const element *const *rows, size_t width, size_t channels, unsigned enlarged, ptrdiff_t x,
-                      size_t d, size_t points, const element *outside, const element **taps) {
+INLINE void find_taps(element *const *rows, size_t width, size_t channels, unsigned enlarged, ptrdiff_t x,
+                      ptrdiff_t d, size_t points, element *outside, element **taps) {
     for (size_t j = 0; j < points; j++, x += d) {
         const bool inside = x >= 0 && x < (ptrdiff_t)width;
         const ptrdiff_t offset = (x >> enlarged) * (ptrdiff_t)channels;
@@ -66,17 +66,17 @@ INLINE void find_taps(const element *const *rows, size_t width, size_t channels,
 }
 
 /* The planes of one source of a 3x3 convolution, see gather. */
-static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, size_t d, const element *zeros,
+static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, ptrdiff_t d, element *zeros,
                             element *v) {
-    const element *rows[6];
-    const size_t step = d * in->channels;
+    element *rows[6];
+    const size_t step = (size_t)d * in->channels;
     bool rows_inside = false;
     for (size_t t = 0; t < count; t++, v += LANES) {
-        const ptrdiff_t x = tiles[t].x - (ptrdiff_t)d;
+        const ptrdiff_t x = tiles[t].x - d;
         if (t == 0 || tiles[t].y != tiles[t - 1].y)
-            rows_inside = find_rows(in, tiles[t].y - (ptrdiff_t)d, d, 6, rows);
+            rows_inside = find_rows(in, tiles[t].y - d, d, 6, rows);
         element *out = v;
-        if (rows_inside && x >= 0 && x + (ptrdiff_t)(5 * d) < (ptrdiff_t)in->width) {
+        if (rows_inside && x >= 0 && x + 5 * d < (ptrdiff_t)in->width) {
             size_t at[6];
             for (size_t j = 0; j < 6; j++) at[j] = (size_t)x * in->channels + j * step;
             for (size_t k = 0; k < in->channels; k += LANES, out += 36 * INPUT_PLANE) {
@@ -87,7 +87,7 @@ static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, 
                 UNROLL for (size_t j = 0; j < 6; j++) at[j] += LANES;
             }
         } else {
-            const element *taps[36];
+            element *taps[36];
             find_taps(rows, in->width, in->channels, 0, x, d, 6, zeros, taps);
             for (size_t k = 0; k < in->channels; k += LANES, out += 36 * INPUT_PLANE) {
 #define PIXELS(x, column) UNROLL for (size_t i = 0; i < 6; i++) column[i] = load(taps[6 * i + x] + k)
@@ -98,8 +98,8 @@ static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, 
     }
 }
 
-static void gather_upsampled(const ep_view *in, const tile *tiles, size_t count, const element *zeros, element *v) {
-    const element *rows[3], *taps[9];
+static void gather_upsampled(const ep_view *in, const tile *tiles, size_t count, element *zeros, element *v) {
+    element *rows[3], *taps[9];
     for (size_t t = 0; t < count; t++, v += LANES) { /* the tile starts at 4n - 1, its source at 2n - 1 */
         if (t == 0 || tiles[t].y != tiles[t - 1].y) find_rows(in, (tiles[t].y - 1) / 2, 1, 3, rows);
         find_taps(rows, in->width, in->channels, 0, (tiles[t].x - 1) / 2, 1, 3, zeros, taps);
@@ -115,8 +115,8 @@ static void gather_upsampled(const ep_view *in, const tile *tiles, size_t count,
 static void gather_pixels(const ep_view *in, const tile *tiles, size_t count, element *v) {
     const element *row = NULL;
     for (size_t t = 0; t < count; t++, v += LANES) {
-        if (t == 0 || tiles[t].y != tiles[t - 1].y) row = row_of(in, tiles[t].y);
-        const element *pixel = row + tiles[t].x * in->channels;
+        if (t == 0 || tiles[t].y != tiles[t - 1].y) row = row_of(in, (size_t)tiles[t].y);
+        const element *pixel = row + (size_t)tiles[t].x * in->channels;
         element *out = v;
         for (size_t k = 0; k < in->channels; k += LANES, out += INPUT_PLANE) store(out, load(pixel + k));
     }
@@ -125,11 +125,11 @@ static void gather_pixels(const ep_view *in, const tile *tiles, size_t count, el
 /* Write the input planes of a chunk of `count` tiles. */
 static void gather(const ep_call *call, const tile *tiles, size_t count, element *v) {
     const ep_bound_step *step = call->step;
-    const element *zeros = call->inference->zeros;
+    element *zeros = call->inference->zeros;
     for (size_t s = 0; s < step->source_count; s++) {
         const ep_view *in = &step->source[s];
         switch (step->operation) {
-        case EP_WINOGRAD: gather_winograd(in, tiles, count, step->dilation, zeros, v); break;
+        case EP_WINOGRAD: gather_winograd(in, tiles, count, (ptrdiff_t)step->dilation, zeros, v); break;
         case EP_UPSAMPLED: gather_upsampled(in, tiles, count, zeros, v); break;
         default: gather_pixels(in, tiles, count, v);
         }
@@ -138,6 +138,8 @@ static void gather(const ep_call *call, const tile *tiles, size_t count, element
 }
 
 /* ---- products ---- */
+
+_Static_assert(CHUNK % TILES == 0 && BATCH % CHUNK == 0, "a chunk is whole products, a batch whole chunks");
 
 /* The products of `count` tiles in chunks that follow each other, with the weights u: [planes][depth][BLOCK]. */
 static void multiply(const ep_bound_step *step, const element *v, size_t count, const element *u, element *m) {
@@ -189,8 +191,7 @@ INLINE vec finished(vec x, const finish *f, bool add, const element *added, bool
 /* Where the 4x4 pixels of a tile (or the only one) go, and where those that are added lie, both at channel 0. Pixels
  * outside the map go to the sink. */
 typedef struct spot {
-    const element *out[16]; /* written to; const so that find_taps fills both */
-    const element *add[16];
+    element *out[16], *add[16];
 } spot;
 
 /* The map that is added may repeat its channels: a concatenation with itself. */
@@ -198,18 +199,18 @@ INLINE size_t added_channel(const ep_bound_step *step, size_t channel) {
     return step->add.data ? channel % step->add.channels : 0;
 }
 
-INLINE void find_spots_of(const ep_call *call, const tile *tiles, size_t count, size_t points, const element *sink,
+INLINE void find_spots_of(const ep_call *call, const tile *tiles, size_t count, size_t points, element *sink,
                           spot *spots) {
     const ep_bound_step *step = call->step;
     const ep_view *out = &step->output, *add = &step->add;
-    const element *rows[4], *added[4] = {NULL};
-    const size_t d = step->dilation;
+    element *rows[4], *added[4] = {NULL};
+    const ptrdiff_t d = (ptrdiff_t)step->dilation;
     for (size_t t = 0; t < count; t++) {
         const ptrdiff_t y = tiles[t].y, x = tiles[t].x;
         if (t == 0 || y != tiles[t - 1].y) {
             find_rows(out, y, d, points, rows);
             for (size_t i = 0; add->data && i < points; i++)
-                added[i] = rows[i] ? row_of(add, (size_t)(y + (ptrdiff_t)(i * d)) >> step->add_enlarged) : NULL;
+                added[i] = rows[i] ? row_of(add, (size_t)(y + (ptrdiff_t)i * d) >> step->add_enlarged) : NULL;
         }
         find_taps(rows, out->width, out->channels, 0, x, d, points, sink, spots[t].out);
         if (add->data)
@@ -218,60 +219,51 @@ INLINE void find_spots_of(const ep_call *call, const tile *tiles, size_t count, 
     }
 }
 
-static void find_spots(const ep_call *call, const tile *tiles, size_t count, const element *sink, spot *spots) {
+static void find_spots(const ep_call *call, const tile *tiles, size_t count, element *sink, spot *spots) {
     if (call->step->operation == EP_POINTWISE)
         find_spots_of(call, tiles, count, 1, sink, spots);
     else
         find_spots_of(call, tiles, count, 4, sink, spots);
 }
 
-INLINE void output_tiles(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block,
-                         bool winograd, bool add, bool post) {
+/* Finish the products of one output block. Inlined for each operation and epilogue, so that no loop asks. */
+INLINE void output_as(ep_operation operation, bool add, bool post, const ep_bound_step *step, const spot *spots,
+                      size_t count, const element *m, size_t block) {
+    const size_t points = operation == EP_POINTWISE ? 1 : 16;
     for (size_t j = 0; j < BLOCK; j += LANES) {
         const size_t channel = block * BLOCK + j, added = added_channel(step, channel);
         if (channel >= step->output.channels) break;
         const finish f = finish_of(step, channel);
         for (size_t t = 0; t < count; t++) {
+            const element *products = m + t * BLOCK + j;
             vec pixels[16];
-            if (winograd)
-                winograd_outputs(m + t * BLOCK + j, f.shift, pixels);
+            if (operation == EP_WINOGRAD)
+                winograd_outputs(products, f.shift, pixels);
+            else if (operation == EP_UPSAMPLED)
+                upsampled_outputs(products, f.shift, pixels);
             else
-                upsampled_outputs(m + t * BLOCK + j, f.shift, pixels);
-            UNROLL for (size_t i = 0; i < 16; i++)
-                store((element *)spots[t].out[i] + channel, finished(pixels[i], &f, add, spots[t].add[i] + added, post));
+                pixels[0] = load(products) + f.shift;
+            UNROLL for (size_t i = 0; i < points; i++)
+                store(spots[t].out[i] + channel, finished(pixels[i], &f, add, spots[t].add[i] + added, post));
         }
     }
 }
 
-INLINE void output_pixels(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block,
-                          bool add, bool post) {
-    for (size_t j = 0; j < BLOCK; j += LANES) {
-        const size_t channel = block * BLOCK + j, added = added_channel(step, channel);
-        if (channel >= step->output.channels) break;
-        const finish f = finish_of(step, channel);
-        for (size_t t = 0; t < count; t++)
-            store((element *)spots[t].out[0] + channel,
-                  finished(load(m + t * BLOCK + j) + f.shift, &f, add, spots[t].add[0] + added, post));
-    }
-}
-
 static void output(const ep_bound_step *step, const spot *spots, size_t count, const element *m, size_t block) {
-    const int variant = (step->operation != EP_POINTWISE) * 4 + (step->operation == EP_WINOGRAD) * 4 +
-                        (step->add.data != NULL) * 2 + (step->post_scale != NULL);
-    switch (variant) {
-    case 0: output_pixels(step, spots, count, m, block, false, false); break;
-    case 1: output_pixels(step, spots, count, m, block, false, true); break;
-    case 2: output_pixels(step, spots, count, m, block, true, false); break;
-    case 3: output_pixels(step, spots, count, m, block, true, true); break;
-    case 4: output_tiles(step, spots, count, m, block, false, false, false); break;
-    case 5: output_tiles(step, spots, count, m, block, false, false, true); break;
-    case 6: output_tiles(step, spots, count, m, block, false, true, false); break;
-    case 7: output_tiles(step, spots, count, m, block, false, true, true); break;
-    case 8: output_tiles(step, spots, count, m, block, true, false, false); break;
-    case 9: output_tiles(step, spots, count, m, block, true, false, true); break;
-    case 10: output_tiles(step, spots, count, m, block, true, true, false); break;
-    case 11: output_tiles(step, spots, count, m, block, true, true, true); break;
+#define VARIANT(operation, add, post) ((operation) * 4 + (add) * 2 + (post))
+#define OUTPUT(operation, add, post) \
+    case VARIANT(operation, add, post): output_as(operation, add, post, step, spots, count, m, block); break;
+#define OUTPUTS(operation) \
+    OUTPUT(operation, false, false) OUTPUT(operation, false, true) \
+    OUTPUT(operation, true, false) OUTPUT(operation, true, true)
+    switch (VARIANT((int)step->operation, step->add.data != NULL, step->post_scale != NULL)) {
+        OUTPUTS(EP_POINTWISE)
+        OUTPUTS(EP_WINOGRAD)
+        OUTPUTS(EP_UPSAMPLED)
     }
+#undef OUTPUTS
+#undef OUTPUT
+#undef VARIANT
 }
 
 /* ---- the parts of a convolution ---- */

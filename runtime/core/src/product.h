@@ -2,9 +2,13 @@
  *
  * v: [depth / LANES][row], each row beginning with [TILES][LANES]
  * u: [depth][BLOCK]
- * m: [TILES][BLOCK] */
+ * m: [TILES][BLOCK]
+ * depth: at least LANES, a multiple of it
+ * row: at least TILES * LANES */
 #ifndef EDGEPATHO_PRODUCT_H
 #define EDGEPATHO_PRODUCT_H
+
+#include <assert.h>
 
 #include "vector.h"
 
@@ -55,6 +59,7 @@
 
 static inline void product(const element *restrict v, const element *restrict u, element *restrict m, size_t depth,
                            size_t row) {
+    assert(depth > 0 && depth % LANES == 0 && row >= TILES * LANES);
     row *= sizeof(element);
     __asm__ volatile(
         BEGIN "subs %[k], %[k], %[step]\n b.eq 3f\n" STEP("fmul", AFTER)
@@ -73,6 +78,7 @@ static inline void product(const element *restrict v, const element *restrict u,
 #else
 static inline void product(const element *restrict v, const element *restrict u, element *restrict m, size_t depth,
                            size_t row) {
+    assert(depth > 0 && depth % LANES == 0 && row >= TILES * LANES);
     vec sum[TILES][VECTORS] = {0};
     for (size_t k = 0; k < depth; k += LANES, v += row) {
         for (size_t lane = 0; lane < LANES; lane++, u += BLOCK) {

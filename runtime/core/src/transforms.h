@@ -14,7 +14,16 @@
  * planes is a constant, so that 36 of them need one pointer. */
 enum { INPUT_PLANE = CHUNK * LANES, OUTPUT_PLANE = CHUNK * BLOCK };
 
-/* One column of B^T d of F(4, 3). */
+/* One column of B^T d of F(4, 3):
+ *
+ *           | 4  0 -5  0  1  0 |
+ *           | 0 -4 -4  1  1  0 |
+ *     B^T = | 0  4 -4 -1  1  0 |
+ *           | 0 -2 -1  2  1  0 |
+ *           | 0  2 -1 -2  1  0 |
+ *           | 0  4  0 -5  0  1 |
+ *
+ * Rows 1 and 2, and rows 3 and 4, are sum and difference of the same two terms. */
 INLINE void input_column(const vec in[6], vec out[6]) {
     const vec outer = in[4] - in[2], inner = in[3] - in[1], twice = inner + inner;
     const vec even = in[4] - in[2] * (element)4, odd = inner - in[1] * (element)3;
@@ -26,7 +35,12 @@ INLINE void input_column(const vec in[6], vec out[6]) {
     out[5] = in[5] - (in[3] + twice * (element)2);
 }
 
-/* One column of A^T m of F(4, 3). */
+/* One column of A^T m of F(4, 3), by sums and differences of planes 1 and 2 (points 1, -1) and 3 and 4 (2, -2):
+ *
+ *           | 1  1  1  1  1  0 |
+ *     A^T = | 0  1 -1  2 -2  0 |
+ *           | 0  1  1  4  4  0 |
+ *           | 0  1 -1  8 -8  1 | */
 INLINE void output_column(const vec in[6], vec out[4]) {
     const vec even1 = in[1] + in[2], odd1 = in[1] - in[2], even2 = in[3] + in[4], odd2 = in[3] - in[4];
     out[0] = in[0] + even1 + even2;
@@ -94,7 +108,11 @@ INLINE void winograd_outputs(const element *restrict planes, vec shift, vec pixe
 /* Input plane that each of the five weight sums is multiplied with. */
 static const uint8_t upsampled_input_of[5] = {0, 0, 1, 2, 2};
 
-/* Neighbouring pixels, the first one before the tile's own, in both directions: differences to the middle one. */
+/* B^T d B of 3x3 neighbouring pixels, the first one before the tile's own: differences to the middle one.
+ *
+ *           | 1 -1  0 |
+ *     B^T = | 0  1  0 |
+ *           | 0 -1  1 | */
 INLINE void upsampled_inputs(const vec in[9], element *restrict out) {
     vec rows[3][3];
     UNROLL for (size_t x = 0; x < 3; x++) {
@@ -109,7 +127,12 @@ INLINE void upsampled_inputs(const vec in[9], element *restrict out) {
     }
 }
 
-/* Products with a+b, a, a+b+c, c, b+c (upsampled_weights) in both directions -> enlarged pixels -1, 0, 1, 2. */
+/* A^T m A: products with a+b, a, a+b+c, c, b+c (upsampled_weights) -> enlarged pixels -1, 0, 1, 2.
+ *
+ *           | 1  0  1  0  0 |
+ *     A^T = | 0  1  1  0  0 |
+ *           | 0  0  1  1  0 |
+ *           | 0  0  1  0  1 | */
 INLINE void upsampled_outputs(const element *restrict planes, vec shift, vec pixels[16]) {
     static const uint8_t outer[4] = {0, 1, 3, 4};
     vec m[5], middle[4], column[4];

@@ -88,7 +88,15 @@ static void decode_block(const ep_bound_step *step, size_t block, float *restric
     }
 }
 
-/* G of F(4, 3): Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, points 0, +-1, +-2, inf. */
+/* One column of G g of F(4, 3): Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, for the
+ * points 0, 1, -1, 2, -2 and infinity:
+ *
+ *         |  1/4    0    0  |
+ *         | -1/6  -1/6 -1/6 |
+ *     G = | -1/6   1/6 -1/6 |
+ *         | 1/24   1/12 1/6 |
+ *         | 1/24  -1/12 1/6 |
+ *         |   0     0    1  | */
 INLINE void winograd_weights(wide a, wide b, wide c, wide out[6]) {
     const wide outer = a + c, quarter = a * 0.25f + c, half = b * 0.5f;
     out[0] = a * 0.25f;
@@ -99,7 +107,13 @@ INLINE void winograd_weights(wide a, wide b, wide c, wide out[6]) {
     out[5] = c;
 }
 
-/* The sums of neighbouring taps that the four rows of an enlarged tile need, see upsampled_outputs. */
+/* The sums of neighbouring taps that an enlarged tile needs, see upsampled_outputs:
+ *
+ *         | 1 1 0 |
+ *         | 1 0 0 |
+ *     G = | 1 1 1 |
+ *         | 0 0 1 |
+ *         | 0 1 1 | */
 INLINE void upsampled_weights(wide a, wide b, wide c, wide out[5]) {
     out[0] = a + b;
     out[1] = a;

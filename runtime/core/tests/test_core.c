@@ -310,7 +310,7 @@ static void test_steps(void) {
         for (size_t x = 0; x < w; x++)
             for (size_t k = 0; k < c; k++) {
                 double most = 0;
-                for (int corner = 0; corner < 4; corner++)
+                for (size_t corner = 0; corner < 4; corner++)
                     most = fmax(most, image[((y / 2 * 2 + corner / 2) * w + x / 2 * 2 + corner % 2) * c + k] / 255.0);
                 const double own = image[(y * w + x) * c + k] / 255.0;
                 const double value = most * b.parameters[done.scale + (int64_t)k] + b.parameters[done.shift + (int64_t)k];
