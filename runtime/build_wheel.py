@@ -25,6 +25,7 @@ def build(out: Path) -> Path:
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # python-zig, cython
         SOURCE_DATE_EPOCH=EPOCH,
         CMAKE_TOOLCHAIN_FILE=str(RUNTIME.parent / "cmake" / "aarch64-zig.cmake"),
+        SKBUILD_CMAKE_DEFINE="EDGEPATHO_WARNINGS_AS_ERRORS=ON",
         _PYTHON_HOST_PLATFORM="linux-aarch64",  # else the wheel calls itself x86-64
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The core's own tests in C, as they are and under the address and undefined-behaviour sanitizers."""
+"""The C code: free of warnings, its own tests, plain and with address and undefined-behaviour sanitizers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ TOOLS = Path(sys.executable).parent  # cmake and ninja are PyPI's
 @pytest.mark.needs("cc")  # the system's compiler has the sanitizers, zig's has not
 @pytest.mark.parametrize("sanitizers", ["", "address,undefined"], ids=["plain", "sanitized"])
 def test_core(tmp_path, sanitizers):
-    ninja = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={TOOLS / 'ninja'}"]
+    options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={TOOLS / 'ninja'}"]
+    options += [f"-DEDGEPATHO_SANITIZE={sanitizers}", "-DEDGEPATHO_WARNINGS_AS_ERRORS=ON"]
     build = [
-        [TOOLS / "cmake", "-S", RUNTIME, "-B", tmp_path, *ninja, f"-DEDGEPATHO_SANITIZE={sanitizers}"],
+        [TOOLS / "cmake", "-S", RUNTIME, "-B", tmp_path, *options],
         [TOOLS / "ninja", "-C", tmp_path],
         [TOOLS / "ctest", "--test-dir", tmp_path, "--output-on-failure", "--parallel", "2"],
     ]
