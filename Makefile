@@ -7,12 +7,12 @@ PINS   := constraints/$(shell $(PYTHON) -c 'import sys; print("python3.11" if sy
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TOOLS  := PATH="$(abspath $(BIN)):$$PATH"
 # Without a C compiler, PyPI's ziglang compiles the runtime.
-HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/host-zig.cmake)
+HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/zig.cmake)
 
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: docs test-docs help install demo test test-arm test-arm-full test-pi fault-matrix lint types wheel wheel-arm \
+.PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
         bench bench-arm hardness quantizers retraining-step trained-frozen core-test clean
 
 help:  ## list the targets
@@ -37,8 +37,18 @@ test: install wheel-arm  ## the test suite
 	$(BIN)/python -m pytest
 
 wheel-arm: install  ## the aarch64 wheel of the runtime, also where `edgepatho deploy` finds it
-	$(TOOLS) $(BIN)/python runtime/build_wheel.py dist
+	$(TOOLS) $(BIN)/python runtime/build_wheel.py runtime dist aarch64
+	rm -f edgepatho/wheels/*.whl
 	cp dist/edgepatho_runtime-*_aarch64.whl edgepatho/wheels/
+
+# The host's wheel is built from its sdist, the runtime's from theirs: what is missing in one shows here.
+dist: install  ## what people install: both wheels and sdists in dist/, the host's with the ARM wheel inside
+	rm -rf dist edgepatho/wheels/*.whl
+	$(BIN)/python -m build -q --no-isolation --sdist -o dist runtime
+	$(TOOLS) $(BIN)/python runtime/build_wheel.py dist/edgepatho_runtime-*.tar.gz dist x86_64 aarch64
+	cp dist/edgepatho_runtime-*_aarch64.whl edgepatho/wheels/
+	$(BIN)/python -m build -q --no-isolation -o dist .
+	ls -l dist
 
 core-test: install  ## the C core's own tests, with the address and undefined-behaviour sanitizers
 	$(BIN)/cmake -S runtime -B build/core -G Ninja -DEDGEPATHO_SANITIZE=address,undefined \
@@ -60,6 +70,13 @@ bench-arm: install wheel-arm  ## estimated cycles on Cortex-A72 and A76; benchma
 
 $(VENV)/.bench: $(VENV)/.host
 	$(PIP) install -q -c $(PINS) --group bench
+	touch $@
+
+resolve: wheel-arm $(VENV)/.resolve  ## does every supported Python find its wheels? host 3.11 to 3.13, device to 3.14
+	.ci/resolve $(BIN)
+
+$(VENV)/.resolve: $(VENV)/.host
+	$(PIP) install -q --group resolve
 	touch $@
 
 test-pi: install wheel-arm  ## boot virtual Raspberry Pis, deploy, score, bench, break, roll back; keeps the log
@@ -105,4 +122,4 @@ types: install  ## mypy
 	$(BIN)/python -m mypy edgepatho exporters runtime/src benchmarks
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build dist demo runtime/build *.egg-info
+	rm -rf $(VENV) build dist demo runtime/build *.egg-info edgepatho/wheels/*.whl

@@ -1,53 +1,52 @@
-"""Build the aarch64 wheel of the runtime with PyPI's zig: python runtime/build_wheel.py OUT
+"""Build the runtime's wheels for other machines: python runtime/build_wheel.py SOURCE OUT MACHINE...
 
-Works on x86-64 and aarch64, prints the wheel's path; the same sources give the same bytes. Needs the packages
-of the root's `dev` group.
+SOURCE is this folder or its sdist, a MACHINE aarch64 or x86_64; PyPI's zig compiles for both on either.
+Prints the wheels' paths; the same sources give the same bytes. Needs the packages of the root's `dev` group.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-RUNTIME = Path(__file__).resolve().parent
-PLATFORM = "manylinux_2_28_aarch64"
+TOOLCHAINS = Path(__file__).resolve().parents[1] / "cmake"
+C_LIBRARY = (2, 28)
 EPOCH = "1700000000"  # of every file in the wheel
 
 
-def build(out: Path) -> Path:
+def build(source: Path, out: Path, machine: str) -> Path:
     """The wheel, written to folder `out`; RuntimeError if it needs more of a system than its tag says."""
     out.mkdir(parents=True, exist_ok=True)
+    platform = "manylinux_{}_{}_{}".format(*C_LIBRARY, machine)
     environment = dict(
         os.environ,
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # python-zig, cython
         SOURCE_DATE_EPOCH=EPOCH,
-        CMAKE_TOOLCHAIN_FILE=str(RUNTIME.parent / "cmake" / "aarch64-zig.cmake"),
+        CMAKE_TOOLCHAIN_FILE=str(TOOLCHAINS / f"{machine}-zig.cmake"),
+        _PYTHON_HOST_PLATFORM=f"linux-{machine}",  # else the wheel calls itself what builds it
         SKBUILD_CMAKE_DEFINE="EDGEPATHO_WARNINGS_AS_ERRORS=ON",
-        _PYTHON_HOST_PLATFORM="linux-aarch64",  # else the wheel calls itself x86-64
     )
     with tempfile.TemporaryDirectory() as folder:
-        flags = ("-q", "--no-build-isolation", "--no-deps", "-w", folder)
-        _run("pip", "wheel", *flags, RUNTIME, env=environment)
+        flags = ("-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", folder)
+        _run("pip", "wheel", *flags, source.resolve(), env=environment)
         (wheel,) = Path(folder).glob("*.whl")
         report = " ".join(_run("auditwheel", "show", wheel).split())
-        if "requires no external shared libraries" not in report or not _old_enough(report):
-            raise RuntimeError(f"The wheel does not fit {PLATFORM}: {report}")
-        name = _run("wheel", "tags", "--remove", "--platform-tag", PLATFORM, wheel, env=environment).split()[
-            -1
-        ]
-        target = out / name
-        target.write_bytes((Path(folder) / name).read_bytes())
-    return target
+        if not _fits(report):
+            raise RuntimeError(f"The wheel does not fit {platform}: {report}")
+        tagged = _run("wheel", "tags", "--remove", "--platform-tag", platform, wheel, env=environment)
+        name = tagged.split()[-1]
+        return Path(shutil.copy(Path(folder) / name, out))
 
 
-def _old_enough(report: str) -> bool:
-    """Whether auditwheel finds the wheel fit for our tag's C library or an older one."""
-    _, _, found = report.partition('platform tag: "manylinux_')
-    major, minor = found.split("_")[:2]
-    return (int(major), int(minor)) <= (2, 28)
+def _fits(report: str) -> bool:
+    """Whether auditwheel finds that the wheel needs our tag's C library or an older one, and nothing else."""
+    tag = re.search(r'consistent with the following platform tag: "manylinux_(\d+)_(\d+)_', report)
+    return tag is not None and (int(tag[1]), int(tag[2])) <= C_LIBRARY
 
 
 def _run(module: str, *arguments: str | Path, env: dict[str, str] | None = None) -> str:
@@ -56,4 +55,6 @@ def _run(module: str, *arguments: str | Path, env: dict[str, str] | None = None)
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1] if len(sys.argv) > 1 else "dist")))
+    source, out, *machines = sys.argv[1:]
+    for machine in machines:
+        print(build(Path(source), Path(out), machine))
