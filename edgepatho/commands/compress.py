@@ -219,7 +219,10 @@ def _override(text: str) -> tuple[str, int | None]:
 
 def _summary(output: Path, record: dict[str, Any]) -> str:
     """The table of accuracy and the sizes, for people."""
+    from edgepatho.data.split import shared_patients_warning
+
     accuracy, files = record["accuracy"], record["files"]
+    warning = shared_patients_warning(accuracy["shared_patients"])
     kind = "synthetic tiles" if accuracy["synthetic"] else "tiles"
     lines = [
         f"{output}: {accuracy['tiles']} {kind} of {accuracy['patients']} patients",
@@ -229,7 +232,10 @@ def _summary(output: Path, record: dict[str, Any]) -> str:
         agreement, mse = row.get("agreement", 1), row.get("mse_to_original", 0)
         lines.append(
             f"{row['model']:12s}{row['immunopositive']['f1']:8.4f}{row['immunonegative']['f1']:8.4f}"
-            f"{row['til']['f1']:8.4f}{agreement:8.4f}{mse:9.3f}{row['ki67_mae_points']:7.2f} points"
+            f"{row['til']['f1']:8.4f}{agreement:8.4f}{mse:{'9.3f' if mse < 1e5 else '9.2e'}}"
+            f"{row['ki67_mae_points']:7.2f} points"
         )
     sizes = "  ".join(f"{name} {entry['bytes']:,}" for name, entry in files.items() if name != "shared.npz")
+    if warning:
+        lines.append(warning)
     return "\n".join([*lines, f"bytes: {sizes}", f"original {record['original']['sha256']}"])

@@ -61,6 +61,7 @@ def command(
       edgepatho evaluate prepared compressed
       edgepatho evaluate prepared weights.h5 --protocol published --csv tiles.csv
     """
+    from edgepatho.data.split import shared_patients_warning
     from edgepatho.evaluate.evaluation import Request, evaluate, write_csv
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
@@ -82,6 +83,8 @@ def command(
         return
     kind = "synthetic tiles" if record["synthetic"] else "tiles"
     click.echo(f"{record['tiles']} {kind} of the {record['split']} split, {record['sha256']}")
+    if warning := shared_patients_warning(record["shared_patients"]):
+        click.echo(warning)
     for name in PROTOCOLS if protocol == "both" else (protocol,):
         click.echo(_table(name, record))
 

@@ -51,7 +51,8 @@ def command(
       edgepatho prepare tiles prepared
     """
     from edgepatho.data import source as sources
-    from edgepatho.data.prepare import prepare, shared_patients_warning
+    from edgepatho.data.prepare import prepare
+    from edgepatho.data.split import shared_patients_warning
     from edgepatho.progress import progress
 
     found = sources.find(source)

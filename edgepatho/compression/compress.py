@@ -16,6 +16,7 @@ from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.compression.original import Measuring, Original, measure
 from edgepatho.compression.retraining import Heat, Retrained
 from edgepatho.evaluate import accuracy, overlay
+from edgepatho.evaluate.match import alone
 from edgepatho.files import folder_aside
 from edgepatho.model import shared as shared_models
 from edgepatho.progress import Progress
@@ -84,7 +85,7 @@ def run(
             "original": origin,
             "quantizer": record.quantizer(original, shared, quantizer, retrained.heat_before),
             "training": {"steps": retrained.state.step, "history": retrained.state.history},
-            "accuracy": record.accuracy(original, _judge(original, retrained, control), about["synthetic"]),
+            "accuracy": record.accuracy(original, _judge(original, retrained, control), about),
             "scoring": record.scoring(original.protocol),
             **record.sizes_and_use(original.graph, retrained.model),
         }
@@ -124,10 +125,17 @@ def _report(folder: Path, original: Original, retrained: Retrained, figures: dic
 
 
 def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[str, Any]:
-    """Draw the cells of original and compressed model on a few tiles; return the counts."""
+    """Draw a few tiles plain and with the cells of original and compressed model; return the counts.
+
+    Cells that the other model has not are framed.
+    """
     (folder / "overlays").mkdir()
     tiles, counts = original.tiles, {}
     chosen = np.unique(np.linspace(0, len(tiles.names) - 1, min(OVERLAYS, len(tiles.names))).astype(int))
+
+    def path(at: int, kind: str) -> Path:
+        return folder / "overlays" / f"{tiles.names[at]}-{kind}.png"
+
     compressed = accuracy.find(retrained.heat[chosen], original.protocol.thresholds)
     for at, cells_of_tile in zip(chosen, compressed, strict=True):
         cells = {
@@ -135,9 +143,12 @@ def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[st
             "compressed": cells_of_tile,
             "labels": tiles.labelled[at],
         }
-        for model in ("original", "compressed"):
-            path = folder / "overlays" / f"{tiles.names[at]}-{model}.png"
-            overlay.write(tiles.images[at], cells[model], tiles.labelled[at], path)
+        nothing = [np.empty((0, 2))] * len(CLASSES)
+        overlay.write(tiles.images[at], nothing, nothing, nothing, path(at, "plain"))
+        for model, other in (("original", "compressed"), ("compressed", "original")):
+            lone = [alone(*pair) for pair in zip(cells[model], cells[other], strict=True)]
+            overlay.write(tiles.images[at], cells[model], tiles.labelled[at], lone, path(at, model))
+            cells[f"only_{model}"] = lone
         counts[tiles.names[at]] = {
             model: {name: len(points) for name, points in zip(CLASSES, each, strict=True)}
             for model, each in cells.items()

@@ -75,6 +75,7 @@ def original(
         "tiles": len(measured.tiles.names),
         "patients": len(set(measured.tiles.patients)),
         "synthetic": prepared_about["synthetic"],
+        "shared_patients": prepared_about["shared_patients"],
         "prepared": prepared_about["tiles"],
         "prepared_sha256": prepared_about["sha256"],
         "protocol": measured.protocol.as_json(),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"cws": "#1f6fb2", "pws": "#8a5fb0", "uq": "#3a8f4d", "ecsq": "#d2622a"}
+from edgepatho.data.split import shared_patients_warning
+from edgepatho.palette import METHODS
+
 LOWEST = {"agreement": 0.8, "f1_delta_points": -10}  # where the axes of the plot end
 
 
@@ -43,6 +45,8 @@ def table(frontier: dict[str, Any]) -> str:
         lines.append(
             f"target {target['name']}: agreement at least {target['agreement']:g}{_loss(target)}: {how}"
         )
+    if warning := shared_patients_warning(about.get("shared_patients", [])):
+        lines.append(warning)
     return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in frontier["errors"])])
 
 
@@ -59,7 +63,7 @@ def plot(frontier: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (upper, lower) = pyplot.subplots(2, 1, sharex=True, figsize=(7, 7), constrained_layout=True)
-    for method, colour in COLOURS.items():
+    for method, colour in METHODS.items():
         rows = [each for each in frontier["rows"] if each["method"] == method]
         megabytes = [each["bundle_bytes"] / 1e6 for each in rows]
         for axes, key in ((upper, "agreement"), (lower, "f1_delta_points")):

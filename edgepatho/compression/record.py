@@ -76,12 +76,13 @@ def quantizer(
     }
 
 
-def accuracy(original: Original, rows: list[dict[str, Any]], synthetic: bool) -> dict[str, Any]:
-    """Return the rows of figures and what they were measured on."""
+def accuracy(original: Original, rows: list[dict[str, Any]], prepared: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of figures and what they were measured on, by the record of the prepared folder."""
     return {
         "tiles": len(original.tiles.names),
         "patients": len(set(original.tiles.patients)),
-        "synthetic": synthetic,
+        "synthetic": prepared["synthetic"],
+        "shared_patients": prepared["shared_patients"],
         "protocol": original.protocol.as_json(),
         "rows": rows,
     }

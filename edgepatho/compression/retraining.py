@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.compression.original import Arrays, Original
+from edgepatho.errors import UserError
 from edgepatho.model.shared import SharedModel
 from edgepatho.model.training_state import TrainingState
 from edgepatho.model.weights import variables_of
@@ -54,10 +55,16 @@ def retrain_shared(
 ) -> Retrained:
     """Return `shared`, which `settings` made of the original, retrained within `budget`.
 
-    With `state`, an interrupted retraining of an equal `key` goes on from that file.
+    With `state`, an interrupted retraining of an equal `key` goes on from that file. Raises UserError before
+    any step if sharing broke the network beyond finite numbers.
     """
     training = _training(original, shared, settings, hyperparameters)
     before = training.heat(original.tiles.images)
+    if not np.isfinite(before).all():
+        raise UserError(
+            f"Shared by {settings.method} with k = {settings.k}, the network's output is no longer finite; "
+            "give it more levels (-k) or another --method."
+        )
     run = retrain(
         training,
         _feed(original, hyperparameters),

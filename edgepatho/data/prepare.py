@@ -82,18 +82,6 @@ def prepare(
     return about
 
 
-def shared_patients_warning(patients: list[str]) -> str | None:
-    """Return the sentence that stands beside figures of tiles whose patients were trained on, too."""
-    if not patients:
-        return None
-    listed = ", ".join(patients[:8]) + (f" and {len(patients) - 8} more" if len(patients) > 8 else "")
-    return (
-        f"Not independent: {'patients' if len(patients) > 1 else 'patient'} {listed} "
-        f"{'have' if len(patients) > 1 else 'has'} pictures both for training and for testing, "
-        "so accuracy on the test tiles may be overstated."
-    )
-
-
 def check_prepared(folder: Path) -> dict[str, Any]:
     """Return what prepared.json says; raise InputError if `folder` was not made by `prepare`."""
     marker = folder / MARKER

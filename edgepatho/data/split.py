@@ -43,3 +43,15 @@ def by_image(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
     if not count:
         raise InputError(f"There are {len(shuffled)} images to split; a split by image needs at least 5.")
     return shuffled[count:], shuffled[:count]
+
+
+def shared_patients_warning(patients: list[str]) -> str | None:
+    """Return the sentence that stands beside figures of tiles whose patients were trained on, too."""
+    if not patients:
+        return None
+    listed = ", ".join(patients[:8]) + (f" and {len(patients) - 8} more" if len(patients) > 8 else "")
+    return (
+        f"Not independent: {'patients' if len(patients) > 1 else 'patient'} {listed} "
+        f"{'have' if len(patients) > 1 else 'has'} pictures both for training and for testing, "
+        "so accuracy on the test tiles may be overstated."
+    )

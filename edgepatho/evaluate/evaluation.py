@@ -73,6 +73,7 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
         "split": request.split,
         "tiles": len(tiles.names),
         "synthetic": about["synthetic"],
+        "shared_patients": about["shared_patients"] if request.split == "test" else [],
         "protocol": protocol.as_json(),
         "rows": rows,
         "patients": per_patient,

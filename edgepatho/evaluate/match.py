@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.evaluate.cells import Points
 
@@ -53,7 +54,18 @@ class Counts:
 
 
 def one_to_one(found: Points, labelled: Points, radius_px: float = RADIUS_PX) -> Counts:
-    """Return the counts of the best assignment: most pairs within the radius, then least distance.
+    """Return the counts of the best assignment, `pairs`."""
+    tp = len(pairs(found, labelled, radius_px))
+    return Counts(tp, len(found) - tp, len(labelled) - tp)
+
+
+def alone(found: Points, others: Points, radius_px: float = AGREEMENT_PX) -> Points:
+    """Return the cells of `found` that pair with none of `others`."""
+    return np.delete(found, pairs(found, others, radius_px)[:, 0], axis=0)
+
+
+def pairs(found: Points, labelled: Points, radius_px: float) -> NDArray[np.intp]:
+    """Return the best assignment [pairs, 2] of indices: most pairs within the radius, then least distance.
 
     Each found cell pairs with at most one label and each label with at most one cell (Hungarian method).
     """
@@ -61,9 +73,9 @@ def one_to_one(found: Points, labelled: Points, radius_px: float = RADIUS_PX) ->
 
     fewer = min(len(found), len(labelled))
     if fewer == 0:
-        return Counts(0, len(found), len(labelled))
+        return np.empty((0, 2), np.intp)
     distance = np.linalg.norm(found[:, None] - labelled[None], axis=-1)
     too_far = radius_px * (fewer + 1)  # dearer than all pairs together, so that pairs come first
     rows, columns = linear_sum_assignment(np.where(distance <= radius_px, distance, too_far))
-    pairs = int(np.count_nonzero(distance[rows, columns] <= radius_px))
-    return Counts(pairs, len(found) - pairs, len(labelled) - pairs)
+    near: NDArray[np.intp] = np.column_stack([rows, columns])[distance[rows, columns] <= radius_px]
+    return near

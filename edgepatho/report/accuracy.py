@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from edgepatho.report.decode import Choice
@@ -76,6 +76,7 @@ class Accuracy:
     synthetic: bool
     protocol: dict[str, Any]
     rows: list[ModelScores]
+    shared_patients: list[str] = field(default_factory=list)
 
     def of(self, model: str) -> ModelScores | None:
         """Return the row of `model`: original, control or compressed."""

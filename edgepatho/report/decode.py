@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -146,7 +147,8 @@ def _dataclass(kind: Any, value: Any, path: Path, field: str) -> Any:
 def _bounded_by(rule: Range | Choice | Hexadecimal, value: Any, path: Path, field: str) -> Any:
     if isinstance(rule, Range):
         if not rule.low <= value <= rule.high:
-            raise _wrong(path, field, _shown(value), f"a number from {rule.low:g} to {rule.high:g}")
+            to = "on" if math.isinf(rule.high) else f"to {rule.high:g}"
+            raise _wrong(path, field, _shown(value), f"a number from {rule.low:g} {to}")
     elif isinstance(rule, Choice):
         if value not in rule.options:
             raise _wrong(path, field, _shown(value), " or ".join(rule.options))

@@ -24,7 +24,7 @@ SIZES = (
 def sizes(record: CompressRecord) -> Markup | None:
     """Return the files of a compress folder as bars."""
     bars = [
-        charts.Bar(label, size, figures.mib(size), series)
+        charts.Bar(label, size, figures.size(size), series)
         for label, name, kind, series in SIZES
         if (file := record.files.get(name)) and (size := getattr(file, kind)) is not None
     ]
@@ -44,7 +44,7 @@ def latency(bench: BenchRecord) -> Markup | None:
 def memory(bench: BenchRecord) -> Markup | None:
     """Return peak memory as bars."""
     bars = [
-        charts.Bar(_name(row), size, figures.mib(size), _series(row))
+        charts.Bar(_name(row), size, figures.size(size), _series(row))
         for row in bench.rows
         if (size := row.peak_rss_over_python_bytes) is not None and not row.error
     ]
@@ -89,13 +89,11 @@ def _frontier(frontier: Frontier | None) -> Iterator[tuple[str, Markup]]:
         return
     points = {
         method: [
-            (row.bundle_bytes / figures.MIB, row.f1_delta_points)
-            for row in frontier.rows
-            if row.method == method
+            (row.bundle_bytes / 1e6, row.f1_delta_points) for row in frontier.rows if row.method == method
         ]
         for method in sorted({row.method for row in frontier.rows})
     }
-    drawn = charts.scatter("Size against accuracy", points, "bundle, MiB")
+    drawn = charts.scatter("Size against accuracy", points, "bundle, MB")
     yield "Size against accuracy: change of average F1 in points", drawn
 
 

@@ -9,9 +9,9 @@ from edgepatho.report.accuracy import Accuracy
 from edgepatho.report.bench_record import BenchDevice, BenchRecord, BenchRow
 from edgepatho.report.record import CompressRecord
 
-MIB = 2**20
 PEERS = ("litert", "tflite-runtime")
 SAME = "the same"
+CHANGING = ("ondemand", "powersave", "schedutil", "conservative")  # governors
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def compressed(record: CompressRecord) -> list[Comparison]:
         before, after = record.files["baseline.epb"].bytes, record.files["model.epb"].bytes
         outcome, better = ratio(before, after, "smaller", "larger")
         note = "bundle on the device: baseline.epb, model.epb"
-        lines.append(Comparison("file", "original", note, mib(before), mib(after), outcome, better))
+        lines.append(Comparison("file", "original", note, size(before), size(after), outcome, better))
     accuracy = record.accuracy
     original, ours, control = map(accuracy.of, ("original", "compressed", "control"))
     if original and ours:
@@ -76,7 +76,7 @@ def measured(bench: BenchRecord) -> list[Comparison]:
         if row.peak_rss_over_python_bytes is not None and ours.peak_rss_over_python_bytes is not None:
             before, after = row.peak_rss_over_python_bytes, ours.peak_rss_over_python_bytes
             outcome, better = ratio(before, after, "smaller", "larger")
-            lines.append(Comparison("peak memory", rival, note, mib(before), mib(after), outcome, better))
+            lines.append(Comparison("peak memory", rival, note, size(before), size(after), outcome, better))
         if row.median_ms is not None and ours.median_ms is not None and not bench.device.emulated:
             outcome, better = ratio(row.median_ms, ours.median_ms, "faster", "slower")
             before_ms, after_ms = ms(row.median_ms), ms(ours.median_ms)
@@ -120,11 +120,12 @@ def caveats(record: CompressRecord | None, bench: BenchRecord) -> list[str]:
     """Return the benchmark's own warnings and what the report sees beside them, a sentence each."""
     device = bench.device
     sentences = list(bench.warnings)
-    if device.emulated:
+    said = " ".join(bench.warnings)
+    if device.emulated and "emulated" not in said:
         sentences.append("This machine was emulated: its wall times say nothing about a device.")
-    if device.throttled:
+    if device.throttled and "throttled" not in said:
         sentences.append("The processor was throttled (heat or power): these latencies are not comparable.")
-    if device.governor in ("ondemand", "powersave", "schedutil", "conservative"):
+    if device.governor in CHANGING and "governor" not in said:
         sentences.append(f"The governor {device.governor} changes the clock between runs.")
     known = {file.sha256 for file in record.files.values()} if record else set()
     for row in bench.rows:
@@ -159,9 +160,14 @@ def digits(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def mib(size: float) -> str:
-    """Return bytes as MiB with about three significant digits."""
-    return f"{digits(size / MIB)} MiB"
+def size(count: float) -> str:
+    """Return bytes as kB or MB (thousands) with about three significant digits."""
+    return f"{digits(count / 1e6)} MB" if count >= 1e6 else f"{digits(count / 1e3)} kB"
+
+
+def figure(value: float) -> str:
+    """Return a number of any magnitude: three decimals, or powers of ten for the very large."""
+    return f"{value:.3f}" if value < 1e6 else f"{value:.2e}"
 
 
 def ms(value: float) -> str:

@@ -7,15 +7,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgepatho import __version__
+from edgepatho import __version__, palette
 from edgepatho.classes import CLASSES
-from edgepatho.files import canonical_json, write_aside
-from edgepatho.report import drawings, figures
+from edgepatho.data.split import shared_patients_warning
+from edgepatho.files import write_aside
+from edgepatho.report import command_line, drawings, figures, words
 from edgepatho.report.bench_record import BenchRecord, read_bench
 from edgepatho.report.pictures import ki67_percent, overlay_pairs
 from edgepatho.report.record import CompressRecord, read_compress, read_frontier
 
-MARKS = (("immunopositive", "#D55E00"), ("immunonegative", "#0072B2"), ("TIL", "#009E73"))
 MODELS = ("original", "control", "compressed")
 MISSING = "—"
 
@@ -30,6 +30,7 @@ def render(compress: Path | None, benches: Sequence[Path], output: Path) -> None
     page: dict[str, Any] = {
         "record": record,
         "synthetic": record is not None and record.accuracy.synthetic,
+        "shared_patients": shared_patients_warning(record.accuracy.shared_patients) if record else None,
         "benches": [_bench(read_bench(path), record) for path in benches],
         "sources": ", ".join([*(["compress.json"] if record else []), *(path.name for path in benches)]),
     }
@@ -59,16 +60,27 @@ def _template() -> Any:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(
-        css=Markup((templates / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+        css=Markup(_series() + (templates / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
         version=__version__,
         classes=CLASSES,
-        marks=MARKS,
-        mib=_or_missing(figures.mib),
+        names=words.NAMES,
+        marks=[(words.NAMES[name], colour) for name, colour in palette.CELLS.items()],
+        size=_or_missing(figures.size),
         digits=_or_missing(figures.digits),
+        figure=_or_missing(figures.figure),
         plural=figures.plural,
         ki67=ki67_percent,
     )
     return environment.from_string((templates / "report.html.j2").read_text(encoding="utf-8"))
+
+
+def _series() -> str:
+    """The colours of charts as style variables."""
+    light, dark = (
+        " ".join(f"--{name}: {colour};" for name, colour in series.items())
+        for series in (palette.SERIES, palette.SERIES_ON_DARK)
+    )
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
 def _or_missing(shown: Callable[[float], str]) -> Callable[[float | None], str]:
@@ -94,10 +106,11 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
             for name, row in rows
             if row.seed_protocol and row.seed_protocol.average_f1 is not None
         ],
-        "command": _facts(record.command),
-        "protocol": _facts(record.accuracy.protocol),
-        "scoring": _facts(record.scoring),
-        "versions": _facts(record.versions),
+        "command_line": command_line.of(record),
+        "command": words.facts(record.command),
+        "protocol": words.facts(record.accuracy.protocol),
+        "scoring": words.facts(record.scoring),
+        "versions": words.facts(record.versions),
         "skipped": [layer for layer in record.layers if layer.skipped],
     }
 
@@ -120,21 +133,10 @@ def _device_facts(bench: BenchRecord) -> list[tuple[str, str]]:
     temperatures = [device.temperature_c_start, device.temperature_c_end]
     return [
         ("processor", f"{device.cpu or 'unknown'}, {figures.plural(device.cores, 'core')}, {device.machine}"),
-        ("memory", MISSING if device.memory_bytes is None else figures.mib(device.memory_bytes)),
+        ("memory", MISSING if device.memory_bytes is None else figures.size(device.memory_bytes)),
         ("system", ", ".join(filter(None, [device.os, device.kernel, f"Python {device.python}"]))),
         ("temperature", " to ".join("unknown" if t is None else f"{t:.1f} °C" for t in temperatures)),
         ("governor", device.governor or "unknown"),
         ("throttled", known[device.throttled]),
         ("emulated", known[device.emulated]),
     ]
-
-
-def _facts(values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return free values as a reader would write them."""
-    return [(key.replace("_", " "), _shown(value)) for key, value in sorted(values.items())]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return "; ".join(_shown(item) for item in value)
-    return value if isinstance(value, str) else canonical_json(value)

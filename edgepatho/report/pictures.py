@@ -21,19 +21,21 @@ class OverlayPicture:
     model: str
     data_uri: str
     counts: CellCounts | None
+    alone: int | None  # cells that the other network has not
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One tile: the cells of the original beside those of the compressed network."""
+    """One tile: by itself, with the cells of the original, with those of the compressed network."""
 
     tile: str
+    plain_uri: str | None
     pictures: list[OverlayPicture]
     labels: CellCounts | None
 
 
 def overlay_pairs(folder: Path, record: CompressRecord) -> list[Pair]:
-    """Return the first tiles, by name, of `<folder>/overlays/<tile>-original.png` and `-compressed.png`.
+    """Return the first tiles, by name, of `<folder>/overlays/<tile>-original.png` (-compressed, -plain).
 
     Raises InputError for a picture without its partner, too large, or not a PNG.
     """
@@ -41,12 +43,19 @@ def overlay_pairs(folder: Path, record: CompressRecord) -> list[Pair]:
     for original in sorted((folder / "overlays").glob("*-original.png"))[:MAX_PAIRS]:
         tile = original.name.removesuffix("-original.png")
         compressed = original.with_name(f"{tile}-compressed.png")
+        plain = original.with_name(f"{tile}-plain.png")
         counts = record.overlays.get(tile)
         pictures = [
-            OverlayPicture("original", data_uri(original), counts.original if counts else None),
-            OverlayPicture("compressed", data_uri(compressed), counts.compressed if counts else None),
+            OverlayPicture(
+                model,
+                data_uri(path),
+                getattr(counts, model, None),
+                _total(getattr(counts, f"only_{model}", None)),
+            )
+            for model, path in (("original", original), ("compressed", compressed))
         ]
-        pairs.append(Pair(tile, pictures, counts.labels if counts else None))
+        plain_uri = data_uri(plain) if plain.exists() else None
+        pairs.append(Pair(tile, plain_uri, pictures, counts.labels if counts else None))
     return pairs
 
 
@@ -60,6 +69,10 @@ def data_uri(path: Path) -> str:
     if not data.startswith(PNG_SIGNATURE) or len(data) > MAX_PICTURE_BYTES:
         raise InputError(f"{path} is not a PNG of at most {MAX_PICTURE_BYTES} bytes; make it again.")
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def _total(counts: CellCounts | None) -> int | None:
+    return None if counts is None else counts.immunopositive + counts.immunonegative + counts.til
 
 
 def ki67_percent(counts: CellCounts) -> str:

@@ -1,5 +1,6 @@
 """The kinds of numbers in records, with the bounds beyond which a figure is a mistake."""
 
+import math
 from typing import Annotated
 
 from edgepatho.report.decode import Hexadecimal, Range
@@ -9,8 +10,8 @@ Count = Annotated[int, Range(0, 2**50)]
 Version = Annotated[int, Range(1, 1)]
 Fraction = Annotated[float, Range(0, 1)]
 Points = Annotated[float, Range(-100, 100)]
-Figure = Annotated[float, Range(0, 1e12)]
-Value = Annotated[float, Range(-1e12, 1e12)]
+Figure = Annotated[float, Range(0, math.inf)]  # a network that sharing broke errs by any finite number
+Value = Annotated[float, Range(-math.inf, math.inf)]
 Milliseconds = Annotated[float, Range(0, 1e9)]
 Celsius = Annotated[float, Range(-100, 300)]
 Sha256 = Annotated[str, Hexadecimal(64)]

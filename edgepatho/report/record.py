@@ -106,11 +106,13 @@ class CellCounts:
 
 @dataclass(frozen=True)
 class OverlayCounts:
-    """Cells that both models found in one overlay tile, and the labelled ones."""
+    """Cells that both models found in one overlay tile, the labelled ones, and what only one model found."""
 
     original: CellCounts
     compressed: CellCounts
     labels: CellCounts | None = None
+    only_original: CellCounts | None = None
+    only_compressed: CellCounts | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-MARKER = (213, 94, 0)  # immunopositive
+from edgepatho.palette import CELLS, rgb
+
+MARKER = rgb(CELLS["immunopositive"])
 
 
 def digest(letter: str) -> str:
@@ -75,6 +77,7 @@ def compress_record() -> dict[str, Any]:
             "tiles": 96,
             "patients": 8,
             "synthetic": True,
+            "shared_patients": ["p3", "p9"],
             "protocol": {"matching": "one to one (Hungarian)", "radius_px_of_256": 6},
             "rows": [
                 accuracy_row("original", 0.862),
@@ -93,7 +96,12 @@ def compress_record() -> dict[str, Any]:
             )
         },
         "space": {"seed_ratio": 3.99, "measured_ratio": 4.0},
-        "scoring": {"thresholds": [62.0, 57.5, 41.0], "min_distance_px": 5},
+        "scoring": {
+            "thresholds": [62.0, 57.5, 41.0],
+            "min_distance_px": 5,
+            "ki67_cutoffs": [0.16, 0.3],
+            "til_cutoffs": [0.1, 0.6],
+        },
         "codebook": {
             "values": values.tolist(),
             "counts": generator.integers(2000, 22000, values.size).tolist(),
@@ -110,6 +118,8 @@ def compress_record() -> dict[str, Any]:
                 "original": {"immunopositive": 12, "immunonegative": 30, "til": 2},
                 "compressed": {"immunopositive": 11, "immunonegative": 31, "til": 2},
                 "labels": {"immunopositive": 12, "immunonegative": 32, "til": 1},
+                "only_original": {"immunopositive": 1, "immunonegative": 1, "til": 0},
+                "only_compressed": {"immunopositive": 0, "immunonegative": 1, "til": 0},
             }
         },
     }  # fmt: skip
@@ -202,7 +212,7 @@ def write_folder(folder: Path, record: dict[str, Any] | None = None) -> Path:
     """Write a compress folder with one pair of overlays; returns the folder."""
     (folder / "overlays").mkdir(parents=True)
     (folder / "compress.json").write_text(json.dumps(compress_record() if record is None else record))
-    for model, shift in (("original", 0), ("compressed", 2)):
+    for model, shift in (("plain", 0), ("original", 0), ("compressed", 2)):
         tile_picture(shift=shift).save(folder / "overlays" / f"p9_0001_1-{model}.png")
     return folder
 

@@ -1,5 +1,8 @@
 """A real browser shows the page: overlays by their pixels, figures by their text."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 import report_examples as examples
@@ -35,7 +38,7 @@ def test_a_screenshot_shows_overlays_and_charts(page, chromium, tmp_path):
 
 def test_the_browser_reads_the_figures(page, chromium):
     text = chromium("--dump-dom", page.as_uri())
-    for figure in ("4.00× smaller", "0.4 points lower", "1.20× slower", "81.0 ms", "14.0 MiB", "0.972"):
+    for figure in ("4.00× smaller", "0.4 points lower", "1.20× slower", "81.0 ms", "14.7 MB", "0.972"):
         assert figure in text
 
 
@@ -48,6 +51,26 @@ def test_the_dark_page_differs_and_stays_dark(page, chromium, tmp_path):
         page.as_uri(),
     )
     assert np.median(np.asarray(Image.open(shot).convert("L"))) < 60
+
+
+def test_nothing_is_cut_off_on_a_telephone(page, chromium, tmp_path):
+    """Neither the page nor any box in it is wider than a viewport of 400 px: nothing scrolls sideways."""
+    source = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text())  # so that the page may be measured
+    measured = """<!doctype html><title></title><iframe width=400 height=900 style="border:0"></iframe>
+      <script>
+      const frame = document.querySelector("iframe");
+      frame.onload = () => {
+        const inside = frame.contentDocument;
+        const boxes = [inside.documentElement, ...inside.querySelectorAll("body *")];
+        document.title = "WIDTH " + inside.documentElement.clientWidth + " WIDE " + boxes.filter(
+          box => !box.closest("svg") && (box.scrollWidth > box.clientWidth + 1 && box.clientWidth
+            || box.getBoundingClientRect().right > 401)).map(box => box.tagName + "." + box.className);
+      };
+      frame.srcdoc = SOURCE;
+    </script>""".replace("SOURCE", json.dumps(source).replace("</", "<\\/"))
+    (tmp_path / "telephone.html").write_text(measured)
+    dom = chromium("--virtual-time-budget=5000", "--dump-dom", (tmp_path / "telephone.html").as_uri())
+    assert re.search(r"<title>(.*?)</title>", dom)[1] == "WIDTH 400 WIDE "
 
 
 def test_the_page_prints(page, chromium, tmp_path):

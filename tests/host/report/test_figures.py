@@ -23,7 +23,7 @@ def bench_of(tmp_path, **changes) -> BenchRecord:
 def test_good_news_and_bad_news_in_one_verdict(compress, tmp_path):
     first, second = figures.verdict(compress, [bench_of(tmp_path)])
     assert first == (
-        "Compressed, the file is 4.00× smaller (12.4 MiB to 3.10 MiB) "
+        "Compressed, the file is 4.00× smaller (13.0 MB to 3.25 MB) "
         "and average F1 is 0.4 points lower (0.862 to 0.858), on 96 synthetic tiles."
     )
     assert "On Example Board 7 with 4 threads" in second
@@ -95,3 +95,21 @@ def test_caveats_name_what_makes_a_run_incomparable(compress, tmp_path):
     assert "The governor ondemand" in sentences
     assert "edgepatho index map ran a model.epb that is not the one of this compression." in sentences
     assert "tflite-runtime fp32 did not run" in sentences
+
+
+def test_what_the_device_warned_of_is_not_said_again(compress, tmp_path):
+    device = {"emulated": True, "throttled": True, "governor": "ondemand"}
+    warnings = [
+        "This is an emulated device: its wall times say nothing about a real one.",
+        "The processor was throttled: check power supply and cooling, then measure again.",
+        "The CPU governor is ondemand; for steady times: ...",
+    ]
+    bench = bench_of(tmp_path, device=device, warnings=warnings, rows=examples.bench_record()["rows"][:4])
+    assert figures.caveats(None, bench) == warnings
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(427_000, "427 kB"), (3_250_000, "3.25 MB"), (999_999, "1,000 kB"), (0, "0.00 kB")]
+)
+def test_sizes_are_decimal_as_in_the_readme(count, shown):
+    assert figures.size(count) == shown

@@ -2,11 +2,16 @@
 
 import json
 import re
+import shlex
+from dataclasses import asdict
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import report_examples as examples
 
+from edgepatho import palette
+from edgepatho.commands import compress
 from edgepatho.errors import InputError
 from edgepatho.report.html import render
 
@@ -57,6 +62,12 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
+def options_of(arguments):
+    """The settings that `edgepatho compress` takes from these arguments."""
+    context = compress.command.make_context("compress", ["PREPARED", "-o", "OUTPUT", *arguments])
+    return compress._options(Path("PREPARED"), context.params)
+
+
 @pytest.fixture
 def page(folder, bench, tmp_path):
     render(folder, [bench], tmp_path / "report.html")
@@ -80,7 +91,7 @@ def test_the_verdict_comes_first_then_the_banner_then_the_table(page):
 def test_the_summary_shows_original_compressed_and_ratio(page):
     rows = rows_of(page, "summary")
     assert rows[0] == ["", "original", "compressed", "ratio"]
-    assert rows[1][1:] == ["12.4 MiB", "3.10 MiB", "4.00× smaller"]
+    assert rows[1][1:] == ["13.0 MB", "3.25 MB", "4.00× smaller"]
     assert rows[2][1:] == ["0.862", "0.858", "0.4 points lower"]
     assert [row[1:] for row in rows if row[0].startswith("Inference")] == [
         ["90.0 ms", "81.0 ms", "1.11× faster"],
@@ -94,9 +105,9 @@ def test_sizes_are_three(page):
     assert rows[0] == ["", ".tflite", ".tflite deflated", "bundle (.epb)"]
     assert rows[2] == [
         "compressed",
-        "12.4 MiB 13,050,000 bytes",
-        "3.72 MiB 3,900,000 bytes",
-        "3.10 MiB 3,250,000 bytes",
+        "13.1 MB 13,050,000 bytes",
+        "3.90 MB 3,900,000 bytes",
+        "3.25 MB 3,250,000 bytes",
     ]
 
 
@@ -121,6 +132,53 @@ def test_warnings_device_hashes_and_command_are_there(page):
         "Ki-67 index 28.6 %",
     ):
         assert text in page.text
+
+
+def test_values_stand_in_words_with_units(page):
+    for text in (
+        "immunopositive 62, immunonegative 57.5, TIL 41 of 255",
+        "low below 16 %, high above 30 %, middle between",
+        "low up to 10 %, high from 60 % on, middle between",
+        "5 px of a 256 px tile",
+        "6 px of a 256 px tile",
+    ):
+        assert text in page.text
+    for key in ("ki67 cutoffs", "62.0; 57.5", "min distance px", "radius px of 256", "_px", "MiB"):
+        assert key not in page.text
+
+
+def test_marks_are_explained_in_the_colours_that_are_drawn(page):
+    legend = re.search(r'<p class="legend">(.*?)</p>', page.source, re.S)[1]
+    assert re.findall(r"--mark: (#\w+)\">([\w-]+)<", legend) == [
+        (palette.CELLS["immunopositive"], "immunopositive"),
+        (palette.CELLS["immunonegative"], "immunonegative"),
+        (palette.CELLS["til"], "TIL"),
+    ]
+    assert "a dot is a labelled cell" in page.text
+    assert "A square around a ring marks a difference" in page.text
+    assert "2 cells that the other has not" in page.text
+    assert "1 cell that the other has not" in page.text
+    assert len([a for a in page.addresses if a.startswith("data:")]) == 3  # the plain tile stands beside
+
+
+def test_patients_on_both_sides_stand_beside_the_figures(page):
+    assert "patients p3, p9 have pictures both for training and for testing" in page.text
+
+
+def test_the_command_that_made_it_can_be_typed(tmp_path):
+    """The line on the page, parsed by the command, gives the settings of the record."""
+    given = ["--method", "ecsq", "--bits", "1.5", "--prune", "30", "--steps", "7", "--layer", "conv10=skip"]
+    given += ["--scale", "channel", "--index-rate", "0.002", "--target", "original", "--test-tiles", "5"]
+    made = asdict(options_of([*given, "--seed", "4", "--no-control"]))
+    record = examples.compress_record() | {"command": json.loads(json.dumps(made))}
+    folder = examples.write_folder(tmp_path / "c", record)
+    render(folder, [], tmp_path / "report.html")
+    (line,) = re.findall(
+        r"edgepatho compress PREPARED -o OUTPUT.*", Page((tmp_path / "report.html").read_text()).text
+    )
+    words = shlex.split(line.split(" PREPARED is the folder")[0])
+    assert words[5:7] == ["--weights", "demo weights"]
+    assert asdict(options_of(words[7:])) == made
 
 
 def test_the_page_needs_nothing_else(page):
@@ -148,7 +206,7 @@ def test_either_record_is_enough(with_compression, folder, bench, tmp_path):
         render(folder / "compress.json", [], output)
         page = Page(output.read_text())
         assert "Latency and memory were not measured." in page.text
-        assert len(page.addresses) == 2
+        assert len(page.addresses) == 3
     else:
         render(None, [bench], output)
         page = Page(output.read_text())
@@ -188,7 +246,7 @@ def test_an_emulated_machine_shows_no_wall_time(folder, tmp_path):
     render(folder, [bench], tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
     assert "This machine was emulated" in page.text
-    assert "peak memory is 14.0 MiB" in page.text
+    assert "peak memory is 14.7 MB" in page.text
     assert not re.search(r"\bms\b|faster|slower|81\.0|67\.5", page.text)
 
 

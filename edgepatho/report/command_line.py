@@ -1,0 +1,63 @@
+"""The command that makes a compression again, from the settings in its record."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from edgepatho.report.record import CompressRecord
+
+OPTIONS = (
+    ("quantizer", "method", "--method"),
+    ("quantizer", "k", "-k"),
+    ("quantizer", "bits", "--bits"),
+    ("quantizer", "prune", "--prune"),
+    ("quantizer", "prune_scope", "--prune-scope"),
+    ("quantizer", "codebook", "--codebook"),
+    ("quantizer", "scale", "--scale"),
+    ("quantizer", "solver", "--solver"),
+    ("budget", "steps", "--steps"),
+    ("budget", "validate_every", "--validate-every"),
+    ("budget", "patience", "--patience"),
+    ("budget", "reassign_every", "--reassign-every"),
+    ("hyperparameters", "codebook_rate", "--codebook-rate"),
+    ("hyperparameters", "rate", "--rate"),
+    ("hyperparameters", "index_rate", "--index-rate"),
+    ("hyperparameters", "target", "--target"),
+    ("hyperparameters", "batch", "--batch"),
+    ("hyperparameters", "crop_px", "--crop-px"),
+    ("hyperparameters", "seed", "--seed"),
+)
+SHIPPED = "PathoNet, shipped weights"
+
+
+def of(record: CompressRecord) -> str | None:
+    """Return `edgepatho compress PREPARED -o OUTPUT ...`, or None for settings that the command cannot have.
+
+    The paths stay placeholders: a page holds none.
+    """
+    found = record.command
+    try:
+        preset = found["hyperparameters"]["training"]
+        words = ["edgepatho", "compress", "PREPARED", "-o", "OUTPUT"]
+        if record.original.name != SHIPPED:
+            words += ["--weights", record.original.name]
+        if preset:
+            words += ["--preset", "paper-k256", "--method", found["quantizer"]["method"]]
+        else:
+            words += _options(found)
+        if (tiles := found["measuring"]["test_tiles"]) is not None:
+            words += ["--test-tiles", str(tiles)]
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return shlex.join(words)
+
+
+def _options(found: dict[str, Any]) -> list[str]:
+    words = []
+    for part, name, option in OPTIONS:
+        if (value := found[part][name]) is not None:
+            words += [option, str(value)]
+    for layer, k in found["quantizer"]["layers"].items():
+        words += ["--layer", f"{layer}={'skip' if k is None else k}"]
+    return words if found["control"] else [*words, "--no-control"]
