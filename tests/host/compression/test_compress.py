@@ -21,7 +21,7 @@ from edgepatho.report.record import read_compress
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = ["--steps", "20", "--validate-every", "10", "--batch", "2", "--crop-px", "32", "-k", "16"]
+OPTIONS = ["--steps", "4", "--validate-every", "2", "--batch", "2", "--crop-px", "32", "-k", "16"]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def record(folders):
 
 
 def test_two_processes_give_equal_bytes(folders, record):
-    assert record["training"]["steps"] == 20
+    assert record["training"]["steps"] == 4
     for name in ("model.epb", "baseline.epb", "shared.npz", "compress.json"):
         assert sha256_of(folders[0] / name) == sha256_of(folders[1] / name), name
 
@@ -106,7 +106,7 @@ def test_the_bundle_is_the_state_that_validation_liked_best(folders, prepared, r
     heat = graphs.evaluate(network, tiles.images.astype(np.float32) / 255).numpy()
     errors = [entry["validation_mse"] for entry in record["training"]["history"]]
     assert np.mean((heat - tiles.maps) ** 2) == pytest.approx(min(errors), rel=1e-3)
-    assert [entry["step"] for entry in record["training"]["history"]] == [0, 10, 20]
+    assert [entry["step"] for entry in record["training"]["history"]] == [0, 2, 4]
 
 
 def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, tmp_path, record):
