@@ -28,7 +28,7 @@ def runtime_wheel(device: Device, given: Path | None = None) -> Path:
     """
     if given is not None:
         if not given.is_file():
-            raise InputError(f"{given} is no file; give --wheel an edgepatho_runtime wheel.")
+            raise InputError(f"{given} is not a file; give --wheel an edgepatho_runtime wheel.")
         if not fits(given.name, device):
             raise InputError(
                 f"{given} does not fit the device (Python {device.facts.get('python')} on {device.machine}); "

@@ -119,7 +119,7 @@ def test_a_given_wheel_that_does_not_fit_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="does not fit the device"):
         wheels.runtime_wheel(device(), wheel)
     assert wheels.runtime_wheel(device("x86_64"), wheel) == wheel
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         wheels.runtime_wheel(device("x86_64"), wheel.with_name("missing.whl"))
 
 

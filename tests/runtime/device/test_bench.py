@@ -16,7 +16,7 @@ from PIL import Image
 
 from edgepatho.report.bench_record import read_bench
 from edgepatho_runtime import cli, device
-from edgepatho_runtime.bench import child
+from edgepatho_runtime.bench import child, contender
 from edgepatho_runtime.bench import record as bench
 from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import BundleError, BusyError
@@ -138,7 +138,7 @@ def tflite_row(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         engine: str, name: str = "baseline.tflite", content: bytes = b"", mark: str = ""
     ) -> dict[str, Any]:
         (tmp_path / name).write_bytes(content)
-        todo = [task for task in bench.tasks([], [f"{tmp_path / name}{mark}"]) if task.engine == engine]
+        todo = [task for task in contender.tasks([], [f"{tmp_path / name}{mark}"]) if task.engine == engine]
         record = bench.run(todo, bench.Settings(1, 1, 2, "fp32"), tmp_path / "noise.png", lambda text: None)
         row: dict[str, Any] = record["rows"][0]
         return row
@@ -235,13 +235,13 @@ def test_a_file_that_is_not_the_recorded_one_never_reaches_its_engine(
 
 def test_recorded_hashes_come_from_the_compress_folder_or_the_release(tmp_path: Path) -> None:
     file = tmp_path / "int8.tflite"
-    assert bench.recorded_sha256(file) is None
+    assert contender.recorded_sha256(file) is None
     (tmp_path / "MANIFEST").write_text(f"{'1' * 64}  lib/x.py\n{'2' * 64}  int8.tflite\n")
-    assert bench.recorded_sha256(file) == "2" * 64
+    assert contender.recorded_sha256(file) == "2" * 64
     (tmp_path / "compress.json").write_text(json.dumps({"files": {"int8.tflite": {"sha256": "3" * 64}}}))
-    assert bench.recorded_sha256(file) == "3" * 64
+    assert contender.recorded_sha256(file) == "3" * 64
     (tmp_path / "compress.json").write_text("[]")
-    assert bench.recorded_sha256(file) == "2" * 64
+    assert contender.recorded_sha256(file) == "2" * 64
 
 
 # -- what is refused -----------------------------------------------------------------------------------
@@ -293,9 +293,9 @@ def test_a_record_makes_its_folder(folder: Path, tmp_path: Path) -> None:
 
 def test_a_folder_without_models_and_a_lost_tflite_file_are_refused(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(BundleError, match="holds none of"):
-        bench.tasks([tmp_path], [])
-    with pytest.raises(BundleError, match="is no file"):
-        bench.tasks([folder], [str(folder / "none.tflite")])
+        contender.tasks([tmp_path], [])
+    with pytest.raises(BundleError, match="is not a file"):
+        contender.tasks([folder], [str(folder / "none.tflite")])
 
 
 def test_tflite_alone_needs_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,8 @@
 The record's format is docs/bench-record.md; `edgepatho report` renders it.
 """
 
-import json
 import math
 import os
-import re
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,13 +14,13 @@ from typing import Any, NamedTuple
 
 from edgepatho_runtime import device, image
 from edgepatho_runtime.bench import child
+from edgepatho_runtime.bench.contender import FOLDER_FILES, Contender
 from edgepatho_runtime.bench.measure import PACKAGES
 from edgepatho_runtime.bundle import Bundle, read
 from edgepatho_runtime.digest import sha256
 from edgepatho_runtime.errors import BundleError, BusyError, ImageError
 
 FORMAT, VERSION = "edgepatho-bench", 1
-FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")
 NAMES = {"edgepatho": "edgepatho index map", "edgepatho-baseline": "edgepatho uncompressed"}
 HOT_C = 80.0
 UNSTEADY = 0.1  # standard deviation over median
@@ -32,14 +30,6 @@ MEASURED = ("init_ms", "first_ms", "warmup_mean_ms", "median_ms", "mean_ms", "p9
 Report = Callable[[str], None]
 
 
-class Contender(NamedTuple):
-    """One row to measure: an engine, its file, and the hash that the file must have, if one is known."""
-
-    engine: str
-    file: Path
-    expected_sha256: str | None = None
-
-
 class Settings(NamedTuple):
     """What every engine is asked to do."""
 
@@ -47,53 +37,6 @@ class Settings(NamedTuple):
     warmup_runs: int
     runs: int
     precision: str
-
-
-def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
-    """Return what is to be measured: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
-
-    Raises BundleError for a file that is missing or no bundle.
-    """
-    files: list[Path] = []
-    for path in paths:
-        known = [path / name for name in FOLDER_FILES if (path / name).is_file()]
-        if path.is_dir() and not known:
-            raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}.")
-        if not path.exists():
-            raise BundleError(f"{path} does not exist; give a bundle, a .tflite file or a folder of both.")
-        files += known or [path]
-    found = []
-    for file in files:
-        if file.suffix == ".tflite":
-            found += [Contender(engine, file, recorded_sha256(file)) for engine in PACKAGES]
-        else:
-            shared = any("codebook" in node for node in read(file).graph["nodes"])
-            found.append(Contender("edgepatho" if shared else "edgepatho-baseline", file))
-    for text in tflite:
-        name, at, digest = text.rpartition("@")
-        named = at and re.fullmatch("[0-9a-f]{64}", digest)
-        file = Path(name if named else text)
-        if not file.is_file():
-            raise BundleError(f"{file} is no file; --tflite takes FILE or FILE@SHA256.")
-        found += [Contender(engine, file, digest if named else recorded_sha256(file)) for engine in PACKAGES]
-    return found
-
-
-def recorded_sha256(file: Path) -> str | None:
-    """Return the hash that the compress folder or the release around `file` recorded for it, if any."""
-    try:
-        record = json.loads((file.parent / "compress.json").read_text())
-        return str(record["files"][file.name]["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    try:
-        for line in (file.parent / "MANIFEST").read_text().splitlines():
-            digest, _, name = line.partition("  ")
-            if name == file.name:
-                return digest
-    except (OSError, ValueError):
-        pass
-    return None
 
 
 def run(todo: list[Contender], settings: Settings, picture: Path | None, report: Report) -> dict[str, Any]:
@@ -163,25 +106,27 @@ def statistics(runs_ms: list[float]) -> dict[str, float]:
 
 def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> list[str]:
     """Return what makes the times unfit to compare, one sentence each with what to do about it."""
-    found = []
+    sentences = []
     if facts["emulated"]:
-        found.append("This is an emulated device: its wall times say nothing about a real one.")
+        sentences.append("This is an emulated device: its wall times say nothing about a real one.")
     if facts["throttled"]:
-        found.append("The processor was throttled: check power supply and cooling, then measure again.")
+        sentences.append("The processor was throttled: check power supply and cooling, then measure again.")
     if facts["governor"] not in (None, "performance"):
-        found.append(
+        sentences.append(
             f"The CPU governor is {facts['governor']}; for steady times: "
             "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
         )
     if (facts["temperature_c_end"] or 0) >= HOT_C:
-        found.append(f"The processor reached {facts['temperature_c_end']:.0f} °C: cool it, measure again.")
+        sentences.append(
+            f"The processor reached {facts['temperature_c_end']:.0f} °C: cool it, measure again."
+        )
     if load > 0.5 * facts["cores"]:
-        found.append(f"Other work was running (load {load:.1f}): stop it, measure again.")
+        sentences.append(f"Other work was running (load {load:.1f}): stop it, measure again.")
     measured = [row for row in rows if row["error"] is None]
     unsteady = [row["name"] for row in measured if row["sd_ms"] > UNSTEADY * row["median_ms"]]
     if unsteady:
-        found.append(f"Times vary by more than a tenth ({', '.join(unsteady)}): take more --runs, idle.")
-    return found
+        sentences.append(f"Times vary by more than a tenth ({', '.join(unsteady)}): take more --runs, idle.")
+    return sentences
 
 
 def _row(

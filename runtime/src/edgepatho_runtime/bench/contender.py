@@ -1,0 +1,69 @@
+"""What a benchmark measures: engines and their files, and the hashes that these must have."""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from edgepatho_runtime.bench.measure import PACKAGES
+from edgepatho_runtime.bundle import read
+from edgepatho_runtime.errors import BundleError
+
+FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")
+
+
+class Contender(NamedTuple):
+    """One row to measure: an engine, its file, and the hash that the file must have, if one is known."""
+
+    engine: str
+    file: Path
+    expected_sha256: str | None = None
+
+
+def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
+    """Return what is to be measured: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
+
+    Raises BundleError for a file that is missing or no bundle.
+    """
+    files: list[Path] = []
+    for path in paths:
+        known = [path / name for name in FOLDER_FILES if (path / name).is_file()]
+        if path.is_dir() and not known:
+            raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}.")
+        if not path.exists():
+            raise BundleError(f"{path} does not exist; give a bundle, a .tflite file or a folder of both.")
+        files += known or [path]
+    contenders = []
+    for file in files:
+        if file.suffix == ".tflite":
+            contenders += [Contender(engine, file, recorded_sha256(file)) for engine in PACKAGES]
+        else:
+            shared = any("codebook" in node for node in read(file).graph["nodes"])
+            contenders.append(Contender("edgepatho" if shared else "edgepatho-baseline", file))
+    for text in tflite:
+        name, at, digest = text.rpartition("@")
+        named = at and re.fullmatch("[0-9a-f]{64}", digest)
+        file = Path(name if named else text)
+        if not file.is_file():
+            raise BundleError(f"{file} is not a file; --tflite takes FILE or FILE@SHA256.")
+        contenders += [
+            Contender(engine, file, digest if named else recorded_sha256(file)) for engine in PACKAGES
+        ]
+    return contenders
+
+
+def recorded_sha256(file: Path) -> str | None:
+    """Return the hash that the compress folder or the release around `file` recorded for it, if any."""
+    try:
+        record = json.loads((file.parent / "compress.json").read_text())
+        return str(record["files"][file.name]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        for line in (file.parent / "MANIFEST").read_text().splitlines():
+            digest, _, name = line.partition("  ")
+            if name == file.name:
+                return digest
+    except (OSError, ValueError):
+        pass
+    return None
