@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 LANES = 8
 NIBBLE_LEVELS = 16  # codebooks up to this size take half a byte per index
 BYTE_LEVELS = 256
 
 
-def blocked(kernel: np.ndarray) -> np.ndarray:
+def blocked(kernel: NDArray[Any]) -> NDArray[Any]:
     """[kh, kw, in, out] -> [ceil(out / 8), in, kh * kw, 8], missing output channels filled with 0."""
     height, width, channels_in, channels_out = kernel.shape
     blocks = -(-channels_out // LANES)
@@ -19,14 +22,14 @@ def blocked(kernel: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(split.transpose(2, 1, 0, 3))
 
 
-def unblocked(blocks: np.ndarray, size: tuple[int, int], channels_out: int) -> np.ndarray:
+def unblocked(blocks: NDArray[Any], size: tuple[int, int], channels_out: int) -> NDArray[Any]:
     """The inverse of `blocked`, for kernels of `size` (height, width)."""
     count, channels_in, taps, lanes = blocks.shape
     joined = blocks.transpose(2, 1, 0, 3).reshape(taps, channels_in, count * lanes)
     return np.ascontiguousarray(joined[..., :channels_out].reshape(*size, channels_in, channels_out))
 
 
-def packed(indices: np.ndarray, levels: int) -> np.ndarray:
+def packed(indices: NDArray[Any], levels: int) -> NDArray[Any]:
     """Blocked indices [..., 8] in the width that a codebook of `levels` takes; nibbles give [..., 4]."""
     if levels > BYTE_LEVELS:
         return indices.astype(np.uint16)
@@ -36,11 +39,12 @@ def packed(indices: np.ndarray, levels: int) -> np.ndarray:
     return narrow[..., 0::2] | (narrow[..., 1::2] << 4)
 
 
-def unpacked(stored: np.ndarray, levels: int) -> np.ndarray:
+def unpacked(stored: NDArray[Any], levels: int) -> NDArray[Any]:
     """The inverse of `packed`: uint16 indices [..., 8]."""
     if levels > NIBBLE_LEVELS:
         return stored.astype(np.uint16)
-    return np.stack([stored & 15, stored >> 4], axis=-1).reshape(*stored.shape[:-1], LANES).astype(np.uint16)
+    nibbles: NDArray[Any] = np.stack([stored & 15, stored >> 4], axis=-1)
+    return nibbles.reshape(*stored.shape[:-1], LANES).astype(np.uint16)
 
 
 def stored_form(shape: tuple[int, int, int], levels: int | None) -> tuple[str, tuple[int, ...]]:

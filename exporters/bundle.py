@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.classes import CLASSES
 from edgepatho.errors import InputError
@@ -42,7 +43,7 @@ class Bundle:
     """A bundle's content: tensors as numpy arrays by name, decoded, and the metadata as dicts."""
 
     graph: dict[str, Any]
-    tensors: dict[str, np.ndarray]
+    tensors: dict[str, NDArray[Any]]
     coding: dict[str, Any]
     scoring: dict[str, Any]
     provenance: dict[str, Any]
@@ -59,7 +60,7 @@ def write(
     scoring: Mapping[str, Any],
     provenance: Mapping[str, Any],
     accuracy: Mapping[str, Any],
-    golden_input: np.ndarray | None = None,
+    golden_input: NDArray[Any] | None = None,
     coded: bool = False,
 ) -> None:
     """Write `model` to `path`; `SharedModel(graph)` is an uncompressed network.
@@ -135,12 +136,13 @@ def network_of(bundle: Bundle) -> Graph:
     return Graph(bundle.graph["input"], nodes, kernels, affines, bundle.graph["output"])
 
 
-def blocked_values(bundle: Bundle, node: dict[str, Any]) -> np.ndarray:
+def blocked_values(bundle: Bundle, node: dict[str, Any]) -> NDArray[Any]:
     """The weights float32 [blocks, in, taps, 8] of a conv2d or dense node."""
     if "codebook" not in node:
         return bundle.tensors[f"{node['name']}.weight"]
     codebook = bundle.tensors[node["codebook"]]
-    return codebook[blocks.unpacked(bundle.tensors[f"{node['name']}.index"], codebook.size)]
+    values: NDArray[Any] = codebook[blocks.unpacked(bundle.tensors[f"{node['name']}.index"], codebook.size)]
+    return values
 
 
 def stored_network(model: SharedModel) -> Graph:
@@ -162,8 +164,8 @@ def _structure(model: SharedModel, network: Graph) -> dict[str, Any]:
     return network.as_json() | {"nodes": nodes}
 
 
-def _tensors(model: SharedModel, network: Graph) -> dict[str, np.ndarray]:
-    tensors: dict[str, np.ndarray] = {}
+def _tensors(model: SharedModel, network: Graph) -> dict[str, NDArray[Any]]:
+    tensors: dict[str, NDArray[Any]] = {}
     for name, kernel in network.kernels.items():
         if name in model.indices:
             codebook = model.codebook_of[name]
@@ -176,7 +178,7 @@ def _tensors(model: SharedModel, network: Graph) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _check(structure: dict[str, Any], scoring: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+def _check(structure: dict[str, Any], scoring: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
     """Refuse broken rules, tensors that the graph does not call for, values no network can use."""
     image = tensors.get("golden.input")
     if image is None:

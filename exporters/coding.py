@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.exporters import container
 from edgepatho.exporters.limits import MAX_DECODED_BYTES, MAX_DICTIONARY_BYTES
@@ -23,7 +24,7 @@ CODECS = ("zlib", "lzma")
 LZMA_SETTINGS = {1: (0, 0, 0), 2: (1, 1, 1), 4: (0, 2, 2)}
 
 
-def encode(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def encode(tensors: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The tensors with each in its smallest form, and the `coding` entries of those that changed."""
     stored, entries = {}, {}
     for name, tensor in tensors.items():
@@ -44,7 +45,7 @@ def encode(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[
     return stored, entries
 
 
-def decode(stored: dict[str, np.ndarray], entries: dict[str, Any]) -> dict[str, np.ndarray]:
+def decode(stored: dict[str, NDArray[Any]], entries: dict[str, Any]) -> dict[str, NDArray[Any]]:
     """The tensors with those of `entries` decoded; BundleError at the first that does not fit its entry."""
     tensors = dict(stored)
     left = MAX_DECODED_BYTES
@@ -75,14 +76,14 @@ def decode(stored: dict[str, np.ndarray], entries: dict[str, Any]) -> dict[str, 
     return tensors
 
 
-def _smallest(tensor: np.ndarray) -> tuple[str, bytes, dict[str, str]]:
+def _smallest(tensor: NDArray[Any]) -> tuple[str, bytes, dict[str, str]]:
     """The codec, stream and order of the fewest bytes; the same for the same input and library.
 
     Blocked kernels are also tried with the blocks next to the lanes: weights of one input channel are alike
     for all output channels, above all where training has given that channel up.
     """
     candidates: list[tuple[str, bytes, dict[str, str]]] = []
-    orders: list[tuple[np.ndarray, dict[str, str]]] = [(tensor, {})]
+    orders: list[tuple[NDArray[Any], dict[str, str]]] = [(tensor, {})]
     if tensor.ndim == 4 and tensor.shape[0] > 1:
         orders.append((tensor.transpose(1, 2, 0, 3), INPUT_MAJOR))
     for ordered, order in orders:
@@ -92,7 +93,7 @@ def _smallest(tensor: np.ndarray) -> tuple[str, bytes, dict[str, str]]:
     return min(candidates, key=lambda each: len(each[1]) + len(canonical_json(each[2])))
 
 
-def _blocks_first(tensor: np.ndarray) -> np.ndarray:
+def _blocks_first(tensor: NDArray[Any]) -> NDArray[Any]:
     """[in, taps, blocks, lanes] as [blocks, in, taps, lanes]."""
     return np.ascontiguousarray(tensor.transpose(2, 0, 1, 3))
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho import strictjson
 from edgepatho.exporters.limits import (
@@ -30,7 +31,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?")
 CHECKSUM = b'"file_sha256":"'
 NO_CHECKSUM = "0" * 64
 
-Tensors = dict[str, np.ndarray[Any, Any]]
+Tensors = dict[str, NDArray[Any]]
 Entry = tuple[str, str, tuple[int, ...], int, int]  # name, type, shape, first byte, byte behind the last
 
 
@@ -100,7 +101,7 @@ def checked_shape(name: str, dtype: Any, shape: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def type_name(tensor: np.ndarray) -> str:
+def type_name(tensor: NDArray[Any]) -> str:
     """F32, U16 or U8."""
     for name, dtype in TYPES.items():
         if tensor.dtype == dtype:

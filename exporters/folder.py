@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 from edgepatho.exporters import bundle, tflite
@@ -28,7 +28,7 @@ def write(
     shared: SharedModel,
     original: Graph,
     record: dict[str, Any],
-    tiles: np.ndarray | None,
+    tiles: NDArray[Any] | None,
 ) -> None:
     """Write the exports of a compression into `folder` and their sizes into its `record` (compress.json).
 
@@ -60,7 +60,7 @@ def write(
     record["space"] = record.get("space", {}) | {"measured_ratio": sizes[0] / sizes[1]}
 
 
-def rebuild(folder: Path, tiles: np.ndarray | None = None) -> dict[str, Any]:
+def rebuild(folder: Path, tiles: NDArray[Any] | None = None) -> dict[str, Any]:
     """Make the exports of a compress folder again and return its record, renewed on disk as well.
 
     The shared weights come from shared.npz, the original ones from baseline.epb, the rest from compress.json.
@@ -80,7 +80,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The compress.json of a folder; InputError if it is not one that `edgepatho compress` wrote."""
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text())
+        record: dict[str, Any] = json.loads(path.read_text())
         if record["format"] == "edgepatho-compress" and record["version"] in (1, 2):
             provenance(record)  # what the exports take from it is there
             accuracy(record, "original")

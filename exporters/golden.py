@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.exporters.limits import MAX_GOLDEN_SIDE_PX, MIN_GOLDEN_SIDE_PX
 from edgepatho.exporters.refusals import refused
@@ -29,7 +30,7 @@ NUCLEI = (
 BACKGROUND = (226, 214, 220)
 
 
-def patch() -> np.ndarray:
+def patch() -> NDArray[Any]:
     """A synthetic uint8 image [64, 64, 3] of eight nuclei, in integers: the same bytes on every machine."""
     rows, columns = np.mgrid[:SIDE_PX, :SIDE_PX]
     image = np.empty((SIDE_PX, SIDE_PX, 3), np.int64)
@@ -41,7 +42,7 @@ def patch() -> np.ndarray:
     return image.astype(np.uint8)
 
 
-def answer(network: Graph, image: np.ndarray) -> np.ndarray:
+def answer(network: Graph, image: NDArray[Any]) -> NDArray[Any]:
     """The network's float32 output for one uint8 image: every fourth pixel, or the whole of a flat vector."""
     from edgepatho.model import graph
 
@@ -50,7 +51,7 @@ def answer(network: Graph, image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(output[::STRIDE_PX, ::STRIDE_PX] if output.ndim == 3 else output)
 
 
-def check_image(image: np.ndarray) -> None:
+def check_image(image: NDArray[Any]) -> None:
     """Refuse an image that cannot be the golden input of any network."""
     valid = image.dtype == np.uint8 and image.ndim == 3 and all(side in SIDES_PX for side in image.shape[:2])
     if not valid:

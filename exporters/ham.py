@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 from edgepatho.exporters import huffman
@@ -31,12 +32,12 @@ class Ham:
 
     shape: tuple[int, int]
     code: Code
-    words: np.ndarray
+    words: NDArray[Any]
 
     @property
     def nbytes(self) -> int:
         """Bytes of all that decoding needs, the code included."""
-        return self.words.nbytes + self.code.nbytes
+        return int(self.words.nbytes + self.code.nbytes)
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,24 @@ class SparseHam:
 
     shape: tuple[int, int]
     code: Code
-    words: np.ndarray
-    rows: np.ndarray
-    column_counts: np.ndarray
+    words: NDArray[Any]
+    rows: NDArray[Any]
+    column_counts: NDArray[Any]
 
     @property
     def nbytes(self) -> int:
         """Bytes of all that decoding needs, the code included."""
-        return self.words.nbytes + self.rows.nbytes + self.column_counts.nbytes + self.code.nbytes
+        return int(self.words.nbytes + self.rows.nbytes + self.column_counts.nbytes + self.code.nbytes)
 
 
-def encode(matrix: np.ndarray) -> Ham:
+def encode(matrix: NDArray[Any]) -> Ham:
     """HAM of a finite float32 matrix [rows, columns]."""
     values, symbols = _symbols(matrix)
     code, words, bits = huffman.code(symbols, values)
     return Ham(_shape(matrix), code, huffman.encoded(symbols, words, bits))
 
 
-def encode_sparse(matrix: np.ndarray) -> SparseHam:
+def encode_sparse(matrix: NDArray[Any]) -> SparseHam:
     """SHAM of a finite float32 matrix [rows, columns]."""
     values, symbols = _symbols(matrix)
     columns, rows = np.nonzero(values[symbols].reshape(matrix.shape[::-1]))
@@ -74,7 +75,7 @@ def encode_sparse(matrix: np.ndarray) -> SparseHam:
     return SparseHam(_shape(matrix), code, stream, rows.astype(index), counts.astype(count))
 
 
-def decode(matrix: Ham | SparseHam) -> np.ndarray:
+def decode(matrix: Ham | SparseHam) -> NDArray[Any]:
     """The dense float32 matrix."""
     dense = np.zeros(matrix.shape, np.float32)
     for column, (rows, values) in enumerate(_columns(matrix, 0, 0, matrix.shape[1])):
@@ -82,12 +83,12 @@ def decode(matrix: Ham | SparseHam) -> np.ndarray:
     return dense
 
 
-def product(x: np.ndarray, matrix: Ham | SparseHam, workers: int = 1) -> np.ndarray:
+def product(x: NDArray[Any], matrix: Ham | SparseHam, workers: int = 1) -> NDArray[Any]:
     """`x` float32 [n, rows] times the matrix, [n, columns]; the same bits for any number of workers."""
     bounds = np.linspace(0, matrix.shape[1], workers + 1).astype(int)
     starts = _starts(matrix, bounds[:-1])
 
-    def part(worker: int) -> list[np.ndarray]:
+    def part(worker: int) -> list[NDArray[Any]]:
         columns = _columns(matrix, starts[worker], bounds[worker], bounds[worker + 1])
         return [x[:, rows] @ values for rows, values in columns]
 
@@ -122,7 +123,7 @@ def network_bytes(shared: SharedModel) -> dict[str, int]:
 
 def _columns(
     matrix: Ham | SparseHam, start: int, first: int, end: int
-) -> Iterator[tuple[np.ndarray | slice, np.ndarray]]:
+) -> Iterator[tuple[NDArray[Any] | slice, NDArray[Any]]]:
     """(rows, values) of the columns from `first` to `end`, decoded one at a time from bit `start`."""
     reader = huffman.Reader.of(matrix.code, matrix.words)
     if isinstance(matrix, Ham):
@@ -137,7 +138,7 @@ def _columns(
         yield matrix.rows[ends[column] - count : ends[column]], values
 
 
-def _starts(matrix: Ham | SparseHam, columns: np.ndarray) -> list[int]:
+def _starts(matrix: Ham | SparseHam, columns: NDArray[Any]) -> list[int]:
     """The bit at which each of the rising `columns` starts, found in one walk."""
     reader = huffman.Reader.of(matrix.code, matrix.words)
     starts, place, done = [], 0, 0
@@ -150,7 +151,7 @@ def _starts(matrix: Ham | SparseHam, columns: np.ndarray) -> list[int]:
     return starts
 
 
-def _symbols(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _symbols(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Distinct values and the symbol of each entry, column by column."""
     if not np.isfinite(matrix).all():
         raise InputError("the matrix holds NaN or infinite values; only finite ones can be coded.")
@@ -158,11 +159,11 @@ def _symbols(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, symbols.ravel()
 
 
-def _unsigned(largest: int) -> np.dtype:
+def _unsigned(largest: int) -> np.dtype[Any]:
     """The smallest of 8, 16 and 32 bits that holds `largest`."""
     return np.dtype(next(kind for kind in (np.uint8, np.uint16, np.uint32) if largest <= np.iinfo(kind).max))
 
 
-def _shape(matrix: np.ndarray) -> tuple[int, int]:
+def _shape(matrix: NDArray[Any]) -> tuple[int, int]:
     rows, columns = matrix.shape
     return rows, columns

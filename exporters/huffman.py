@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 WORD_BITS = 32
 
@@ -19,15 +21,15 @@ WORD_BITS = 32
 class Code:
     """`values` float32 [k] in code order; `lengths` uint32 [longest]: how many codes have 1, 2, ... bits."""
 
-    values: np.ndarray
-    lengths: np.ndarray
+    values: NDArray[Any]
+    lengths: NDArray[Any]
 
     @property
     def nbytes(self) -> int:
         return self.values.nbytes + self.lengths.nbytes
 
 
-def code(symbols: np.ndarray, values: np.ndarray) -> tuple[Code, np.ndarray, np.ndarray]:
+def code(symbols: NDArray[Any], values: NDArray[Any]) -> tuple[Code, NDArray[Any], NDArray[Any]]:
     """An optimal code for `symbols` (indices into `values`), with (code words uint64, bits uint8) by symbol.
 
     Values that never occur get no code: their bits are 0.
@@ -45,7 +47,7 @@ def code(symbols: np.ndarray, values: np.ndarray) -> tuple[Code, np.ndarray, np.
     return Code(values[order].astype(np.float32), lengths), words, bits
 
 
-def encoded(symbols: np.ndarray, words: np.ndarray, bits: np.ndarray) -> np.ndarray:
+def encoded(symbols: NDArray[Any], words: NDArray[Any], bits: NDArray[Any]) -> NDArray[Any]:
     """The stream uint32 of `symbols` in order, first bit in the highest place, the rest filled with 0."""
     lengths = bits[symbols.ravel()].astype(np.int64)
     codes = words[symbols.ravel()]
@@ -63,14 +65,14 @@ class Reader:
     """A stream and its code; `stream` uint8 has one bit in each element."""
 
     code: Code
-    stream: np.ndarray
+    stream: NDArray[Any]
 
     @classmethod
-    def of(cls, code: Code, words: np.ndarray) -> Reader:
+    def of(cls, code: Code, words: NDArray[Any]) -> Reader:
         """Return a reader of the uint32 `words` that were written with `code`."""
         return cls(code, np.unpackbits(words.astype(">u4").view(np.uint8)))
 
-    def read(self, start: int, count: int) -> tuple[np.ndarray, int]:
+    def read(self, start: int, count: int) -> tuple[NDArray[Any], int]:
         """The next `count` values float32 from bit `start`, and the bit behind them."""
         longest = self.code.lengths.size
         part = self.stream[start : start + count * longest].astype(np.uint64)
@@ -90,7 +92,7 @@ class Reader:
         position = (window[found] >> (longest - bits).astype(np.uint64)).astype(np.int64) + offsets[bits - 1]
         return self.code.values[position], start + place
 
-    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+    def _limits(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """By length: the first window of a longer code; what leads from a code to its place in values."""
         longest = self.code.lengths.size
         limits, offsets = np.zeros(longest, np.uint64), np.zeros(longest, np.int64)
@@ -102,7 +104,7 @@ class Reader:
         return limits[:-1], offsets
 
 
-def _lengths(counts: np.ndarray) -> np.ndarray:
+def _lengths(counts: NDArray[Any]) -> NDArray[Any]:
     """The bits uint8 of each symbol in an optimal prefix code: 0 if it never occurs, 1 if it is alone."""
     bits = np.zeros(counts.size, np.uint8)
     used = np.flatnonzero(counts)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.entropy import entropy_bits
 from edgepatho.exporters import blocks, bundle
@@ -90,20 +91,22 @@ def _overall_entropy(content: Bundle) -> float | None:
     groups = [np.concatenate([part.ravel() for part in _all_indices(content, name)]) for name in names]
     if not groups:
         return None
-    return sum(entropy_bits(group) * group.size for group in groups) / sum(group.size for group in groups)
+    bits = sum(entropy_bits(group) * group.size for group in groups)
+    return float(bits / sum(group.size for group in groups))
 
 
-def _all_indices(content: Bundle, codebook: str) -> list[np.ndarray]:
+def _all_indices(content: Bundle, codebook: str) -> list[NDArray[Any]]:
     nodes = [node for node in content.graph["nodes"] if node.get("codebook") == codebook]
     return [_indices(content, node) for node in nodes]
 
 
-def _indices(content: Bundle, node: dict[str, Any]) -> np.ndarray:
+def _indices(content: Bundle, node: dict[str, Any]) -> NDArray[Any]:
     """The indices of a node without the padding, [kh, kw, in, out]."""
     levels = content.tensors[node["codebook"]].size
     height, width = node.get("kernel", (1, 1))
     blocked = blocks.unpacked(content.tensors[f"{node['name']}.index"], levels)
-    return blocks.unblocked(blocked, (height, width), node["out_channels"])
+    indices: NDArray[Any] = blocks.unblocked(blocked, (height, width), node["out_channels"])
+    return indices
 
 
 def _bytes_by_kind(content: Bundle) -> dict[str, dict[str, int]]:

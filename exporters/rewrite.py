@@ -52,7 +52,7 @@ def upsample_late(graph: Graph) -> Graph:
 
 def _commutes(node: dict[str, Any]) -> bool:
     if node["op"] == "conv2d":
-        return node["kernel"] == [1, 1] or node["dilation"] % 2 == 0
+        return bool(node["kernel"] == [1, 1] or node["dilation"] % 2 == 0)
     return node["op"] in (*POINTWISE, "add", "concat")
 
 

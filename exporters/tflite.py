@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgepatho.errors import InputError
 from edgepatho.exporters import bundle, rewrite
@@ -46,7 +47,7 @@ def compressed(source: SharedModel, size: int = 256) -> bytes:
     return _with_constants(_converted(network, size, list(scales)), scales)
 
 
-def int8(network: Graph, tiles: np.ndarray) -> bytes:
+def int8(network: Graph, tiles: NDArray[Any]) -> bytes:
     """The .tflite with int8 weights and activations inside, for uint8 `tiles` [n <= 16, size, size, 3].
 
     The tiles are the representative set that fixes the ranges of the activations; input and output stay
@@ -97,10 +98,10 @@ def _converted(
         adjust(converter)
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's own, about nothing a user can change
-        return converter.convert()
+        return bytes(converter.convert())
 
 
-def _with_constants(model: bytes, values: dict[str, np.ndarray]) -> bytes:
+def _with_constants(model: bytes, values: dict[str, NDArray[Any]]) -> bytes:
     """The model with its inputs `scale_0`, `scale_1`, ... turned into constants, in the order of `values`."""
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils

@@ -210,4 +210,4 @@ def _was_throttled(before: int | None, after: int | None) -> bool | None:
 
 
 def _sha256_of(file: Path) -> str:
-    return sha256(file.read_bytes()).hexdigest()
+    return str(sha256(file.read_bytes()).hexdigest())

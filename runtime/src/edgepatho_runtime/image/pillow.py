@@ -124,4 +124,4 @@ def _coefficient_bytes(picture: Any) -> float:
         return 0
     samplings = [(across, down) for _, across, down, _ in picture.layer]
     most = max(across for across, _ in samplings) * max(down for _, down in samplings)
-    return sum(2 * across * down / most for across, down in samplings)
+    return float(sum(2 * across * down / most for across, down in samplings))

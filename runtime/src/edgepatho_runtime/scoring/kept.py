@@ -46,11 +46,11 @@ def entry(files: list[Path], picture_sha256: str, scorer: Scorer) -> dict[str, A
 
 def digest(path: Path) -> str | None:
     """Return the SHA-256 of a picture's file, None where it cannot be read."""
-    found = sha256()
+    content = sha256()
     try:
         with path.open("rb") as file:
             while part := file.read(READ_BYTES):
-                found.update(part)
+                content.update(part)
     except OSError:
         return None
-    return found.hexdigest()
+    return str(content.hexdigest())
