@@ -13,7 +13,8 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm hardness quantizers retraining-step trained-frozen core-test clean
+        bench bench-arm hardness quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        core-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -89,6 +90,12 @@ hardness: install  ## the default synthetic tiles: F1 of a detector without lear
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/python -m benchmarks.classical_detector build/tiles
 	$(BIN)/python -m benchmarks.tile_statistics build/tiles
+
+damaged-pictures: install  ## how many damaged pictures pass as sound; benchmarks/results/damaged_pictures.json
+	$(BIN)/python -m benchmarks.damaged_pictures
+
+picture-matrix: install  ## what is said about each kind of picture; docs/picture-matrix.md
+	$(BIN)/python -m benchmarks.picture_matrix
 
 build/prepared/prepared.json: | install
 	$(BIN)/edgepatho synth build/tiles

@@ -1,10 +1,11 @@
 """PPM (P6) and PGM (P5) of 8 bits a channel."""
 
+import mmap
 import re
 from typing import BinaryIO
 
 from edgepatho_runtime.errors import ImageError
-from edgepatho_runtime.image.damage import check_tail
+from edgepatho_runtime.image import damage
 from edgepatho_runtime.image.memory import Limits
 from edgepatho_runtime.image.picture import Image
 
@@ -27,7 +28,8 @@ def read(file: BinaryIO, size: int, limits: Limits) -> Image:
         raise ImageError("it ends early")
     file.seek(header.end())
     pixels = file.read(expected)
-    check_tail(pixels)
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        damage.check_raw(data, header.end(), header.end() + expected)
     note = "first of several pages" if size > header.end() + expected else ""
     if channels == 3:
         return Image(height, width, pixels, note)

@@ -4,6 +4,7 @@ The pixels are decoded by Pillow. TIFF has no checksum; what can be verified of 
 its own checksum, JPEG by a strict decoder, all by runs of zeros that no sound data has.
 """
 
+import mmap
 import re
 import struct
 import zlib
@@ -81,24 +82,24 @@ def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
     lengths = tags.get(TILE_BYTES) or tags.get(STRIP_BYTES, ())
     if not starts or len(starts) != len(lengths):
         raise ImageError("it is a damaged TIFF: its pixels are not to be found")
-    last = max(range(len(starts)), key=lambda part: starts[part])
     tables = bytes(tags.get(JPEG_TABLES, ()))
-    for part, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+    for start, length in zip(starts, lengths, strict=True):
         if start + length > size or not length:
             raise ImageError("it is a damaged TIFF: it ends early")
-        if compression == UNCOMPRESSED and part != last:
-            continue
-        tail = min(length, damage.TAIL_BYTES) if compression == UNCOMPRESSED else length
-        file.seek(start + length - tail)
-        data = file.read(tail)
         if compression == UNCOMPRESSED:
-            damage.check_tail(data)
-        elif compression == JPEG:
+            continue
+        file.seek(start)
+        data = file.read(length)
+        if compression == JPEG:
             damage.check_jpeg(data, tables)
         elif damage.ZERO_RUN in data:
             raise ImageError("it is a damaged TIFF: zeros stand where its pixels were")
         elif compression in DEFLATES:
             _check_deflate(data)
+    if compression == UNCOMPRESSED:
+        last = max(start + length for start, length in zip(starts, lengths, strict=True))
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as everything:
+            damage.check_raw(everything, min(starts), last)
 
 
 def _check_deflate(data: bytes) -> None:
