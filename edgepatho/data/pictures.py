@@ -119,5 +119,7 @@ def _opened(path: Path) -> Iterator[Image]:
                 yield image
     except InputError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:  # at twice its own limit Pillow does not even open a picture
+        raise InputError(f"{path} has more than {MAX_PIXELS} px; cut it up.") from None
+    except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not a readable JPEG, PNG or TIFF ({error}); copy it again.") from None

@@ -78,7 +78,7 @@ def test_the_folder_is_complete_and_its_record_is_one_that_the_report_reads(fold
     found = read_compress(folders[0])
     for name in exports:
         assert found.files[name].sha256 == sha256_of(folders[0] / name)
-    assert len(list((folders[0] / "overlays").glob("*.png"))) == 4
+    assert len(list((folders[0] / "overlays").glob("*.png"))) == 2 * 3  # each tile plain and with both cells
     assert [path.name for path in folders[0].parent.iterdir()] == ["compressed"]  # no state, nothing aside
 
 

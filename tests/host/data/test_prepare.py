@@ -238,7 +238,7 @@ def claim(edge):
         (lambda data: b"", "is not a readable JPEG"),
         (lambda data: b"P6 1 1 255 abc", "is not a readable JPEG"),
         (claim(10_100), "has 10100 x 10100 px, more than 100000000; cut it up"),
-        (claim(65_000), "is not a readable JPEG"),
+        (claim(65_000), r"has (65000 x 65000 px, )?more than 100000000"),
     ],
 )
 def test_a_damaged_picture_is_named_and_nothing_is_left(tmp_path, damage, sentence):
