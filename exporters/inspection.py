@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgepatho.entropy import entropy_bits
 from edgepatho.exporters import blocks, bundle
 from edgepatho.exporters.bundle import Bundle
+from edgepatho.files import sha256_of
 from edgepatho.model.graph import WEIGHTED
 
 BINS = 16  # of a layer's histogram
@@ -40,6 +41,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "file_bytes": content.file_bytes,
         "deflated_bytes": len(zlib.compress(path.read_bytes(), 9)),
         "file_sha256": content.file_sha256,
+        "sha256sum": sha256_of(path),
         "layers": layers,
         "codebooks": {
             name: _codebook(content, name) for name in sorted({layer["codebook"] for layer in shared})

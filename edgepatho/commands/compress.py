@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from edgepatho.choices import CodebookScope, Method, PruneScope, RetrainingTarget, Scale, Solver
+from edgepatho.classes import CLASSES
 from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option
 
 if TYPE_CHECKING:
@@ -144,21 +145,19 @@ def command(
           --codebook per-layer --scale output
       edgepatho compress prepared -o published --method uq --preset paper-k256
     """
-    from edgepatho.compression.compress import run
+    from edgepatho.compression.compress import run, state_of
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
 
     options = _options(prepared, settings)
     seed_everything(options.hyperparameters.seed, deterministic)
     with progress("compressing", options.budget.steps * (1 + options.control)) as bar:
-        record = run(
-            prepared,
-            output,
-            options,
-            weights_file=weights_file,
-            progress=bar,
-            tell=lambda note: click.echo(note, err=True),
-        )
+        try:
+            record = run(prepared, output, options, weights_file=weights_file, progress=bar, tell=bar.say)
+        except KeyboardInterrupt:
+            if (state := state_of(output)).exists():
+                bar.say(f"The same command goes on from the last validation, which {state} keeps.")
+            raise
     click.echo(json.dumps(record) if as_json else _summary(output, record))
 
 
@@ -220,6 +219,7 @@ def _override(text: str) -> tuple[str, int | None]:
 def _summary(output: Path, record: dict[str, Any]) -> str:
     """The table of accuracy and the sizes, for people."""
     from edgepatho.data.split import shared_patients_warning
+    from edgepatho.rates import rate
 
     accuracy, files = record["accuracy"], record["files"]
     warning = shared_patients_warning(accuracy["shared_patients"])
@@ -230,9 +230,9 @@ def _summary(output: Path, record: dict[str, Any]) -> str:
     ]
     for row in accuracy["rows"]:
         agreement, mse = row.get("agreement", 1), row.get("mse_to_original", 0)
+        f1_of_classes = "".join(f"{rate(row[name], 'f1', 4):>8s}" for name in CLASSES)
         lines.append(
-            f"{row['model']:12s}{row['immunopositive']['f1']:8.4f}{row['immunonegative']['f1']:8.4f}"
-            f"{row['til']['f1']:8.4f}{agreement:8.4f}{mse:{'9.3f' if mse < 1e5 else '9.2e'}}"
+            f"{row['model']:12s}{f1_of_classes}{agreement:8.4f}{mse:{'9.3f' if mse < 1e5 else '9.2e'}}"
             f"{row['ki67_mae_points']:7.2f} points"
         )
     sizes = "  ".join(f"{name} {entry['bytes']:,}" for name, entry in files.items() if name != "shared.npz")

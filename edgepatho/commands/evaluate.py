@@ -11,6 +11,7 @@ import click
 from edgepatho.choices import Split
 from edgepatho.classes import CLASSES
 from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, Words, json_option
+from edgepatho.rates import rate
 
 PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol"}
 
@@ -96,9 +97,10 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
         for name in CLASSES:
             if name in figures:
                 each = figures[name]
-                lines.append(
-                    f"{row['model']:12s}{name:16s}{each['precision']:9.4f}{each['recall']:8.4f}{each['f1']:8.4f}"
+                rates = (
+                    f"{rate(each, 'precision', 4):>9s}{rate(each, 'recall', 4):>8s}{rate(each, 'f1', 4):>8s}"
                 )
+                lines.append(f"{row['model']:12s}{name:16s}{rates}")
         if "ki67_rmse" in figures:
             lines.append(
                 f"{'':12s}RMSE per patient: Ki-67 {figures['ki67_rmse']:.4f}, TIL {figures['til_rmse']:.4f}; "

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from edgepatho.commands.options import FILE
+from edgepatho.commands.options import FILE, json_option
 
 RECORD = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("records", nargs=-1, required=True, type=RECORD, metavar="[COMPRESS_FOLDER] [BENCH.json]...")
+@click.argument(
+    "records",
+    nargs=-1,
+    required=True,
+    type=RECORD,
+    metavar="[COMPRESS_FOLDER] [FRONTIER.json] [BENCH.json]...",
+)
 @click.option(
     "-o",
     "--output",
@@ -21,25 +28,31 @@ RECORD = click.Path(path_type=Path)
     show_default=True,
     help="The page to write.",
 )
-def command(records: tuple[Path, ...], output: Path) -> None:
+@json_option
+def command(records: tuple[Path, ...], output: Path, as_json: bool) -> None:
     """Render compress and benchmark records as one HTML page that needs no network.
 
-    COMPRESS_FOLDER is what `edgepatho compress` wrote (or the compress.json in it), each BENCH.json what
-    `edgepatho-run bench` wrote. Damaged records end with exit code 3 and leave an earlier page alone.
+    COMPRESS_FOLDER is what `edgepatho compress` wrote (or the compress.json in it), FRONTIER.json the
+    frontier.json of `edgepatho sweep`, each BENCH.json what `edgepatho-run bench` wrote. Damaged records end
+    with exit code 3 and leave an earlier page alone.
 
     \b
     Examples:
       edgepatho report compressed -o report.html
       edgepatho report compressed pi4.json pi5.json -o report.html
+      edgepatho report sweep/frontier.json -o frontier.html
     """
     from edgepatho.errors import UsageError
-    from edgepatho.report.html import render
+    from edgepatho.report.html import FRONTIER, render
 
     folders = [path for path in records if path.is_dir() or path.name == "compress.json"]
     if len(folders) > 1:
         raise UsageError(
             f"{folders[0]} and {folders[1]} are both compress folders; a report shows one compression."
         )
-    benches = [path for path in records if path not in folders]
-    render(folders[0] if folders else None, benches, output)
-    click.echo(output)
+    frontiers = [path for path in records if path.name == FRONTIER]
+    if len(frontiers) > 1:
+        raise UsageError(f"{frontiers[0]} and {frontiers[1]} are both of sweeps; a report shows one.")
+    benches = [path for path in records if path not in (*folders, *frontiers)]
+    shown = render(folders[0] if folders else None, benches, output, frontiers[0] if frontiers else None)
+    click.echo(json.dumps({"report": str(output)} | shown) if as_json else output)

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     help="Retraining steps of a point of the grid.",
 )
 @click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of pws and of the batches.")
 @click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
 @json_option
 def command(
@@ -118,7 +118,7 @@ def command(
             progress=bar,
             tell=lambda text: click.echo(text, err=True),
         )
-    record = frontier.summary(rows, about, original.row)
+    record = frontier.summary(rows, about, original.row, judged=grid["preset"] == "frontier")
     with write_aside(output / "frontier.json") as aside:
         aside.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     frontier_view.plot(record, output / "frontier.png")

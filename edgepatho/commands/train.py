@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,17 +35,18 @@ from edgepatho.commands.options import FOLDER, SEED, json_option
 def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **given: float) -> None:
     """Train PathoNet on the folder PREPARED that `edgepatho prepare` made.
 
-    An interrupted run goes on where it last saved: give the same command again.
+    Ctrl-C ends it after the step at work and keeps that; the same command goes on from there.
 
     \b
     Example:
       edgepatho synth tiles && edgepatho prepare tiles prepared && edgepatho train prepared -o trained
     """
     from edgepatho.data.prepare import check_prepared
-    from edgepatho.errors import UsageError
+    from edgepatho.errors import INTERRUPTED, UsageError
+    from edgepatho.interrupt import noticed
     from edgepatho.model import weights
     from edgepatho.model.reproducible import seed_everything
-    from edgepatho.model.train import TrainingSettings, train, validation_mse
+    from edgepatho.model.train import STATE, TrainingSettings, train, validation_mse
     from edgepatho.progress import progress
 
     settings = TrainingSettings(**given)  # type: ignore[arg-type]
@@ -59,8 +61,15 @@ def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **gi
         raise UsageError("training needs at least one step and a batch of at least 1.")
     check_prepared(prepared)
     seed_everything(settings.seed, deterministic)
-    with progress("training", settings.steps) as bar:
-        model, state = train(prepared, work, settings, progress=bar)
+    with noticed() as came, progress("training", settings.steps) as bar:
+        model, state = train(prepared, work, settings, progress=bar, stop=lambda: bool(came))
+    if state.step < settings.steps:
+        click.echo(
+            f"Interrupted after step {state.step} of {settings.steps}, which {work / STATE} keeps; the same "
+            "command goes on from there.",
+            err=True,
+        )
+        sys.exit(INTERRUPTED)
     target = work / "weights.safetensors"
     weights.save(model, target)
     record = {

@@ -62,12 +62,14 @@ def run(
     quantizer, budget, hyperparameters = options.quantizer, options.budget, options.hyperparameters
     about = check_prepared(prepared)
     with folder_aside(output, RECORD) as folder:
+        progress.note("loading the original")
         model = weights.load_original(weights_file)
         origin = record.original(model, weights_file)
         original = measure(model, prepared, options.measuring, progress)
-        state = output.with_name(f"{output.name}.retraining.npz")
+        state = state_of(output)
         key = {"original": origin, "options": asdict(options), "tiles": about["sha256"]}
 
+        progress.note("sharing weights")
         shared = retraining.share(original, quantizer)
         for note in notes(original.graph, shared, quantizer):
             tell(note)
@@ -76,6 +78,7 @@ def run(
         )
         control = None
         if options.control:
+            progress.note("training the control")
             control, _ = retraining.retrain_control(original, budget, hyperparameters, progress=progress)
         figures = {
             "format": record.FORMAT,
@@ -94,6 +97,12 @@ def run(
         _report(folder, original, retrained, figures)
     state.unlink(missing_ok=True)
     return figures
+
+
+def state_of(output: Path) -> Path:
+    """Return where the retraining for the folder `output` keeps its state."""
+    output = output.resolve()
+    return output.with_name(f"{output.name}.retraining.npz")
 
 
 def _judge(original: Original, retrained: Retrained, control: Heat | None) -> list[dict[str, Any]]:

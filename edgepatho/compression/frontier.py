@@ -151,8 +151,13 @@ def _disk(original: Original, shared: SharedModel) -> dict[str, int]:
     }
 
 
-def summary(rows: list[Row], about: dict[str, Any], original: dict[str, Any]) -> dict[str, Any]:
-    """Return frontier.json: the rows, the original's figures, and which target is met by which row."""
+def summary(
+    rows: list[Row], about: dict[str, Any], original: dict[str, Any], *, judged: bool
+) -> dict[str, Any]:
+    """Return frontier.json: the rows, the original's figures, and, if `judged`, which row meets which target.
+
+    The targets are those of the preset's points; a grid of other points was not made to meet them.
+    """
     measured = [each for each in rows if "error" not in each and each["method"] != "control"]
     controls = [each["figures"] for each in rows if each.get("method") == "control"]
     return {
@@ -161,7 +166,7 @@ def summary(rows: list[Row], about: dict[str, Any], original: dict[str, Any]) ->
         "about": about,
         "original": original,
         "control": controls[0] if controls else None,
-        "targets": targets.judged(measured),
+        "targets": targets.judged(measured) if judged else [],
         "rows": measured,
         "errors": [each["error"] for each in rows if "error" in each],
     }

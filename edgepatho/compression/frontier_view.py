@@ -8,6 +8,13 @@ from typing import Any
 from edgepatho.data.split import shared_patients_warning
 from edgepatho.palette import METHODS
 
+SETTINGS = {  # shown where they vary
+    "prune_scope": "pruned by",
+    "codebook_rate": "codebook rate",
+    "rate": "rate",
+    "index_rate": "index rate",
+    "target": "towards",
+}
 LOWEST = {"agreement": 0.8, "f1_delta_points": -10}  # where the axes of the plot end
 
 
@@ -18,18 +25,19 @@ def table(frontier: dict[str, Any]) -> str:
     lines = [
         f"{len(frontier['rows'])} points on {about['tiles']} {kind} of {about['patients']} patients; "
         f"original {about['original_sha256'][:12]}, average F1 {original['average_f1']:.4f}",
-        "method  codebook  scale    prune     k   bits   bundle B     RAM Bpublished B  agree before / after"
+        "method  codebook  scale    prune     k   bits   bundle B     RAM B published B  agree before / after"
         "  F1 points before / after  Ki-67 error",
     ]
+    varying = [key for key in SETTINGS if len({each.get(key) for each in frontier["rows"]}) > 1]
     for each in sorted(frontier["rows"], key=lambda each: -each["bundle_bytes"]):
         bits = "" if each["bits"] is None else f"{each['bits']:g}"
         lines.append(
             f"{each['method']:7s} {each['codebook']:9s} {each['scale']:8s} {each['prune']:5.2f} "
             f"{each['k']:5d} "
             f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:9,d} "
-            f"{each['seed_disk_bytes']:11,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
+            f"{each['seed_disk_bytes']:12,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
             f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
-            f"{each['ki67_mae_points']:14.2f}{'  indices moved' if each['index_rate'] else ''}"
+            f"{each['ki67_mae_points']:14.2f}{_varied(each, varying)}"
         )
     if frontier["control"]:
         after = frontier["control"]
@@ -48,6 +56,11 @@ def table(frontier: dict[str, Any]) -> str:
     if warning := shared_patients_warning(about.get("shared_patients", [])):
         lines.append(warning)
     return "\n".join([*lines, *(f"not measured: {sentence}" for sentence in frontier["errors"])])
+
+
+def _varied(row: dict[str, Any], varying: list[str]) -> str:
+    """The settings of a row that are not those of all rows and have no column; 0 and None are left out."""
+    return "".join(f"  {SETTINGS[key]} {row[key]}" for key in varying if row.get(key))
 
 
 def _loss(target: dict[str, Any]) -> str:

@@ -81,11 +81,11 @@ def measure(
     teacher, training = ordinary(_copy(model), 0.0), ordinary(model, 0.0)
     thresholds = measuring.thresholds
     if thresholds is None:
-        progress.note("thresholds")
+        progress.note("choosing thresholds")
         labelled = load(prepared, "validation", measuring.calibration_tiles)
         thresholds = calibrate.thresholds(training.heat(labelled.images), labelled.labelled)
     protocol = accuracy.Protocol(thresholds)
-    progress.note("original")
+    progress.note("measuring the original")
     heat = training.heat(tiles.images)
     return Original(
         model,

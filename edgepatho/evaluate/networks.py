@@ -76,6 +76,9 @@ def heat(network: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     from edgepatho.model import graph as graphs
 
-    infer = tf.function(lambda batch: graphs.evaluate(network, batch), autograph=False, reduce_retracing=True)
-    parts = [images[at : at + BATCH] for at in range(0, len(images), BATCH)]
-    return np.concatenate([np.asarray(infer(part.astype(np.float32) / 255)) for part in parts])
+    traced = tf.function(lambda batch: graphs.evaluate(network, batch), autograph=False)
+    infer = traced.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], tf.float32))
+    parts = [
+        tf.constant(images[at : at + BATCH].astype(np.float32) / 255) for at in range(0, len(images), BATCH)
+    ]
+    return np.concatenate([np.asarray(infer(part)) for part in parts])

@@ -59,8 +59,9 @@ def from_keras(model: Any) -> Graph:
     kernels: dict[str, NDArray[Any]] = {}
     affines: dict[str, Affine] = {}
     node_of: dict[str, str] = {}
+    operations = {operation.name: operation for operation in model.operations}  # `x + y` is no layer
     for entry in config["layers"]:
-        layer = model.get_layer(entry["name"])
+        layer = operations[entry["name"]]
         inputs = [node_of[source] for source in _sources(entry)]
         emitted = keras_layers.translate(layer, inputs)
         node_of[layer.name] = emitted.nodes[-1]["name"] if emitted.nodes else (inputs or [layer.name])[0]

@@ -39,6 +39,8 @@ def translate(layer: Any, inputs: list[str]) -> Emitted:
             return Emitted(nodes=_activation(layer, layer, layer.name, inputs))
         case "Add":
             _require(layer, len(inputs) in (2, 3), f"{len(inputs)} inputs", "2 or 3")
+            shapes = {tuple(tensor.shape) for tensor in (*layer.input, layer.output)}
+            _require(layer, len(shapes) == 1, f"inputs of {len(shapes)} shapes", "one shape")
             return _node(layer, "add", inputs)
         case "Concatenate":
             rank = len(layer.output.shape)

@@ -72,7 +72,10 @@ def train(
     variables = [*model.variables, *optimizer.variables]
     state = training_state.resume(file, variables, key)
     progress = progress or Progress()
+    if state.step:
+        progress.say(f"Going on from step {state.step} of {settings.steps}, kept in {file}.")
     progress.advance(state.step)
+    progress.note("making the first step")
     step_of = _training_step(model, optimizer)
     saved = time.monotonic()
     while state.step < settings.steps and not stop():

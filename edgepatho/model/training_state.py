@@ -86,7 +86,7 @@ def resume(path: Path, variables: Sequence[Any], key: Mapping[str, Any]) -> Trai
                 about["best_step"],
                 [file[f"best{at}"] for at in range(about["best"])],
             )
-    except UNREADABLE as error:
+    except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:  # what it is about may be anything
         raise InputError(
             f"{path} is not the state of a training ({error}); remove it to start anew."
         ) from None

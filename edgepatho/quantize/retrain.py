@@ -60,9 +60,13 @@ def retrain(
     """
     progress, key = progress or Progress(), key or {}
     run = TrainingState() if state is None else training_state.resume(state, training.variables(), key)
+    if state is not None and run.step:
+        progress.say(f"Going on from step {run.step} of {budget.steps}, kept in {state}.")
     if not run.history:
+        progress.note("validating before the first step")
         _validate(run, training, validate, [])
     progress.advance(run.step)
+    progress.note("making the first step")
     losses: list[float] = []
     batches = feed(run.step)
     settled = budget.last_reassignment if training.indices_move else 0
@@ -76,6 +80,7 @@ def retrain(
                 "learning rates."
             )
         run.step += 1
+        progress.note(f"mse {losses[-1]:.1f}")
         progress.advance()
         if budget.reassigns_at(run.step):
             training.reassign()

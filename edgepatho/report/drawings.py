@@ -51,9 +51,10 @@ def memory(bench: BenchRecord) -> Markup | None:
     return charts.bars("Peak memory", bars) if bars else None
 
 
-def inside(record: CompressRecord, frontier: Frontier | None) -> list[tuple[str, Markup]]:
-    """Return the charts that explain a compression, each with its heading."""
-    return [*_codebook(record), *_layers(record), *_training(record), *_frontier(frontier)]
+def inside(record: CompressRecord | None, frontier: Frontier | None) -> list[tuple[str, Markup]]:
+    """Return the charts that explain a compression and a sweep, each with its heading."""
+    own = [] if record is None else [*_codebook(record), *_layers(record), *_training(record)]
+    return [*own, *_frontier(frontier)]
 
 
 def _codebook(record: CompressRecord) -> Iterator[tuple[str, Markup]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,44 +12,54 @@ from edgepatho import __version__, palette
 from edgepatho.classes import CLASSES
 from edgepatho.data.split import shared_patients_warning
 from edgepatho.files import write_aside
+from edgepatho.rates import rate
 from edgepatho.report import command_line, drawings, figures, words
 from edgepatho.report.bench_record import BenchRecord, read_bench
 from edgepatho.report.pictures import ki67_percent, overlay_pairs
 from edgepatho.report.record import CompressRecord, read_compress, read_frontier
 
 MODELS = ("original", "control", "compressed")
+FRONTIER = "frontier.json"
 MISSING = "—"
 
 
-def render(compress: Path | None, benches: Sequence[Path], output: Path) -> None:
-    """Write the page for a compress folder (or its compress.json) and benchmark records.
+def render(
+    compress: Path | None, benches: Sequence[Path], output: Path, frontier: Path | None = None
+) -> dict[str, Any]:
+    """Write the page for a compress folder (or its compress.json), benchmarks and a sweep's frontier.json.
 
-    Equal records give equal bytes: the page holds no time stamp and no path. A frontier.json in the
-    folder is drawn too. Raises InputError before anything is written if a record or picture is damaged.
+    Return its verdict and comparisons, JSON-ready. Equal records give equal bytes: the page holds no time
+    stamp and no path. A frontier.json in the compress folder is drawn too. Raises InputError before anything
+    is written if a record or picture is damaged.
     """
     record = None if compress is None else read_compress(compress)
+    sources = [*([Path("compress.json")] if record else []), *benches, *([frontier] if frontier else [])]
     page: dict[str, Any] = {
         "record": record,
         "synthetic": record is not None and record.accuracy.synthetic,
         "shared_patients": shared_patients_warning(record.accuracy.shared_patients) if record else None,
         "benches": [_bench(read_bench(path), record) for path in benches],
-        "sources": ", ".join([*(["compress.json"] if record else []), *(path.name for path in benches)]),
+        "sources": ", ".join(path.name for path in sources),
     }
     if compress is not None and record is not None:
         folder = compress if compress.is_dir() else compress.parent
-        frontier = folder / "frontier.json"
+        if frontier is None and (folder / FRONTIER).exists():
+            frontier = folder / FRONTIER
         page["pairs"] = overlay_pairs(folder, record)
         page.update(_compression(record))
-        page["inside"] = drawings.inside(record, read_frontier(frontier) if frontier.exists() else None)
+    page["inside"] = drawings.inside(record, read_frontier(frontier) if frontier else None)
     records = [bench["record"] for bench in page["benches"]]
     page["verdict"] = figures.verdict(record, records)
     page["comparisons"] = [
         *(figures.compressed(record) if record else []),
         *(line for bench in records for line in figures.measured(bench)),
     ]
+    if frontier is not None and not record and not records:
+        page["verdict"] = ["A sweep: how small the network gets, and what that costs."]
     html = _template().render(page)
     with write_aside(output) as aside:
         aside.write_text(html, encoding="utf-8", newline="\n")
+    return {"verdict": page["verdict"], "comparisons": [asdict(line) for line in page["comparisons"]]}
 
 
 def _template() -> Any:
@@ -64,6 +75,7 @@ def _template() -> Any:
         version=__version__,
         classes=CLASSES,
         names=words.NAMES,
+        rate_of=lambda scores, name: MISSING if scores is None else rate(asdict(scores), name, 3),
         marks=[(words.NAMES[name], colour) for name, colour in palette.CELLS.items()],
         size=_or_missing(figures.size),
         digits=_or_missing(figures.digits),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -34,6 +35,17 @@ def test_every_command_has_help(name):
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: main {name} ")
+
+
+def test_every_option_has_help():
+    """Of the host's commands; `score` passes everything on to the device's, which are held to the same."""
+    unexplained = [
+        f"{name} {option.opts[-1]}"
+        for name in COMMANDS
+        for option in main.get_command(click.Context(main), name).params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    assert unexplained == []
 
 
 @pytest.mark.parametrize(

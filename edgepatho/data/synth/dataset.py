@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from edgepatho.data.synth.tile import make_tile
 from edgepatho.data.synth.tissue import FULL_PX
 from edgepatho.errors import InputError, UsageError
 from edgepatho.files import folder_aside
+from edgepatho.interrupt import noticed
 from edgepatho.progress import Progress
 
 SEED = 101  # of the default set, on which every figure of this repository is measured
@@ -100,7 +99,8 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
         yield from map(_make, tasks)
         return
     # spawned, not forked: OpenCV's threads do not survive a fork
-    with _noticed() as stopped, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    # a KeyboardInterrupt anywhere can leave a lock of the pool taken, and waiting for its end never ends
+    with noticed() as stopped, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         handed_out: deque[Future[dict[str, Any]]] = deque()
         for task in tasks:
             handed_out.append(_submit(pool, task))
@@ -108,25 +108,6 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
                 yield _result(pool, handed_out.popleft(), stopped)
         while handed_out:
             yield _result(pool, handed_out.popleft(), stopped)
-
-
-@contextmanager
-def _noticed() -> Iterator[list[int]]:
-    """Yield a list that is no longer empty once Ctrl-C came.
-
-    A KeyboardInterrupt, which Python raises wherever it happens to be, can leave a lock of the pool taken;
-    whoever waits for the pool to end then waits for ever.
-    """
-    came: list[int] = []
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ours = usual and threading.current_thread() is threading.main_thread()
-    if ours:
-        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield came
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[dict[str, Any]]:

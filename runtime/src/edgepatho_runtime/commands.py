@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgepatho_runtime import errors
+from edgepatho_runtime.digest import sha256
 from edgepatho_runtime.errors import UnfitError
 from edgepatho_runtime.files import json_text, printable
 
@@ -15,7 +16,7 @@ NOTICE = "Research use only, not for diagnosis."
 def score(options: argparse.Namespace) -> int:
     """Score pictures one by one; a bad file costs one line on stderr, and the others are scored."""
     from edgepatho_runtime import bundle, tables
-    from edgepatho_runtime.scoring import batch, folders
+    from edgepatho_runtime.scoring import batch, folders, overlay
     from edgepatho_runtime.scoring.score import Scorer
 
     _check_precision(options.precision)
@@ -51,6 +52,8 @@ def score(options: argparse.Namespace) -> int:
     if options.json:
         print(json_text(record), end="")
     else:
+        if options.output is not None:
+            print(f"Rings: {printable(overlay.legend(scorer.bundle.scoring['classes']))}.")
         if record["pooled"]["fields"] > 1:
             print(tables.pooled_line(record["pooled"]))
         print(_notice(record["bundle"]["trained_on"]))
@@ -67,7 +70,7 @@ def info(options: argparse.Namespace) -> int:
     from edgepatho_runtime import info as bundle_info
 
     loaded = bundle.read(options.bundle)
-    facts = bundle_info.describe(loaded)
+    facts = bundle_info.describe(loaded) | {"sha256sum": sha256(options.bundle.read_bytes()).hexdigest()}
     if not options.plan:
         text = json_text(facts) if options.json else tables.info_text(str(options.bundle), facts) + "\n"
         print(text, end="")

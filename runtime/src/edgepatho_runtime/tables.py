@@ -45,7 +45,8 @@ def info_text(path: str, facts: dict[str, Any]) -> str:
     sizes = ", ".join(f"{name} {size:,}" for name, size in facts["stored_bytes"].items() if size)
     lines = [
         ("file", f"{path}, {facts['file_bytes']:,} bytes"),
-        ("sha256", facts["sha256"]),
+        ("bundle", f"{facts['sha256']} (SHA-256 of its content, as records name it)"),
+        ("sha256sum", f"{facts['sha256sum']} (of the file as it is)"),
         ("network", f"{facts['nodes']} nodes, {facts['layers']} layers, {facts['weights']:,} weights"),
         ("shared", f"{facts['shared_layers']} layers by {books}" if books else "none: the weights are fp32"),
         ("bytes", sizes),

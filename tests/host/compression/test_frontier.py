@@ -32,9 +32,15 @@ def row(**changes):
     } | changes
 
 
-def summary(rows):
-    about = {"original_sha256": "ab" * 32, "tiles": 96, "patients": 8, "synthetic": True}
-    return frontier.summary(rows, about, {"average_f1": 0.947})
+def summary(rows, judged=True):
+    about = {
+        "original_sha256": "ab" * 32,
+        "tiles": 96,
+        "patients": 8,
+        "synthetic": True,
+        "shared_patients": ["p7"],
+    }
+    return frontier.summary(rows, about, {"average_f1": 0.947}, judged=judged)
 
 
 def test_a_target_is_met_at_its_bounds_and_missed_beyond_each_of_them():
@@ -93,9 +99,22 @@ def test_table_and_plot_show_rows_targets_and_control(tmp_path):
         "target at most 0.25 MB: agreement at least 0.95, F1 within 1 points: met by ecsq: 220,000 B" in text
     )
     assert text.count("missed") == len(TARGETS) - 2
+    assert "patient p7 has pictures both for training and for testing" in text
     frontier_view.plot(found, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
         assert min(picture.size) > 500
+
+
+def test_a_grid_shows_what_varies_and_has_no_targets():
+    rows = [row(codebook_rate=rate, rate=1e-4, target="labels") for rate in (1e-3, 1e-4)]
+    text = frontier_view.table(summary(rows, judged=False))
+    assert "target" not in text
+    assert "missed" not in text
+    assert [line.split("  codebook rate ")[1] for line in text.splitlines() if "codebook rate" in line] == [
+        "0.001",
+        "0.0001",
+    ]
+    assert "towards" not in text
 
 
 @pytest.mark.parametrize("key", ["original_sha256", "tiles", "synthetic"])

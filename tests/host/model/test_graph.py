@@ -124,6 +124,29 @@ def test_a_foreign_layer_is_named(layer, words):
         graph.from_keras(keras.Model(image, layer(image)))
 
 
+def test_a_sum_of_tensors_is_an_addition():
+    image = layers.Input((8, 8, 3))
+    left, right = (layers.Conv2D(4, 1, name=name)(image) for name in ("left", "right"))
+    model = keras.Model(image, layers.ReLU()(left + right))
+    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    np.testing.assert_allclose(graph.evaluate(graph.from_keras(model), images), model(images), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (lambda x: x * x, "multiply is a Multiply, which the bundle does not know"),
+        (lambda x: x + 1.0, "has 1 inputs; supported is 2 or 3"),
+        (lambda x: x + x[..., :1], "a GetItem|inputs of 2 shapes"),
+        (keras.ops.sigmoid, "is a Sigmoid, which the bundle does not know"),
+    ],
+)
+def test_an_operation_without_a_layer_is_named(operation, words):
+    image = layers.Input((8, 8, 3))
+    with pytest.raises(InputError, match=words):
+        graph.from_keras(keras.Model(image, operation(layers.Conv2D(4, 1)(image))))
+
+
 def test_a_layer_used_twice_is_named():
     image = layers.Input((16, 16, 3))
     twice = layers.Conv2D(3, 1, name="twice")

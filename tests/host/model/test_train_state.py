@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import asdict
 from functools import partial
 from itertools import chain, repeat
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from edgepatho.cli import main
 from edgepatho.errors import InputError
 from edgepatho.model import pathonet
+from edgepatho.model import train as module
 from edgepatho.model.train import TrainingSettings, train
 from edgepatho.model.training_state import FORMAT, VERSION
 
@@ -47,6 +49,8 @@ def write_state(path, **changes):
         ({"version": 1}, "written by another version"),
         ({"format": None}, "written by another version"),
         ({"key": {}}, "not the state of a training"),
+        ({"key": None}, "not the state of a training"),
+        ({"key": [1]}, "not the state of a training"),
         ({}, "not the state of a training"),  # its arrays are missing
     ],
 )
@@ -100,6 +104,42 @@ def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_interrupted(pre
         weights[name] = model.get_weights()
     for whole, interrupted in zip(weights["whole"], weights["interrupted"], strict=True):
         np.testing.assert_allclose(interrupted, whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("about", ["3", "[]", "null", '"text"'])
+def test_a_state_about_something_else_is_refused(about, tmp_path):
+    (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
+    np.savez(tmp_path / "state.npz", about=np.array(about))
+    with pytest.raises(InputError, match="not the state of a training"):
+        train(tmp_path, tmp_path, SETTINGS)
+
+
+@pytest.mark.usefixtures("small_network")
+def test_ctrl_c_keeps_the_steps_that_are_done(prepared, tmp_path, monkeypatch):
+    """A signal after the first step: that step is saved, and the same command goes on with the second."""
+    arguments = ["train", str(prepared), "-o", str(tmp_path), "--batch", "1", "--crop-px", "16"]
+    arguments += ["--crop-steps", "3", "--whole-steps", "0"]
+    traced = module._training_step
+
+    def interrupted(*given):
+        step = traced(*given)
+
+        def once(*batch):
+            signal.raise_signal(signal.SIGINT)
+            return step(*batch)
+
+        return once
+
+    monkeypatch.setattr(module, "_training_step", interrupted)
+    first = CliRunner().invoke(main, arguments)
+    assert first.exit_code == 130
+    assert "Interrupted after step 1 of 3" in first.stderr
+    assert not (tmp_path / "weights.safetensors").exists()
+    monkeypatch.setattr(module, "_training_step", traced)
+    second = CliRunner().invoke(main, arguments)
+    assert second.exit_code == 0, second.output
+    assert "Going on from step 1 of 3" in second.stderr
+    assert "steps           3" in second.stdout
 
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296"])

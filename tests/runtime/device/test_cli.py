@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from PIL import Image
 
 import edgepatho_runtime
 from edgepatho_runtime import cli, files, network
+from edgepatho_runtime.arguments import parser
 from edgepatho_runtime.scoring import batch
 
 SavePicture = Callable[..., Path]
@@ -47,6 +49,15 @@ def test_score_prints_counts_with_denominators(
     assert "TIL 33.3 % (2/6) no class: under 30 tumour cells" in out
     assert "SCALE ASSUMED" in out
     assert "trained on nothing. Research use only" in out
+    assert "Rings" not in out
+
+
+def test_score_that_draws_says_what_the_colours_mean(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(tmp_path / "results")]
+    assert cli.main(command) == 0
+    assert "Rings: yellow immunopositive, sky blue immunonegative, purple til." in capsys.readouterr().out
 
 
 def test_score_of_several_fields_gives_the_pooled_index_and_its_interval(
@@ -299,7 +310,46 @@ def test_info_tells_what_a_bundle_is(bundle_file: Path, capsys: pytest.CaptureFi
     assert sum(facts["stored_bytes"].values()) < facts["file_bytes"]
     assert facts["plan"]["steps"] == len(facts["plan"]["rows"]) > 0
     assert cli.main(["info", str(bundle_file), "--plan"]) == 0
-    assert "1 layers, 9 weights" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "1 layers, 9 weights" in text
+    assert f"{facts['sha256']} (SHA-256 of its content" in text
+    assert f"{hashlib.sha256(bundle_file.read_bytes()).hexdigest()} (of the file as it is)" in text
+    assert facts["sha256"] != facts["sha256sum"]
+
+
+def test_every_option_and_argument_has_help() -> None:
+    (commands,) = (each for each in parser()._actions if isinstance(each.choices, dict))
+    unexplained = [
+        f"{name} {action.option_strings or action.dest}"
+        for name, command in commands.choices.items()
+        for action in command._actions
+        if not action.help
+    ]
+    assert unexplained == []
+
+
+def test_an_input_of_any_name_is_run(
+    tmp_path: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = identity()
+    recipe.graph["input"]["name"] = "input_layer_7"
+    recipe.graph["nodes"][0]["inputs"] = ["input_layer_7"]
+    (tmp_path / "other.epb").write_bytes(recipe.build())
+    assert cli.main(["selftest", str(tmp_path / "other.epb")]) == 0
+    assert cli.main(["score", str(save_picture()), "--bundle", str(tmp_path / "other.epb")]) == 0
+    assert "3 immunopositive, 1 immunonegative, 2 til" in capsys.readouterr().out
+
+
+def test_a_classifiers_bundle_is_not_scored_with(
+    tmp_path: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"
+    picture = tmp_path / "small.png"
+    Image.new("RGB", (16, 16), "white").save(picture)
+    assert cli.main(["score", str(picture), "--bundle", str(dense)]) == 3
+    error = capsys.readouterr().err
+    assert error.count("Error:") == error.count("\n") == 1
+    assert "answers a picture with 1 x 1 x 3 numbers, a heat map of its classes has 16 x 16 x 3" in error
 
 
 def test_a_plan_that_the_network_cannot_have_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

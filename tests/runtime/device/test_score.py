@@ -17,6 +17,7 @@ from field_drawing import CENTRES, drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgepatho import palette
 from edgepatho.evaluate import cells as host_cells
 from edgepatho.evaluate import patients
 from edgepatho_runtime import image
@@ -230,6 +231,10 @@ def test_the_overlay_rings_cells_and_leaves_the_rest() -> None:
     distances = [np.hypot(rows - cell.y_px, columns - cell.x_px) for cell in cells]
     assert not changed[(distances[0] > radius + 2) & (distances[1] > radius + 2)].any()
     assert not changed[30, 40]
+
+
+def test_cells_have_the_colours_of_the_report() -> None:
+    assert tuple(palette.rgb(colour) for colour in palette.CELLS.values()) == overlay.COLOURS
 
 
 # -- batches -------------------------------------------------------------------------------------------

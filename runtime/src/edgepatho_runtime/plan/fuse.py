@@ -46,8 +46,8 @@ class Fusion:
     def __init__(self, image: Map, lanes: int) -> None:
         self.lanes = lanes
         self.image = image
-        self.values: dict[str, Value] = {"image": image}
-        self.steps: list[Step] = [Step("image", image, ["image"])]
+        self.values: dict[str, Value] = {image.name: image}
+        self.steps: list[Step] = [Step("image", image, [image.name])]
         self.maker: dict[str, Step] = {}  # node -> the step whose end it is, so far
         self.uses: dict[str, int] = {}  # node -> how many read it
 

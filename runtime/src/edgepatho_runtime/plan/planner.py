@@ -79,10 +79,11 @@ def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: in
     """
     if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX):
         raise ValueError(f"The image is {height} x {width} pixels; sides are 1 to {MAX_SIDE_PX}.")
-    nodes = rewritten(graph["nodes"], graph["output"])
-    unit = size_unit(nodes)
+    source = graph["input"]["name"]
+    nodes = rewritten(graph["nodes"], graph["output"], source)
+    unit = size_unit(nodes, source)
     channels = graph["input"]["channels"]
-    image = Map("image", ceil_div(height, unit) * unit, ceil_div(width, unit) * unit, channels, isa.lanes)
+    image = Map(source, ceil_div(height, unit) * unit, ceil_div(width, unit) * unit, channels, isa.lanes)
     fused, result = fuse(nodes, image, isa.lanes, graph["output"])
     steps = ordered(fused, result)
     share_sums(steps, result)
@@ -113,11 +114,11 @@ def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: in
     )
 
 
-def size_unit(nodes: list[Node]) -> int:
+def size_unit(nodes: list[Node], image: str) -> int:
     """What an image's sides must be multiples of: 2 for each maxpool if maps are enlarged again, else 1."""
     if not any(node["op"] == "upsample2_nearest" or node.get("enlarged") for node in nodes):
         return 1
-    depth = {"image": 0}
+    depth = {image: 0}
     for node in nodes:
         before = [depth[name] for name in node["inputs"]]
         depth[node["name"]] = max(before, default=0) + (node["op"] == "maxpool2")

@@ -18,10 +18,10 @@ PIXELWISE = ("affine", "leaky_relu", "relu")
 UPSAMPLE = "upsample2_nearest"
 
 
-def rewritten(nodes: list[Node], output: str) -> list[Node]:
-    """All passes in order; nodes that the output does not need are dropped."""
+def rewritten(nodes: list[Node], output: str, image: str = "image") -> list[Node]:
+    """All passes in order; nodes that the output does not need are dropped. `image` names the input."""
     nodes = absorb_upsampling(postpone_upsampling(pair_sums(nodes)))
-    return reachable(repeat_head(nodes), output)
+    return reachable(repeat_head(nodes, image), output)
 
 
 def pair_sums(nodes: list[Node]) -> list[Node]:
@@ -82,7 +82,7 @@ def absorb_upsampling(nodes: list[Node]) -> list[Node]:
     return absorbed
 
 
-def repeat_head(nodes: list[Node]) -> list[Node]:
+def repeat_head(nodes: list[Node], image: str = "image") -> list[Node]:
     """What the first maxpool reads is computed again for late readers, if at most two convolutions make it.
 
     It is the largest map of all and would lie in memory from the first step to the last, which costs more
@@ -96,8 +96,8 @@ def repeat_head(nodes: list[Node]) -> list[Node]:
     late = [node for node in nodes if node is not pool and kept in node["inputs"]]
     if not head or not late or sum(node["op"] == "conv2d" for node in head) > 2:
         return nodes
-    again = {"image": "image.again"} | {node["name"]: f"{node['name']}.again" for node in head}
-    copies: list[Node] = [{"name": "image.again", "op": "image", "inputs": []}]
+    again = {image: f"{image}.again"} | {node["name"]: f"{node['name']}.again" for node in head}
+    copies: list[Node] = [{"name": again[image], "op": "image", "inputs": []}]
     for node in head:
         inputs = [again[name] for name in node["inputs"]]
         copies.append(

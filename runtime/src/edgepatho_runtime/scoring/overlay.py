@@ -4,11 +4,18 @@ from edgepatho_runtime.image import Image
 from edgepatho_runtime.scoring.cell import Cell
 
 RADIUS_NETWORK_PX = 5  # a nucleus, roughly
-# Bright enough on stained tissue, apart for colour-blind eyes; further classes start again.
-COLOURS = ((255, 225, 25), (70, 240, 240), (240, 50, 230))
+# Okabe and Ito's yellow, sky blue and reddish purple: bright enough on stained tissue, apart for colour-blind
+# eyes. The report on the host draws in the same. Further classes start again.
+COLOURS = ((240, 228, 66), (86, 180, 233), (204, 121, 167))
+COLOUR_NAMES = ("yellow", "sky blue", "purple")
 EDGE = (0, 0, 0)  # a dark edge, so that rings show on pale ground too
 
 Run = tuple[int, int, int]  # row, first column, column behind the last; from the centre
+
+
+def legend(classes: list[str]) -> str:
+    """Return what the colours of the rings mean, in words."""
+    return ", ".join(f"{COLOUR_NAMES[at % len(COLOURS)]} {name}" for at, name in enumerate(classes))
 
 
 class Drawn(Image):

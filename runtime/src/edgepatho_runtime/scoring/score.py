@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from edgepatho_runtime import _vision, device, image, plan
 from edgepatho_runtime.bundle import Bundle
-from edgepatho_runtime.errors import ImageError
+from edgepatho_runtime.errors import BundleError, ImageError
 from edgepatho_runtime.image import Image
 from edgepatho_runtime.network import Network, isa_for
 from edgepatho_runtime.scoring.cell import Cell
@@ -155,12 +155,22 @@ def _share(counts: Counts, part: list[str], whole: list[str]) -> float | None:
 
 
 def _check_fit(bundle: Bundle, height: int, width: int, precision: str) -> None:
-    """Raise ImageError if a network of this size cannot be planned or needs more memory than is free."""
+    """Raise ImageError if a network of this size cannot be planned or needs more memory than is free.
+
+    Raises BundleError for a network whose answer is no heat map.
+    """
     isa = isa_for(precision)
     try:
         planned = plan.build(bundle.graph, bundle.tensors, height, width, isa)
     except ValueError as error:
         raise ImageError(f"The network cannot take {height} x {width} pixels: {error}") from None
+    expected = (height, width, len(bundle.scoring["classes"]))
+    if planned.result_shape != expected:
+        found, wanted = (" x ".join(map(str, shape)) for shape in (planned.result_shape, expected))
+        raise BundleError(
+            f"The bundle's network answers a picture with {found} numbers, a heat map of its classes has "
+            f"{wanted}; score takes networks such as PathoNet alone."
+        )
     needed = planned.arena_elements * isa.element_bytes
     free = device.free_bytes()
     if free is not None and needed > free:

@@ -1,0 +1,33 @@
+"""Ctrl-C noticed, so that work comes to an end of its own and keeps what it has."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def noticed() -> Iterator[list[int]]:
+    """Yield a list that is no longer empty once Ctrl-C came; a second Ctrl-C is a KeyboardInterrupt.
+
+    Outside the main thread, or where Ctrl-C means something else already, the list stays empty.
+    """
+    came: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ours = usual and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield came
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

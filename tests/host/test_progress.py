@@ -1,0 +1,29 @@
+"""Progress: lines now and then where stderr is no terminal, sentences that stay anywhere."""
+
+from __future__ import annotations
+
+from edgepatho import progress as module
+from edgepatho.progress import LINE_EVERY_S, progress
+
+
+def test_without_a_terminal_a_line_is_printed_now_and_then(capsys, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    with progress("compressing", 120) as shown:
+        shown.note("measuring the original")
+        clock[0] += LINE_EVERY_S
+        shown.note("making the first step")
+        for _ in range(32):
+            clock[0] += LINE_EVERY_S / 16
+            shown.advance()
+    assert capsys.readouterr().err.splitlines() == [
+        "compressing: 0 of 120, making the first step",
+        "compressing: 16 of 120, making the first step",
+        "compressing: 32 of 120, making the first step",
+    ]
+
+
+def test_what_is_said_stays(capsys):
+    with progress("training") as shown:
+        shown.say("Going on from step 7 of 9.")
+    assert capsys.readouterr().err == "Going on from step 7 of 9.\n"
