@@ -96,7 +96,7 @@ def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
             raise ImageError("it is a damaged TIFF: zeros stand where its pixels were")
         elif compression in DEFLATES:
             _check_deflate(data)
-    if compression == UNCOMPRESSED:
+    if compression == UNCOMPRESSED and TILES not in tags:  # tiles at the edge are filled up, with zeros
         last = max(start + length for start, length in zip(starts, lengths, strict=True))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as everything:
             damage.check_raw(everything, min(starts), last)
