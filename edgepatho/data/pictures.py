@@ -20,11 +20,14 @@ from edgepatho.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 FORMATS = ("JPEG", "PNG", "TIFF")
 MAX_PIXELS = 100_000_000
 SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which becomes NETWORK_PX
 LEAST_STRIP_PX = 16  # what the network halves to one pixel; a narrower remainder is no tile
+# TIFF orientation -> the PIL.Image.Transpose that undoes what it asks for.
+UNTURN = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
 ORIENTATION, BITS_PER_SAMPLE, IMAGE_WIDTH, IMAGE_LENGTH = 274, 258, 256, 257  # EXIF and TIFF tags
 
 
@@ -70,27 +73,34 @@ def tile(picture: NDArray[np.uint8], cut: Cut) -> NDArray[np.uint8]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Return the height and width of a picture, upright, from its header; InputError if it is unfit."""
+    """Return the height and width of a picture, as stored, from its header; InputError if it is unfit."""
     with _opened(path) as image:
-        turned = image.format != "PNG" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
         tags = getattr(image, "tag_v2", {})  # of a TIFF, whose size Pillow gives turned already from 11 on
-        width, height = tags.get(IMAGE_WIDTH, image.width), tags.get(IMAGE_LENGTH, image.height)
-        return (width, height) if turned else (height, width)
+        return tags.get(IMAGE_LENGTH, image.height), tags.get(IMAGE_WIDTH, image.width)
 
 
 def read(path: Path, scale: float | None = None) -> NDArray[np.uint8]:
-    """Return a picture as the network sees it, uint8 RGB: upright, alpha on white, antialiased bilinear."""
-    from PIL import Image, ImageOps
+    """Return a picture as the network sees it, uint8 RGB: as stored, alpha on white, antialiased bilinear."""
+    from PIL import Image
 
     with _opened(path) as image:
-        upright = image.copy() if image.format == "PNG" else ImageOps.exif_transpose(image)
-        if upright.has_transparency_data:
-            ground, above = Image.new("RGB", upright.size, "white"), upright.convert("RGBA")
+        stored = _stored(image)
+        if stored.has_transparency_data:
+            ground, above = Image.new("RGB", stored.size, "white"), stored.convert("RGBA")
             ground.paste(above, mask=above.getchannel("A"))
-            upright = ground
-        height, width = network_size(upright.height, upright.width, scale)
-        resized = upright.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+            stored = ground
+        height, width = network_size(stored.height, stored.width, scale)
+        resized = stored.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(resized)
+
+
+def _stored(image: ImageFile) -> Image:
+    """Return a picture in the frame that is stored, as labels are: Pillow turns TIFFs by itself."""
+    from PIL.Image import Transpose
+
+    orientation = image.tag_v2.get(ORIENTATION, 1) if image.format == "TIFF" else 1  # type: ignore[attr-defined]
+    copied = image.copy()
+    return copied.transpose(Transpose(UNTURN[orientation])) if orientation in UNTURN else copied
 
 
 def _starts(side: int) -> range:
@@ -98,7 +108,7 @@ def _starts(side: int) -> range:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image]:
+def _opened(path: Path) -> Iterator[ImageFile]:
     """An opened picture of 8 bits a channel and one page; what its decoder says becomes a sentence."""
     from PIL import Image
 
