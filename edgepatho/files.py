@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edgepatho.errors import InputError
+
+# What file systems answer that cannot sync a folder.
+NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 
 
 def canonical_json(value: Any) -> str:
@@ -78,9 +82,13 @@ def folder_aside(folder: Path, marker: str) -> Iterator[Path]:
 
 
 def _sync(path: Path) -> None:
+    """Bring a file or folder to disk; a folder where the file system can (vboxsf and some others cannot)."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if not path.is_dir() or error.errno not in NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(handle)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,17 @@ def test_a_file_is_whole_or_the_old_one(tmp_path):
         aside.write_bytes(tmp_path.read_bytes())
     assert path.read_text() == "first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_sync_folders_takes_files_all_the_same(tmp_path, monkeypatch, number):
+    sync = os.fsync
+
+    def refusing(handle: int) -> None:
+        if Path(f"/proc/self/fd/{handle}").is_dir():
+            raise OSError(number, os.strerror(number))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    make(tmp_path / "results", "new")
+    assert (tmp_path / "results" / "marker.json").read_text() == "new"
