@@ -46,9 +46,13 @@ def runtime_wheel(device: Device, given: Path | None = None) -> Path:
 
 
 def image_wheels(device: Device) -> list[Path]:
+    """Return the wheels of what decodes JPEG and TIFF."""
+    return [_fetched(pin, device, "give --no-images: PNG and PPM need none") for pin in image_pins()]
+
+
+def image_pins() -> list[str]:
     """Return what decodes JPEG and TIFF, in the versions installed here, so that both sides decode alike."""
-    pins = [f"{name}=={metadata.version(name)}" for name in ("pillow", "simplejpeg")]
-    return [_fetched(pin, device, "give --no-images: PNG and PPM need none") for pin in [*pins, NUMPY]]
+    return [*(f"{name}=={metadata.version(name)}" for name in ("pillow", "simplejpeg")), NUMPY]
 
 
 def tflite_wheels(device: Device) -> list[Path]:

@@ -137,9 +137,8 @@ def test_metadata_says_who_may_use_it_and_on_which_python(host_wheel, runtime_wh
         "=",
         "edgepatho_runtime.cli:main",
     ]
-    needs = device.get_all("Requires-Dist") or []
-    assert all(need.endswith('; extra == "images"') for need in needs), "inference needs nothing"
-    assert not any("edgepatho" in name for name in host.get_all("Requires-Dist", []))
+    assert all(name.endswith('; extra == "images"') for name in device.get_all("Requires-Dist"))
+    assert not any(name.startswith("edgepatho") for name in host.get_all("Requires-Dist"))
     licence = (ROOT / "LICENSE").read_text()
     for wheel, about, readme in (
         (host_wheel, host, ROOT / "README.md"),
