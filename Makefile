@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 # Two sets of pins: Python 3.11 goes with tflite-runtime and numpy 1, later ones with numpy 2.
 PINS   := constraints/$(shell $(PYTHON) -c 'import sys; print("python3.11" if sys.version_info < (3, 12) else "python3.12")').txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
+# A test process for each processor; each takes whole files, whose tests share what they set up.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 TOOLS  := PATH="$(abspath $(BIN)):$$PATH"
 # Without a C compiler, PyPI's ziglang compiles the runtime.
 HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/zig.cmake)
@@ -35,7 +37,7 @@ demo: install  ## the whole road once: tiles, compression, exports, benchmark, d
 	$(BIN)/edgepatho demo demo
 
 test: install wheel-arm  ## the test suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 wheel-arm: install  ## the aarch64 wheel of the runtime, also where `edgepatho deploy` finds it
 	$(TOOLS) $(BIN)/python runtime/build_wheel.py runtime dist aarch64
@@ -55,10 +57,10 @@ core-test: install  ## the C core's own tests, with the address and undefined-be
 	$(BIN)/cmake -S runtime -B build/core -G Ninja -DEDGEPATHO_SANITIZE=address,undefined \
 	    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja
 	$(BIN)/ninja -C build/core
-	$(BIN)/ctest --test-dir build/core --output-on-failure
+	$(BIN)/ctest --test-dir build/core --output-on-failure --parallel 2
 
 test-arm: install wheel-arm  ## the device wheel on emulated Pi processors
-	$(BIN)/python -m pytest -m arm tests/arm
+	$(PYTEST) -m arm tests/arm
 
 test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; benchmarks/results/parity.json
 	$(BIN)/python -m benchmarks.parity.matrix

@@ -19,7 +19,7 @@ import click
 
 from benchmarks.arm import debian
 from benchmarks.arm.boards import BOARDS, Board
-from benchmarks.arm.tools import cache, find, run_or_fail
+from benchmarks.arm.tools import cache, find, only_builder, run_or_fail
 from edgepatho.errors import UserError
 from edgepatho.files import folder_aside
 
@@ -88,26 +88,30 @@ def userland(suite: str = "bookworm") -> Userland:
     version = PYTHON_OF_SUITE[suite]
     wanted = (*DEBIAN_PACKAGES, f"python{version}")
     folder = cache() / f"arm64-{suite}-{_key(suite, *wanted)}"
-    if not folder.exists():
-        with folder_aside(folder, "packages.txt") as aside:
-            debian.unpack(wanted, suite, aside / "root")
-            for board in BOARDS.values():
-                _add_board(aside, board, version)
-            (aside / "packages.txt").write_text("\n".join(wanted) + "\n")
+    with only_builder():
+        if not folder.exists():
+            with folder_aside(folder, "packages.txt") as aside:
+                debian.unpack(wanted, suite, aside / "root")
+                for board in BOARDS.values():
+                    _add_board(aside, board, version)
+                (aside / "packages.txt").write_text("\n".join(wanted) + "\n")
     return Userland(folder)
 
 
 def peers() -> Path:
     """Return a folder of arm64 wheels for Python 3.11 (PEER_WHEELS), to be put on the guest's PYTHONPATH."""
     folder = cache() / f"arm64-peers-{_key(*PEER_WHEELS)}"
-    if not folder.exists():
-        tags = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
-        with folder_aside(folder, "wheels.txt") as aside:
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
-            target = ["--python-version=3.11", "--implementation=cp", f"--target={aside / 'site'}"]
-            platforms = [f"--platform={tag}_aarch64" for tag in tags]
-            run_or_fail([*pip, *target, *platforms, *PEER_WHEELS], "pip could not install the arm64 peers")
-            (aside / "wheels.txt").write_text("\n".join(PEER_WHEELS) + "\n")
+    with only_builder():
+        if not folder.exists():
+            tags = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
+            with folder_aside(folder, "wheels.txt") as aside:
+                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+                target = ["--python-version=3.11", "--implementation=cp", f"--target={aside / 'site'}"]
+                platforms = [f"--platform={tag}_aarch64" for tag in tags]
+                run_or_fail(
+                    [*pip, *target, *platforms, *PEER_WHEELS], "pip could not install the arm64 peers"
+                )
+                (aside / "wheels.txt").write_text("\n".join(PEER_WHEELS) + "\n")
     return folder / "site"
 
 

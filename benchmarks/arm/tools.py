@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgepatho.errors import UserError
@@ -38,6 +41,15 @@ def cache() -> Path:
     """Return the folder for things that are slow to make: $EDGEPATHO_CACHE, else ~/.cache/edgepatho."""
     chosen = os.environ.get("EDGEPATHO_CACHE")
     return Path(chosen).resolve() if chosen else Path.home() / ".cache" / "edgepatho"
+
+
+@contextmanager
+def only_builder() -> Iterator[None]:
+    """Wait until no other process builds in the cache folder, and let none begin."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run_or_fail(command: list[str], failure: str) -> None:
