@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 
 import needs
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -28,11 +31,19 @@ SKIPPED_IN_CI_TOO = (
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """`@pytest.mark.needs("shellcheck")` skips a test where a program of needs.NEEDS is not installed."""
+    """Seed each test alike; `@pytest.mark.needs("shellcheck")` skips it where that program is missing."""
+    _seed()  # Keras' initial weights must not depend on the tests before: a network may be all zeros
     for mark in item.iter_markers("needs"):
         _require(*mark.args)
     if item.get_closest_marker("pi") and os.environ.get("EDGEPATHO_PI") != "1":
         pytest.skip(VIRTUAL_PI)
+
+
+def _seed() -> None:
+    random.seed(0)  # Keras takes its seeds from here
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")
