@@ -1,11 +1,11 @@
-# edgepatho: `make demo` shows it all, `make test` checks it all.
+# edgepatho: `make demo` runs the whole pipeline, `make test` the tests.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# Two sets of pins: Python 3.11 goes with tflite-runtime and numpy 1, later ones with numpy 2.
+# Two sets of pins: Python 3.11 with tflite-runtime and numpy 1, later versions with numpy 2.
 PINS   := constraints/$(shell $(PYTHON) -c 'import sys; print("python3.11" if sys.version_info < (3, 12) else "python3.12")').txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
-# A test process for each processor; each takes whole files, whose tests share what they set up.
+# One test process per processor; each takes whole files, because tests in a file share fixtures.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 TOOLS  := PATH="$(abspath $(BIN)):$$PATH"
 # Without a C compiler, PyPI's ziglang compiles the runtime.
@@ -21,7 +21,7 @@ SHELL := bash
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
 
-install: $(VENV)/.installed  ## a virtual environment with both distributions and the tools
+install: $(VENV)/.installed  ## create .venv with both distributions and the development tools
 
 $(VENV)/.host: pyproject.toml $(PINS)
 	$(PYTHON) -m venv $(VENV)
@@ -33,19 +33,19 @@ $(VENV)/.installed: $(VENV)/.host $(shell find runtime cmake -type f -not -path 
 	$(TOOLS) CMAKE_TOOLCHAIN_FILE=$(HOST_TOOLCHAIN) $(PIP) install -q --no-build-isolation --no-deps --force-reinstall ./runtime
 	touch $@
 
-demo: install  ## the whole road once: tiles, compression, exports, benchmark, demo/report.html
+demo: install  ## the whole pipeline on a few tiles; writes demo/report.html
 	$(BIN)/edgepatho demo demo
 
-test: install wheel-arm  ## the test suite
+test: install wheel-arm  ## run the test suite
 	$(PYTEST)
 
-wheel-arm: install  ## the aarch64 wheel of the runtime, also where `edgepatho deploy` finds it
+wheel-arm: install  ## build the runtime's aarch64 wheel and put it where `edgepatho deploy` finds it
 	$(TOOLS) $(BIN)/python runtime/build_wheel.py runtime dist aarch64
 	rm -f edgepatho/wheels/*.whl
 	cp dist/edgepatho_runtime-*_aarch64.whl edgepatho/wheels/
 
-# The host's wheel is built from its sdist, the runtime's from theirs: what is missing in one shows here.
-dist: install  ## what people install: both wheels and sdists in dist/, the host's with the ARM wheel inside
+# Every wheel is built from its sdist, so a file missing from an sdist shows here.
+dist: install  ## build wheels and sdists of both distributions in dist/; the host wheel contains the ARM wheel
 	rm -rf dist edgepatho/wheels/*.whl
 	$(BIN)/python -m build -q --no-isolation --sdist -o dist runtime
 	$(TOOLS) $(BIN)/python runtime/build_wheel.py dist/edgepatho_runtime-*.tar.gz dist x86_64 aarch64
@@ -53,66 +53,66 @@ dist: install  ## what people install: both wheels and sdists in dist/, the host
 	$(BIN)/python -m build -q --no-isolation -o dist .
 	ls -l dist
 
-core-test: install  ## the C core's own tests, with the address and undefined-behaviour sanitizers
+core-test: install  ## run the C core's own tests with the address and undefined-behaviour sanitizers
 	$(BIN)/cmake -S runtime -B build/core -G Ninja -DEDGEPATHO_SANITIZE=address,undefined \
 	    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja
 	$(BIN)/ninja -C build/core
 	$(BIN)/ctest --test-dir build/core --output-on-failure --parallel 2
 
-test-arm: install wheel-arm  ## the device wheel on emulated Pi processors
+test-arm: install wheel-arm  ## test the device wheel on emulated Pi processors
 	$(PYTEST) -m arm tests/arm
 
-test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; benchmarks/results/parity.json
+test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; writes benchmarks/results/parity.json
 	$(BIN)/python -m benchmarks.parity.matrix
 
-bench: install $(VENV)/.bench  ## this machine: latency, memory, size of every engine; benchmarks/results/host.json
+bench: install $(VENV)/.bench  ## measure every engine on this machine; writes benchmarks/results/host.json
 	$(BIN)/python -m benchmarks.host
 
-bench-arm: install wheel-arm  ## estimated cycles on Cortex-A72 and A76; benchmarks/results/arm.json
+bench-arm: install wheel-arm  ## estimate cycles on Cortex-A72 and A76; writes benchmarks/results/arm.json
 	$(BIN)/python -m benchmarks.arm.bench
 
 $(VENV)/.bench: $(VENV)/.host
 	$(PIP) install -q -c $(PINS) --group bench
 	touch $@
 
-resolve: wheel-arm $(VENV)/.resolve  ## does every supported Python find its wheels? host 3.11 to 3.13, device to 3.14
+resolve: wheel-arm $(VENV)/.resolve  ## check that every supported Python (host 3.11-3.13, device to 3.14) finds its wheels
 	.ci/resolve $(BIN)
 
 $(VENV)/.resolve: $(VENV)/.host
 	$(PIP) install -q --group resolve
 	touch $@
 
-test-pi: install wheel-arm  ## boot virtual Raspberry Pis, deploy, score, bench, break, roll back; keeps the log
+test-pi: install wheel-arm  ## boot virtual Raspberry Pis; deploy, score, bench, cut power, roll back; keeps the log
 	EDGEPATHO_PI=1 $(BIN)/python -m pytest -s tests/pi
 
-fault-matrix: install  ## every step of a deploy x every fault, as a table with the count
+fault-matrix: install  ## run every step of a deployment with every fault; writes benchmarks/results/fault-matrix.txt
 	$(BIN)/python tests/integration/deploy/fault_matrix.py | tee benchmarks/results/fault-matrix.txt
 
-hardness: install  ## the default synthetic tiles: F1 of a detector without learning, statistics beside real ones
+hardness: install  ## print a classical detector's F1 on the default synthetic tiles, and statistics beside real tiles
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/python -m benchmarks.classical_detector build/tiles
 	$(BIN)/python -m benchmarks.tile_statistics build/tiles
 
-damaged-pictures: install  ## how many damaged pictures pass as sound; benchmarks/results/damaged_pictures.json
+damaged-pictures: install  ## count damaged pictures that go undetected; writes benchmarks/results/damaged_pictures.json
 	$(BIN)/python -m benchmarks.damaged_pictures
 
-picture-matrix: install  ## what is said about each kind of picture; docs/picture-matrix.md
+picture-matrix: install  ## list the message for each kind of picture; writes docs/picture-matrix.md
 	$(BIN)/python -m benchmarks.picture_matrix
 
 build/prepared/prepared.json: | install
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/edgepatho prepare build/tiles build/prepared
 
-quantizers: install  ## every quantizer beside the published code; benchmarks/results/quantizers.json
+quantizers: install  ## compare every quantizer with the published code; writes benchmarks/results/quantizers.json
 	$(BIN)/python -m benchmarks.quantizer_table
 
-retraining-step: install  ## cost of a retraining step in ordinary steps; benchmarks/results/retraining_step.json
+retraining-step: install  ## measure the cost of a retraining step; writes benchmarks/results/retraining_step.json
 	$(BIN)/python -m benchmarks.retraining_step
 
-trained-frozen: install build/prepared/prepared.json  ## does training the codebook pay? benchmarks/results/trained_frozen.json
+trained-frozen: install build/prepared/prepared.json  ## compare trained and frozen codebooks; writes benchmarks/results/trained_frozen.json
 	$(BIN)/python -m benchmarks.trained_frozen build/prepared
 
-docs: install $(VENV)/.docs  ## the documentation as a site in build/site; a warning is an error
+docs: install $(VENV)/.docs  ## build the documentation site in build/site; warnings are errors
 	$(BIN)/python -m sphinx -q -W --keep-going docs build/site
 
 $(VENV)/.docs: $(VENV)/.host
@@ -122,13 +122,13 @@ $(VENV)/.docs: $(VENV)/.host
 test-docs: install  ## run the commands that README and tutorial show
 	$(BIN)/python -m pytest tests/docs
 
-lint: install  ## ruff and shellcheck
+lint: install  ## run ruff and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	shellcheck --shell=sh device_scripts/*.sh device_scripts/edgepatho-run device_scripts/edgepatho-watch
 
-types: install  ## mypy
+types: install  ## run mypy
 	$(BIN)/python -m mypy edgepatho exporters runtime/src benchmarks
 
-clean:  ## remove what the other targets made
+clean:  ## remove everything the other targets create
 	rm -rf $(VENV) build dist demo runtime/build *.egg-info edgepatho/wheels/*.whl
