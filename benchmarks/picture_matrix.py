@@ -1,4 +1,4 @@
-"""What is said about each kind of picture and fault.
+"""How the device answers each kind of picture and fault.
 
 python -m benchmarks.picture_matrix     writes docs/picture-matrix.md
 """
@@ -23,12 +23,12 @@ from edgepatho_runtime.errors import ImageError
 
 PAGE = Path(__file__).parents[1] / "docs" / "picture-matrix.md"
 HEIGHT, WIDTH = 150, 200
-HEAD = """# What is said about pictures
+HEAD = """# Which pictures are read
 
-Written by `make picture-matrix`: each file is made, read as `edgepatho-run score` reads it, and what was said
-stands here. A flipped bit is one example each; docs/threat-model.md has the shares.
+Written by `make picture-matrix`: each file is generated and read as `edgepatho-run score` reads it. The last
+column is its note or error. A flipped bit is one example each; docs/threat-model.md has the shares.
 
-| format | file | what is said |
+| format | file | result |
 |---|---|---|
 """
 Row = tuple[str, str, bytes, dict[str, Any]]  # format, file, content, limits
@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def said(path: Path, limits: dict[str, Any]) -> str:
-    """Return what reading a file says."""
+    """Return the note or error of reading a file."""
     try:
         note = image.read(path, **limits).note
     except ImageError as error:
@@ -55,7 +55,7 @@ def said(path: Path, limits: dict[str, Any]) -> str:
 
 
 def rows() -> Iterator[Row]:
-    """Give all files of the matrix."""
+    """Yield all files of the matrix."""
     picture = field(HEIGHT, WIDTH)
     for name, options in FORMATS.items():
         data = encoded(picture, **options)
@@ -76,7 +76,7 @@ def rows() -> Iterator[Row]:
 
 
 def alphas(picture: Image.Image) -> Iterator[Row]:
-    """Give pictures with an alpha channel, and other depths and colours."""
+    """Yield pictures with an alpha channel, and other depths and colours."""
     for alpha, name in ((255, "opaque alpha"), (0, "all transparent")):
         with_alpha = picture.copy()
         with_alpha.putalpha(alpha)
@@ -90,11 +90,11 @@ def alphas(picture: Image.Image) -> Iterator[Row]:
     jpeg = encoded(picture, format="JPEG")
     yield "JPEG", "stray bytes in its header (some phones)", jpeg[:20] + b"junk" + jpeg[20:], {}
     yield "JPEG", "revision 7 of JFIF", jpeg[:11] + b"\7" + jpeg[12:], {}
-    yield "JPEG", "bytes behind its end", jpeg + bytes(5000), {}
+    yield "JPEG", "bytes after its end", jpeg + bytes(5000), {}
 
 
 def channels(picture: Image.Image) -> Iterator[Row]:
-    """Give TIFFs of several pages, planes and kinds of values."""
+    """Yield TIFFs of several pages, planes and kinds of values."""
     rgb = np.asarray(picture)
     planes = np.ascontiguousarray(rgb.transpose(2, 0, 1))
 
@@ -110,7 +110,7 @@ def channels(picture: Image.Image) -> Iterator[Row]:
     yield "TIFF", "three grey pages", tiff(planes, photometric="minisblack"), {}
     planar = {"planarconfig": "separate"}
     yield "TIFF", "RGB in planes", tiff(planes, photometric="rgb", **planar), {}
-    yield "TIFF", "three channels that are no RGB", tiff(planes, photometric="minisblack", **planar), {}
+    yield "TIFF", "three channels, not RGB", tiff(planes, photometric="minisblack", **planar), {}
     yield "TIFF", "two RGB pages", tiff(np.stack([rgb, rgb]), photometric="rgb"), {}
     yield "TIFF", "32-bit float", tiff(rgb.astype(np.float32), photometric="rgb"), {}
     yield "TIFF", "16 bits RGB", tiff(rgb.astype(np.uint16) * 257, photometric="rgb"), {}
@@ -119,7 +119,7 @@ def channels(picture: Image.Image) -> Iterator[Row]:
 
 
 def foreign(picture: Image.Image) -> Iterator[Row]:
-    """Give files of kinds that are not read."""
+    """Yield files of formats that are not read."""
     for kind in ("BMP", "GIF", "WEBP", "JPEG2000"):
         yield kind, "sound", encoded(picture, format=kind), {}
     heic = struct.pack(">I", 24) + b"ftypheic" + bytes(12)

@@ -71,8 +71,8 @@ def _print(facts: dict[str, Any]) -> None:
         decoded = f", {size['decoded']:,} decoded" if size["decoded"] != size["stored"] else ""
         console.print(f"{kind}: {size['stored']:,} bytes{decoded}")
     console.print(f"file: {facts['file_bytes']:,} bytes, {facts['deflated_bytes']:,} deflated")
-    console.print(f"bundle: {facts['file_sha256']} (SHA-256 of its content, as records name it)")
-    console.print(f"sha256sum: {facts['sha256sum']} (of the file as it is)")
+    console.print(f"bundle: {facts['file_sha256']} (SHA-256 of its content, as used in records)")
+    console.print(f"sha256sum: {facts['sha256sum']} (of the file)")
     for part in ("provenance", "accuracy", "scoring"):
         told = ", ".join(f"{key} {value}" for key, value in facts[part].items())
         console.print(f"{part}: {printable(told) or 'nothing told'}", markup=False)

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The wall between Python and the convolution core. Sizes are checked here and in the core, nothing else is done."""
+"""Python bindings for the convolution core; all they do is check buffer sizes."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint8_t
@@ -60,7 +60,7 @@ cdef extern from "edgepatho/core.h" nogil:
 
 
 def isa_names():
-    """Names of the compiled instruction sets, best first; this processor need not have them all."""
+    """Names of the compiled instruction sets, best first, whether or not this processor supports them."""
     names = []
     while ep_isa_name(len(names)) != NULL:
         names.append(ep_isa_name(len(names)).decode())
@@ -68,7 +68,7 @@ def isa_names():
 
 
 def isa_facts(name, size_t element_bytes):
-    """(name, lanes, block, element_bytes) of one, of the best one if `name` is None; None if it cannot run here."""
+    """(name, lanes, block, element_bytes) of a set, of the best one for None; None if it cannot run here."""
     cdef ep_isa_facts facts
     cdef bytes encoded = b"" if name is None else name.encode()
     cdef const char *wanted = NULL if name is None else <const char *>encoded
@@ -78,7 +78,7 @@ def isa_facts(name, size_t element_bytes):
 
 
 cdef class _View:
-    """A contiguous buffer, held as long as this object lives."""
+    """A contiguous buffer, held for the lifetime of this object."""
 
     cdef Py_buffer view
 
@@ -90,7 +90,7 @@ cdef class _View:
 
 
 cdef class Core:
-    """A plan that is ready to run, with its arena and its threads."""
+    """A plan ready to run, with its arena and threads."""
 
     cdef ep_network *network
     cdef size_t image_size, result_size
@@ -98,9 +98,9 @@ cdef class Core:
     cdef list views
 
     def __init__(self, plan, size_t threads):
-        """Take over a plan.Plan. ValueError says what does not fit, MemoryError and OSError what the system refused."""
+        """Bind a plan.Plan. Raises ValueError for an invalid argument, MemoryError or OSError if the system refuses."""
         if self.network != NULL:
-            raise RuntimeError("a core is made once")
+            raise RuntimeError("a Core cannot be initialised twice")
         cdef ep_plan raw
         cdef ep_failure failure
         cdef ep_status status
@@ -141,9 +141,9 @@ cdef class Core:
         if status == EP_BAD_THREADS:
             raise ValueError(f"{threads} threads; expected 1 to {EP_MAX_THREADS}")
         if status == EP_BAD_ISA:
-            raise ValueError(f"this processor has no instruction set {plan.isa.name}")
+            raise ValueError(f"this processor does not support the instruction set {plan.isa.name}")
         if status == EP_NO_MEMORY:
-            raise MemoryError(f"the network needs more memory than there is ({4 * raw.arena_elements} bytes and more)")
+            raise MemoryError(f"the network needs more memory than is free (over {4 * raw.arena_elements} bytes)")
         if status == EP_NO_THREAD:
             raise OSError(f"the system refused to start {threads - 1} threads")
         self.image_size = raw.image_height * raw.image_width * raw.image_channels
@@ -154,7 +154,7 @@ cdef class Core:
 
     @property
     def bytes_held(self):
-        """Bytes of arena, scratch of all threads and records."""
+        """Bytes of the arena, the records and the scratch of all threads."""
         return ep_network_bytes(self.network)
 
     def run(self, image, output):
@@ -165,7 +165,7 @@ cdef class Core:
         if <size_t>target.view.len != self.result_size * sizeof(float):
             raise ValueError(f"the output has {target.view.len} bytes, expected {self.result_size * sizeof(float)}")
         if self.running:
-            raise RuntimeError("this network is running in another thread; make one network for each")
+            raise RuntimeError("this network is running in another thread; create one network per thread")
         self.running = True
         with nogil:
             ep_network_run(self.network, <const uint8_t *>source.view.buf, self.image_size,

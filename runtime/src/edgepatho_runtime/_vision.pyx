@@ -1,8 +1,8 @@
 # cython: language_level=3
-"""The wall between Python buffers and the image and cell code in C. Sizes are checked here, nothing else is done.
+"""Python bindings for the image and cell code in C; all they do is check buffer sizes.
 
-Plain buffers instead of typed memoryviews: every buffer is bytes or packed values whose length says all,
-and the extension stays a third of the size.
+Plain buffers instead of typed memoryviews: their length is all there is to check, and the extension is a third
+of the size.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -31,7 +31,7 @@ cdef extern from "cells.h" nogil:
 
 
 cdef class _Bytes:
-    """A contiguous buffer of exactly the length that its user expects."""
+    """A contiguous buffer of exactly the expected length."""
 
     cdef Py_buffer view
 
@@ -41,7 +41,7 @@ cdef class _Bytes:
             raise ValueError(f"{name} holds {self.view.len} bytes, expected {expected}")
 
     def __dealloc__(self):
-        PyBuffer_Release(&self.view)  # does nothing to a view that was never filled
+        PyBuffer_Release(&self.view)  # a no-op for a view that was never filled
 
 
 cdef int _check_sides(size_t height, size_t width, size_t largest) except -1:
@@ -53,11 +53,11 @@ cdef int _check_sides(size_t height, size_t width, size_t largest) except -1:
 def png_unfilter(rows, size_t height, size_t row_bytes, size_t pixel_bytes):
     """Undo the filters of PNG scanlines ``rows`` uint8 [height][1 + row_bytes] in place.
 
-    Return False at a filter type that does not exist.
+    Return False if a filter type is invalid.
     """
     _check_sides(height, 1, EP_IMAGE_MAX_SIDE)
     if not 0 < pixel_bytes <= row_bytes <= 4 * EP_IMAGE_MAX_SIDE:
-        raise ValueError(f"rows of {row_bytes} bytes with pixels of {pixel_bytes}")
+        raise ValueError(f"{pixel_bytes} bytes per pixel in rows of {row_bytes}; expected 1 to the row, {4 * EP_IMAGE_MAX_SIDE} at most")
     cdef _Bytes scanlines = _Bytes(rows, "rows", height * (1 + row_bytes), True)
     cdef bint known
     with nogil:
@@ -66,13 +66,13 @@ def png_unfilter(rows, size_t height, size_t row_bytes, size_t pixel_bytes):
 
 
 def rgb_from_indices(rows, size_t height, size_t width, unsigned depth, table):
-    """Return RGB uint8 [height][width][3] looked up in ``table`` uint8 [colours][3], or None at a pixel beyond it.
+    """Return RGB uint8 [height][width][3] looked up in ``table`` uint8 [colours][3], or None if a pixel is beyond it.
 
-    ``rows`` are unfiltered PNG scanlines of ``depth`` 1, 2, 4 or 8 bits a pixel.
+    ``rows`` are unfiltered PNG scanlines of ``depth`` 1, 2, 4 or 8 bits per pixel.
     """
     _check_sides(height, width, EP_IMAGE_MAX_SIDE)
     if depth not in (1, 2, 4, 8):
-        raise ValueError(f"{depth} bits a pixel; expected 1, 2, 4 or 8")
+        raise ValueError(f"{depth} bits per pixel; expected 1, 2, 4 or 8")
     cdef _Bytes scanlines = _Bytes(rows, "rows", height * (1 + (width * depth + 7) // 8))
     cdef size_t colours = len(table) // 3
     cdef _Bytes colour_table = _Bytes(table, "table", 3 * colours)
@@ -118,15 +118,15 @@ def find_cells(heat, size_t height, size_t width, size_t channels, size_t channe
     """Return the cells of one channel of ``heat`` float32 [height][width][channels] as a list of (x, y) centres."""
     _check_sides(height, width, EP_CELLS_MAX_SIDE)
     if not 0 <= channel < channels <= 256:
-        raise ValueError(f"channel {channel} of {channels}")
+        raise ValueError(f"channel {channel} of {channels}; expected one of at most 256 channels")
     if not 1 <= min_distance <= EP_CELLS_MAX_SIDE:
         raise ValueError(f"a minimum distance of {min_distance} pixels; expected 1 to {EP_CELLS_MAX_SIDE}")
     cdef _Bytes values = _Bytes(heat, "heat", height * width * channels * sizeof(float))
     cdef size_t scratch_bytes = ep_cells_scratch_bytes(height, width)
     cdef _Bytes scratch = _Bytes(bytearray(scratch_bytes), "scratch", scratch_bytes, True)
     cdef size_t cells_bytes = ep_cells_capacity(height, width, min_distance) * sizeof(ep_cell)
-    cdef _Bytes found = _Bytes(bytearray(cells_bytes), "cells", cells_bytes, True)
-    cdef ep_cell *cells = <ep_cell *>found.view.buf
+    cdef _Bytes out = _Bytes(bytearray(cells_bytes), "cells", cells_bytes, True)
+    cdef ep_cell *cells = <ep_cell *>out.view.buf
     cdef size_t count
     with nogil:
         count = ep_find_cells(<const float *>values.view.buf + channel, height, width, channels, threshold,

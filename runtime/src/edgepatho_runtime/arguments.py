@@ -1,4 +1,4 @@
-"""The command line of `edgepatho-run`: its commands, their options, and what these may be."""
+"""The command line of `edgepatho-run`: commands, options and their valid values."""
 
 import argparse
 from collections.abc import Callable
@@ -17,35 +17,43 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"edgepatho-run {__version__}")
     names = root.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _command(names, "score", commands.score, "find cells, give Ki-67 index and TIL score")
+    command = _command(names, "score", commands.score, "find cells and report the Ki-67 index and TIL score")
     add = command.add_argument
-    add("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, PPM, JPEG, TIFF, or a folder of them")
+    add("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, PPM, JPEG or TIFF, or a folder of them")
     add("--bundle", required=True, type=Path, help="the .epb file")
-    add("-o", "--output", type=Path, metavar="DIR", help="write overlays, GeoJSON, CSV and JSON there")
-    add("--scale", type=_scale, metavar="S", help="network pixels per pixel, for another magnification")
+    add("-o", "--output", type=Path, metavar="DIR", help="folder for overlays, GeoJSON, CSV and JSON")
+    add(
+        "--scale", type=_scale, metavar="S", help="network pixels per picture pixel, for other magnifications"
+    )
     add("--max-pixels", type=_count, default=100_000_000, metavar="N", help="refuse larger pictures")
-    add("--anonymize", action="store_true", help="number the pictures instead of naming their files")
+    add("--anonymize", action="store_true", help="number the pictures instead of printing file names")
     add("--json", action="store_true", help=JSON_HELP)
 
     command = _command(names, "info", commands.info, "describe a bundle")
     command.add_argument("bundle", type=Path, help="the .epb file")
-    command.add_argument("--plan", action="store_true", help="with the steps in which this device runs it")
+    command.add_argument("--plan", action="store_true", help="also print the steps as this device runs them")
     command.add_argument("--json", action="store_true", help=JSON_HELP)
 
     command = _command(
-        names, "selftest", commands.selftest, "check that this device computes the golden answer"
+        names, "selftest", commands.selftest, "check that this device computes the golden output"
     )
     command.add_argument("bundle", type=Path, help="the .epb file")
     command.add_argument("--json", action="store_true", help=JSON_HELP)
 
-    command = _command(names, "bench", commands.bench, "measure latency and memory beside TFLite")
+    command = _command(names, "bench", commands.bench, "measure latency and memory against TFLite")
     add = command.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help=".epb and .tflite files, or a folder of them")
-    add("--tflite", action="append", default=[], metavar="FILE[@SHA256]", help="one more, with its hash")
-    add("--image", type=Path, help="instead of the bundle's golden picture")
+    add(
+        "--tflite",
+        action="append",
+        default=[],
+        metavar="FILE[@SHA256]",
+        help="one more, with its expected hash",
+    )
+    add("--image", type=Path, help="picture to use instead of the golden one")
     add("--runs", "--num_runs", type=_count, default=30, metavar="N", help="timed runs (30)")
-    add("--warmup", "--warmup_runs", type=_natural, default=5, metavar="N", help="runs before them (5)")
-    add("--json", metavar="FILE", help="write the record with all runs; - for stdout")
+    add("--warmup", "--warmup_runs", type=_natural, default=5, metavar="N", help="warm-up runs (5)")
+    add("--json", metavar="FILE", help="write the full record to FILE; - for stdout")
     return root
 
 
@@ -58,30 +66,30 @@ def _command(
     command: argparse.ArgumentParser = names.add_parser(name, help=text, description=text)
     command.set_defaults(command=run)
     default = min(4, device.cores())
-    threads = f"1 to {MAX_THREADS}; here {default} if not given"
+    threads = f"1 to {MAX_THREADS}; default on this device: {default}"
     command.add_argument(
         "--threads", "--num_threads", type=_threads, default=default, metavar="N", help=threads
     )
-    precision = "fp16 is faster and approximate, on processors that compute in it"
+    precision = "fp16 is faster but approximate; the processor must support it"
     command.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help=precision)
     return command
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal() or len(text) > 12:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 
 def _count(text: str) -> int:
     if _natural(text) == 0:
-        raise argparse.ArgumentTypeError("0 is too few")
+        raise argparse.ArgumentTypeError("0 given, expected at least 1")
     return int(text)
 
 
 def _threads(text: str) -> int:
     if not 1 <= _natural(text) <= MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"{text} threads; 1 to {MAX_THREADS} are possible")
+        raise argparse.ArgumentTypeError(f"{text} threads given, expected 1 to {MAX_THREADS}")
     return int(text)
 
 

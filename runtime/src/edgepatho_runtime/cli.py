@@ -17,7 +17,7 @@ def main(words: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a file's name must not end a batch
+            stream.reconfigure(errors="backslashreplace")  # an odd file name must not abort a batch
     options = arguments.parser().parse_args(words)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -25,25 +25,25 @@ def main(words: list[str] | None = None) -> int:
     except (BundleError, ImageError, UnfitError, BusyError) as error:
         return _fail(EXIT_CODES.get(type(error), errors.FAILED), str(error))
     except MemoryError:
-        return _fail(errors.UNFIT, "This device has not enough free memory for that.")
+        return _fail(errors.UNFIT, "This device does not have enough free memory.")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has left; end quietly
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone; end quietly
         return errors.FAILED
     except OSError as error:
         missing = isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError)
         code = errors.BAD_INPUT if missing and _is_input(error.filename, options) else errors.FAILED
-        where = error.filename2 or error.filename or "This device"  # of two, what a file was to be called
+        where = error.filename2 or error.filename or "This device"  # of a rename, the new name
         return _fail(code, f"{where}: {error.strerror or error}.")
     except KeyboardInterrupt:
         return _fail(errors.INTERRUPTED, "Interrupted.")
 
 
 def _is_input(name: object, options: argparse.Namespace) -> bool:
-    """Return whether the file or folder `name` was given to be read; all else is where results go."""
+    """Return whether the file or folder `name` was given as input; all others are outputs."""
     given = vars(options)
     read = [*given.get("images", []), *given.get("paths", []), given.get("bundle"), given.get("image")]
     path = Path(str(name))
-    return path in read or path.suffix in (".epb", ".tflite")  # these lie in folders too, and are not written
+    return path in read or path.suffix in (".epb", ".tflite")  # found in given folders too, and never written
 
 
 def _fail(code: int, sentence: str) -> int:

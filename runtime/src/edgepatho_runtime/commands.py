@@ -14,7 +14,7 @@ NOTICE = "Research use only, not for diagnosis."
 
 
 def score(options: argparse.Namespace) -> int:
-    """Score pictures one by one; a bad file costs one line on stderr, and the others are scored."""
+    """Score pictures one by one; a bad file gets one line on stderr and the others are scored."""
     from edgepatho_runtime import bundle, tables
     from edgepatho_runtime.scoring import batch, folders, overlay
     from edgepatho_runtime.scoring.score import Scorer
@@ -32,7 +32,7 @@ def score(options: argparse.Namespace) -> int:
         for path in paths:
             try:
                 entry = work.score(path)
-            except OSError:  # a full disk: keep the record of what is done if that still fits
+            except OSError:  # a full disk: keep the record of what is done if it still fits
                 if options.output is not None:
                     with suppress(OSError):
                         batch.write_record(options.output, work.record(complete=False))
@@ -44,7 +44,7 @@ def score(options: argparse.Namespace) -> int:
             if stopped:
                 break
     if work.taken_over:
-        text = f"{work.taken_over} of {len(work.images)} pictures were done before with the same settings."
+        text = f"{work.taken_over} of {len(work.images)} pictures were already scored with the same settings."
         print(f"Note: {text}", file=sys.stderr)
     record = work.record(complete=len(work.images) == len(paths))
     if options.output is not None:
@@ -65,7 +65,7 @@ def score(options: argparse.Namespace) -> int:
 
 
 def info(options: argparse.Namespace) -> int:
-    """Describe a bundle and, if asked, how this device runs it."""
+    """Describe a bundle and, with --plan, how this device runs it."""
     from edgepatho_runtime import bundle, tables
     from edgepatho_runtime import info as bundle_info
 
@@ -85,7 +85,7 @@ def info(options: argparse.Namespace) -> int:
 
 
 def selftest(options: argparse.Namespace) -> int:
-    """Run a bundle's golden picture and compare with its golden answer."""
+    """Run a bundle's golden picture and compare the output with the golden one."""
     from edgepatho_runtime import bundle
     from edgepatho_runtime import selftest as golden
 
@@ -102,7 +102,7 @@ def selftest(options: argparse.Namespace) -> int:
             f"{result['height']} x {result['width']} px in {result['seconds']:.3f} s"
         )
     if not result["passed"]:
-        raise UnfitError("This device does not compute the bundle's golden answer; do not use its results.")
+        raise UnfitError("This device does not compute the bundle's golden output; do not use its results.")
     return errors.DONE
 
 
@@ -116,7 +116,7 @@ def bench(options: argparse.Namespace) -> int:
     _check_precision(options.precision)
     settings = benchmark.Settings(options.threads, options.warmup, options.runs, options.precision)
     todo = contender.tasks(options.paths, options.tflite)
-    if options.json not in (None, "-"):  # before the work, which must not be lost for a missing folder
+    if options.json not in (None, "-"):  # first: a missing folder must not cost the measurements
         Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     record = benchmark.run(todo, settings, options.image, lambda text: print(text, file=sys.stderr))
     if options.json == "-":
@@ -132,7 +132,7 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def _check_precision(precision: str) -> None:
-    """Raise UnfitError before any work if this processor lacks what was asked for."""
+    """Raise UnfitError, before any work, if this processor does not support `precision`."""
     from edgepatho_runtime.network import isa_for
 
     try:

@@ -1,4 +1,4 @@
-"""Facts about the device that a measurement needs, each None where the device does not tell."""
+"""Facts about the device that a measurement needs, each None where unknown."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ THROTTLED_SINCE_START = 0xF0000
 
 
 def facts() -> dict[str, Any]:
-    """Return what does not change: model, processor, memory, software, and whether it is a real device."""
+    """Return what does not change: model, processor, memory, software, and whether it is emulated."""
     return {
         "model": _text("proc/device-tree/model") or _text("sys/class/dmi/id/product_name"),
         "machine": platform.machine(),
@@ -40,7 +40,7 @@ def facts() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -54,17 +54,17 @@ def memory_bytes(field: str) -> int | None:
 
 
 def free_bytes() -> int | None:
-    """Return how much memory a process may still take: the system's, or less in a control group (v2)."""
-    found = [memory_bytes("MemAvailable")]
+    """Return how much memory a process may still allocate: the system's, or less in a control group (v2)."""
+    available = [memory_bytes("MemAvailable")]
     group = (_text("proc/self/cgroup") or "").rpartition("0::/")[2]
     parts = [part for part in group.split("/") if part]
     for depth in range(len(parts) + 1):
         folder = "/".join(["sys/fs/cgroup", *parts[:depth]])
-        most, now = _text(f"{folder}/memory.max"), _text(f"{folder}/memory.current")
-        if most and now and most.isdigit() and now.isdigit():
+        limit, used = _text(f"{folder}/memory.max"), _text(f"{folder}/memory.current")
+        if limit and used and limit.isdigit() and used.isdigit():
             cached = re.search(r"^inactive_file (\d+)$", _text(f"{folder}/memory.stat") or "", re.M)
-            found.append(max(0, int(most) - int(now) + (int(cached[1]) if cached else 0)))
-    return min((value for value in found if value is not None), default=None)
+            available.append(max(0, int(limit) - int(used) + (int(cached[1]) if cached else 0)))
+    return min((value for value in available if value is not None), default=None)
 
 
 def temperature_c() -> float | None:
@@ -74,7 +74,7 @@ def temperature_c() -> float | None:
 
 
 def throttled() -> int | None:
-    """Return the Raspberry Pi firmware's throttling bits: 0 to 3 now, 16 to 19 since it started."""
+    """Return the Raspberry Pi firmware's throttling bits: 0 to 3 now, 16 to 19 since boot."""
     try:
         command = ["vcgencmd", "get_throttled"]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
@@ -84,16 +84,16 @@ def throttled() -> int | None:
 
 
 def is_emulated() -> bool:
-    """Return whether QEMU plays this ARM userland or board: its times say nothing about a device."""
+    """Return whether QEMU emulates this ARM userland or board; its times say nothing about a device."""
     if (_text("proc/self/comm") or "").startswith("qemu-"):
         return True
-    machine, kernels = platform.machine(), _text("proc/sys/kernel/arch")  # the kernel's is not translated
+    machine, kernel = platform.machine(), _text("proc/sys/kernel/arch")  # QEMU does not translate the latter
     if machine not in ("aarch64", "arm64"):
         return False
-    if kernels not in (None, machine):
+    if kernel not in (None, machine):
         return True
-    virtual = "dummy-virt" in (_text("proc/device-tree/compatible") or "")  # whatever its model says
-    foreign = "vendor_id" in (_text("proc/cpuinfo") or "")  # an x86 field: the emulator's host shines through
+    virtual = "dummy-virt" in (_text("proc/device-tree/compatible") or "")  # whatever the model is
+    foreign = "vendor_id" in (_text("proc/cpuinfo") or "")  # an x86 field, from the emulator's host
     return virtual or foreign or (_text("sys/class/dmi/id/sys_vendor") or "") == "QEMU"
 
 

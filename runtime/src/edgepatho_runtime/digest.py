@@ -1,4 +1,4 @@
-"""SHA-256 without hashlib, whose import loads OpenSSL: 3.7 MB that a small inference process would carry."""
+"""SHA-256 without hashlib, whose import of OpenSSL costs a small inference process 3.7 MB."""
 
 try:
     from _sha2 import sha256  # CPython 3.12 and later

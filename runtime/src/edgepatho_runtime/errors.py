@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend, one sentence each: what was found, what was expected, what to do."""
+"""Errors that the user can fix, one sentence each: what was found, what was expected, what to do."""
 
 # Exit codes of `edgepatho-run` (docs/device-cli.md).
 DONE = 0
@@ -10,9 +10,9 @@ INTERRUPTED = 130
 
 
 class BundleError(ValueError):
-    """A file that is not a bundle, or a damaged or foreign one.
+    """A file that is not a bundle, or a damaged or unsupported one.
 
-    `refusal` is the name of the reason in docs/bundle-format.md, None if the file itself was never read.
+    `refusal` names the reason in docs/bundle-format.md; None if the file was never read.
     """
 
     def __init__(self, sentence: str, refusal: str | None = None) -> None:
@@ -21,7 +21,7 @@ class BundleError(ValueError):
 
 
 class ImageError(ValueError):
-    """A picture that cannot be read, or not without guessing."""
+    """A picture that cannot be read, or only by guessing."""
 
 
 class UnfitError(RuntimeError):
@@ -29,4 +29,4 @@ class UnfitError(RuntimeError):
 
 
 class BusyError(RuntimeError):
-    """Another benchmark runs on this device."""
+    """Another benchmark is running on this device."""

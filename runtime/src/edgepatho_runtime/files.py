@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all: written aside, synced, renamed."""
+"""Atomic files: written aside, synced, renamed."""
 
 import errno
 import itertools
@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-# What file systems answer that cannot sync a folder; what they hold is whole all the same.
+# Errors of file systems that cannot sync a folder; their files are complete all the same.
 NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 _numbers = itertools.count()
 
@@ -18,9 +18,9 @@ _numbers = itertools.count()
 def written(*paths: Path) -> Iterator[Sequence[BinaryIO]]:
     """Yield a file for each of `paths`, all in one folder.
 
-    When all of them are on disk they take their names, in this order; on error all of them vanish.
+    Once all are on disk they are renamed to `paths`, in order; on error all are removed.
     """
-    # Not named after what they will be: a name that fits there must fit aside too.
+    # Not derived from the final names, which may already be as long as the file system allows.
     asides = [path.with_name(f".{os.getpid()}.{next(_numbers)}.part") for path in paths]
     try:
         with ExitStack() as stack:
@@ -38,7 +38,7 @@ def written(*paths: Path) -> Iterator[Sequence[BinaryIO]]:
 
 
 def _sync_folder(path: Path) -> None:
-    """Make new names survive a power cut, where the file system can (vboxsf and some network ones cannot)."""
+    """Make renames survive a power cut, where the file system can (vboxsf and some network ones cannot)."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -61,5 +61,5 @@ def json_text(value: Any) -> str:
 
 
 def printable(text: object) -> str:
-    """Return `text` fit for a terminal: file names and provenance may hold anything."""
+    """Return `text` made safe for a terminal: file names and provenance may hold anything."""
     return "".join(character if character.isprintable() else "?" for character in str(text))

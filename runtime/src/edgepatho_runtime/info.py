@@ -1,4 +1,4 @@
-"""What a bundle is: network, weights, sizes, origin, and how this device would run it."""
+"""Facts of a bundle: network, weights, sizes, origin, and how this device would run it."""
 
 import math
 from typing import Any
@@ -41,7 +41,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def plan_of(bundle: Bundle, threads: int, precision: str) -> tuple[dict[str, Any], list[list[Any]]]:
-    """Return the plan at the network's own size: totals, and a row per step for a table."""
+    """Return the plan at the network's own size: totals, and a table row per step."""
     side = bundle.scoring["network_size_px"]
     try:
         network = Network(bundle, side, side, threads, precision)

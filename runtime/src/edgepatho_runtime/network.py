@@ -1,4 +1,4 @@
-"""A network that is ready to run: a bundle at one image size on so many threads."""
+"""A network ready to run: a bundle planned for one image size and number of threads."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ MAX_THREADS = 16
 class Network:
     """A bundle, planned for images of height x width.
 
-    `plan` is what it does, `isa` the instruction set that does it (EDGEPATHO_ISA forces one),
-    `arena_bytes` what it holds in memory: maps, transformed weights, scratch of every thread.
+    `plan` is what it computes, `isa` the instruction set used (EDGEPATHO_ISA forces one), `arena_bytes` the
+    memory held: maps, transformed weights and the scratch of every thread.
     """
 
     def __init__(
         self, bundle: Bundle, height: int = 256, width: int = 256, threads: int = 1, precision: str = "fp32"
     ) -> None:
-        """ValueError says which of the arguments does not fit, before any work is done."""
+        """Raises ValueError for an invalid argument, before any work is done."""
         if not 1 <= threads <= MAX_THREADS:
-            raise ValueError(f"{threads} threads are asked for; 1 to {MAX_THREADS} are possible.")
+            raise ValueError(f"{threads} threads given, expected 1 to {MAX_THREADS}.")
         self.plan = plan.build(bundle.graph, bundle.tensors, height, width, isa_for(precision))
         self._core = _core.Core(self.plan, threads)
         self.isa = self.plan.isa.name
         self.arena_bytes: int = self._core.bytes_held
 
     def run(self, image: Any, out: Any = None) -> memoryview[Any]:
-        """The network's answer to one image: float32 [height, width, channels], or [1, 1, channels].
+        """The network's output for one image: float32 [height, width, channels], or [1, 1, channels].
 
-        `image` is any buffer of uint8 [height, width, 3], rows without gaps. `out`, if given, is a writable
-        buffer of the result's size, and the result is a view of it. ValueError if a size does not fit.
+        `image` is any contiguous buffer of uint8 [height, width, 3]. `out`, if given, is a writable buffer of
+        the result's size, and the result is a view of it. Raises ValueError if a size is wrong.
         """
         shape = self.plan.result_shape
         if out is None:
             out = array("f", bytes(4 * shape[0] * shape[1] * shape[2]))
         self._core.run(image, out)
-        answer: memoryview[Any] = memoryview(out)
-        return answer.cast("B").cast("f", shape)
+        result: memoryview[Any] = memoryview(out)
+        return result.cast("B").cast("f", shape)
 
 
 def isa_for(precision: str) -> Isa:
@@ -57,7 +57,7 @@ def isa_for(precision: str) -> Isa:
     if facts is None and forced:
         known = ", ".join(_core.isa_names())
         raise ValueError(
-            f"EDGEPATHO_ISA is {forced!r}, which this processor lacks or nobody knows (compiled: {known})."
+            f"EDGEPATHO_ISA is {forced!r}, expected one of {known} that this processor supports."
         )
     if facts is None or facts[3] != ELEMENT_BYTES[precision]:
         raise ValueError(f"This processor cannot compute in {precision}.")

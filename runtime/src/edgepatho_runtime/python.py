@@ -1,4 +1,4 @@
-"""This Python started anew, as isolated as this process is and with this package in reach."""
+"""How to start a fresh Python, as isolated as this process, that can import this package."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def command(code: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return this process' environment, in which this package is found."""
+    """Return this process's environment, extended so that this package can be imported."""
     package = str(Path(__file__).absolute().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([*([inherited] if inherited else []), package])}

@@ -1,4 +1,4 @@
-"""What people read on stdout: results as lines and tables."""
+"""Results for people: lines and tables on stdout."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ NO_CLASS = "no class: under 30 tumour cells"
 
 
 def aligned(rows: list[Row]) -> str:
-    """Return rows as lines, the first column to the left and the others to the right."""
+    """Return rows as lines, the first column left-aligned and the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -45,8 +45,8 @@ def info_text(path: str, facts: dict[str, Any]) -> str:
     sizes = ", ".join(f"{name} {size:,}" for name, size in facts["stored_bytes"].items() if size)
     lines = [
         ("file", f"{path}, {facts['file_bytes']:,} bytes"),
-        ("bundle", f"{facts['sha256']} (SHA-256 of its content, as records name it)"),
-        ("sha256sum", f"{facts['sha256sum']} (of the file as it is)"),
+        ("bundle", f"{facts['sha256']} (SHA-256 of its content, as used in records)"),
+        ("sha256sum", f"{facts['sha256sum']} (of the file)"),
         ("network", f"{facts['nodes']} nodes, {facts['layers']} layers, {facts['weights']:,} weights"),
         ("shared", f"{facts['shared_layers']} layers by {books}" if books else "none: the weights are fp32"),
         ("bytes", sizes),
@@ -69,7 +69,7 @@ def plan_text(totals: dict[str, Any], rows: list[list[Any]]) -> str:
 
 
 def bench_text(record: dict[str, Any]) -> str:
-    """Return a benchmark's record as a table, its rows without figures as sentences below."""
+    """Return a benchmark's record as a table, with failed rows as sentences below."""
     facts, settings = record["device"], record["settings"]
     emulated = " (EMULATED: not a device's times)" if facts["emulated"] else ""
     title = f"{printable(facts['model'] or facts['machine'])}, {printable(facts['cpu'])}{emulated}; "
@@ -85,21 +85,21 @@ def bench_text(record: dict[str, Any]) -> str:
         times = [f"{row[key]:.1f}" if row[key] is not None else "-" for key in keys]
         sizes = [f"{row['peak_rss_over_python_bytes'] / 1e6:.1f}", f"{row['file_bytes'] / 1e6:.2f}"]
         body.append([printable(row["name"]), row["precision"], *times, *sizes])
-    end = "Peak memory is what exceeds that of an empty Python."
+    end = "Peak memory is in excess of an idle Python's."
     return "\n".join([title, aligned([head, *body]), end, *failed])
 
 
-def _scores(found: dict[str, Any]) -> str:
+def _scores(result: dict[str, Any]) -> str:
     """Return counts and indices with their numerators and denominators."""
-    counts = found["counts"]
+    counts = result["counts"]
     parts = [", ".join(f"{count} {name}" for name, count in counts.items())]
-    if found["ki67_index"] is not None:
+    if result["ki67_index"] is not None:
         tumour = counts["immunopositive"] + counts["immunonegative"]
         share = f"{counts['immunopositive']}/{tumour}"
-        parts.append(f"Ki-67 {100 * found['ki67_index']:.1f} % ({share}) {found['ki67_class'] or NO_CLASS}")
-    if found["til_score"] is not None:
+        parts.append(f"Ki-67 {100 * result['ki67_index']:.1f} % ({share}) {result['ki67_class'] or NO_CLASS}")
+    if result["til_score"] is not None:
         share = f"{counts['til']}/{sum(counts.values())}"
-        parts.append(f"TIL {100 * found['til_score']:.1f} % ({share}) {found['til_class'] or NO_CLASS}")
+        parts.append(f"TIL {100 * result['til_score']:.1f} % ({share}) {result['til_class'] or NO_CLASS}")
     return "   ".join(parts)
 
 

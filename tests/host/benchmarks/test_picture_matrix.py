@@ -1,11 +1,11 @@
-"""docs/picture-matrix.md says what is said today."""
+"""docs/picture-matrix.md is up to date."""
 
 from __future__ import annotations
 
 from benchmarks import picture_matrix
 
 
-def test_the_page_is_what_reading_each_file_says():
+def test_the_page_is_what_reading_each_file_gives():
     assert picture_matrix.page() == picture_matrix.PAGE.read_text(encoding="utf-8"), (
         "run `make picture-matrix`"
     )

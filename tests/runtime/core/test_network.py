@@ -90,7 +90,7 @@ def small() -> Builder:
 
 @pytest.mark.parametrize("threads", [0, -1, 17, 10**9])
 def test_impossible_thread_counts_are_refused(threads):
-    with pytest.raises(ValueError, match="1 to 16 are possible"):
+    with pytest.raises(ValueError, match="expected 1 to 16"):
         Network(small().bundle(), 8, 8, threads=threads)
 
 

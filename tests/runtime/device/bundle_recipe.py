@@ -1,4 +1,4 @@
-"""A small bundle and a writer that bends it: built here byte by byte, from docs/bundle-format.md alone."""
+"""A small bundle to be modified, built byte by byte from docs/bundle-format.md alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def floats(*values: float) -> bytes:
 
 
 class Recipe:
-    """Everything that a bundle file is made of, open to be bent before `build()`."""
+    """The parts of a bundle file, which may be changed before `build()`."""
 
     def __init__(self, nodes: list[dict[str, Any]], tensors: dict[str, tuple[str, list[int], bytes]]) -> None:
         self.graph: dict[str, Any] = {
@@ -45,7 +45,7 @@ class Recipe:
         self.tail = b""
 
     def build(self) -> bytes:
-        """Return the file with its right digest."""
+        """Return the file with its correct digest."""
         order = sorted(self.tensors, key=lambda name: (ORDER.index(self.tensors[name][0]), name))
         header: dict[str, Any] = {}
         payload = b""
@@ -72,7 +72,7 @@ class Recipe:
 
 
 def sealed(header: bytes, payload: bytes) -> bytes:
-    """Return a file of this header and payload, its digest entered where 64 zeros stand for it."""
+    """Return a file of this header and payload, its digest replacing 64 zeros."""
     data = struct.pack("<Q", len(header)) + header + payload
     mark = b'"file_sha256":"'
     at = data.find(mark) + len(mark)
@@ -116,7 +116,7 @@ def tiny(codebook: tuple[float, ...] = (0.0, 0.5, -0.5)) -> Recipe:
 
 
 def _tiny_answer(golden: bytes) -> list[float]:
-    """What the tiny network answers with its first codebook, at every fourth pixel."""
+    """The tiny network's output with its first codebook, at every fourth pixel."""
     kernel = [[0.5, -0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, -0.5]]  # [input channel][output channel]
     answer = []
     for row in range(0, 16, 4):

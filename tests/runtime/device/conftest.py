@@ -13,7 +13,7 @@ from PIL import Image
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home folder of the test's own, for one benchmark at a time runs in each."""
+    """A home folder for each test, since only one benchmark at a time runs per home."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
 

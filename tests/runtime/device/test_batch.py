@@ -1,4 +1,4 @@
-"""Batches: a picture's death costs itself, what is done stays done, what is left out is said."""
+"""Batches: a crash costs one picture, finished work is kept, and what was left out is reported."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def run(images: Path, bundle: Path, results: Path, *more: str) -> int:
 
 
 def record(results: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((results / "scores.json").read_text())
-    return found
+    scores: dict[str, Any] = json.loads((results / "scores.json").read_text())
+    return scores
 
 
 # -- the decoding process ------------------------------------------------------------------------------
@@ -47,13 +47,13 @@ def read(path, *limits):
 image.read = read
 """
 DEATHS = {
-    "killed": (signal.SIGKILL, "for want of memory"),
+    "killed": (signal.SIGKILL, "for lack of memory"),
     "crashed": (signal.SIGSEGV, "signal 11"),
 }
 
 
 @pytest.mark.parametrize("how", DEATHS)
-def test_the_death_of_a_decoder_costs_its_picture_only(
+def test_a_decoder_that_dies_costs_only_its_picture(
     tmp_path: Path,
     bundle_file: Path,
     save_picture: SavePicture,
@@ -68,13 +68,13 @@ def test_the_death_of_a_decoder_costs_its_picture_only(
     monkeypatch.setattr(decoder, "CODE", dies + decoder.CODE)
     results = tmp_path / "results"
     assert run(tmp_path / "fields", bundle_file, results) == 3
-    found = record(results)
-    assert [entry["error"] is None for entry in found["images"]] == [True, False, True]
-    assert found["complete"] is True
+    scores = record(results)
+    assert [entry["error"] is None for entry in scores["images"]] == [True, False, True]
+    assert scores["complete"] is True
     assert words in capsys.readouterr().err
 
 
-def test_a_picture_that_does_not_fit_into_memory_says_what_would(
+def test_a_picture_too_large_for_memory_says_which_size_would_fit(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = "import edgepatho_runtime.device as d; d.free_bytes = lambda: 17 << 20\n"
@@ -119,10 +119,10 @@ def test_the_memory_of_a_control_group_counts(tmp_path: Path, monkeypatch: pytes
     assert device.free_bytes() == 300_000_000
 
 
-# -- what is done stays done ---------------------------------------------------------------------------
+# -- finished work is kept -----------------------------------------------------------------------------
 
 
-def test_a_batch_that_was_killed_goes_on(
+def test_a_killed_batch_resumes(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(30):
@@ -136,12 +136,12 @@ def test_a_batch_that_was_killed_goes_on(
     done = {path: path.stat().st_mtime_ns for path in results.glob("*.score.json")}
     assert 1 <= len(done) < 30
     assert run(tmp_path / "fields", bundle_file, results) == 0
-    assert f"{len(done)} of 30 pictures were done before" in capsys.readouterr().err
+    assert f"{len(done)} of 30 pictures were already scored" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert len(record(results)["images"]) == 30
 
 
-def test_what_is_taken_over_equals_what_is_scored(
+def test_reused_results_equal_scored_ones(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_picture("fields/a.png")
@@ -154,7 +154,7 @@ def test_what_is_taken_over_equals_what_is_scored(
 
 
 @pytest.mark.parametrize("change", ["picture", "bundle", "scale", "file gone", "record damaged"])
-def test_only_the_same_picture_bundle_and_settings_are_taken_over(
+def test_results_are_reused_only_for_the_same_picture_bundle_and_settings(
     tmp_path: Path,
     bundle_file: Path,
     save_picture: SavePicture,
@@ -177,18 +177,18 @@ def test_only_the_same_picture_bundle_and_settings_are_taken_over(
         (results / "a.png.score.json").write_text("{}")
     capsys.readouterr()
     assert run(path, bundle_file, results, *more) == 0
-    assert "done before" not in capsys.readouterr().err
+    assert "already scored" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
-def test_a_file_system_that_cannot_sync_folders_ends_nothing(
+def test_a_file_system_that_cannot_sync_folders_is_no_obstacle(
     tmp_path: Path,
     bundle_file: Path,
     save_picture: SavePicture,
     number: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """vboxsf and some network file systems answer so to an fsync of a folder."""
+    """vboxsf and some network file systems fail an fsync of a folder like this."""
     sync = os.fsync
 
     def refusing(handle: int) -> None:
@@ -206,7 +206,7 @@ def test_a_file_system_that_cannot_sync_folders_ends_nothing(
 # -- folders -------------------------------------------------------------------------------------------
 
 
-def test_what_a_folder_holds_beside_its_pictures_is_said_once(tmp_path: Path) -> None:
+def test_what_a_folder_holds_besides_its_pictures_is_reported_once(tmp_path: Path) -> None:
     for name in ("a.png", "._a.png", ".DS_Store", "b.bmp", "c.webp", "d.svs", "e.heic", "notes.txt", "f.TIF"):
         (tmp_path / name).touch()
     for name in ("more", "results", ".hidden"):
@@ -214,20 +214,20 @@ def test_what_a_folder_holds_beside_its_pictures_is_said_once(tmp_path: Path) ->
     (tmp_path / "more/x.png").touch()
     (tmp_path / "results/x.png.overlay.png").touch()
     (tmp_path / ".hidden/y.png").touch()
-    found = folders.expand([tmp_path])
-    assert [path.name for path in found.paths] == ["a.png", "f.TIF"]
-    (note,) = found.notes
-    assert "4 of kinds that are not read (b.bmp, c.webp, d.svs, …)" in note
+    pictures = folders.expand([tmp_path])
+    assert [path.name for path in pictures.paths] == ["a.png", "f.TIF"]
+    (note,) = pictures.notes
+    assert "4 of unsupported formats (b.bmp, c.webp, d.svs, …)" in note
     assert "1 in sub-folders (more)" in note
     (hidden,) = folders.expand([tmp_path], anonymize=True).notes
-    assert hidden.startswith("Folder 1: left out 4 of kinds that are not read; ")
+    assert hidden.startswith("Folder 1: left out 4 of unsupported formats; ")
     assert not any(name in hidden for name in (str(tmp_path), "b.bmp", "more"))
 
 
 def test_a_folder_of_folders_says_where_the_pictures_are(tmp_path: Path) -> None:
     (tmp_path / "case").mkdir()
     (tmp_path / "case/x.jpg").touch()
-    with pytest.raises(ImageError, match=r"holds no picture, but 1 in sub-folders \(case\); name these"):
+    with pytest.raises(ImageError, match=r"contains no pictures, but 1 in sub-folders \(case\); name these"):
         folders.expand([tmp_path])
 
 

@@ -1,4 +1,4 @@
-"""The benchmark: its record, its peers present, absent, broken or damaged, and the facts about the device."""
+"""The benchmark: its record, its peers (present, absent, broken or damaged), and facts about the device."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_folder_gives_a_row_for_each_bundle(folder: Path, capsys: pytest.Captu
     assert record["settings"]["image"]["height"] == 64
 
 
-def test_the_record_is_the_one_that_the_report_reads(
+def test_the_report_reads_the_record(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "bench.json"
@@ -71,7 +71,7 @@ def test_the_record_is_the_one_that_the_report_reads(
     assert "edgepatho uncompressed" in capsys.readouterr().out
 
 
-def test_an_image_is_what_all_engines_get(
+def test_all_engines_get_the_given_image(
     folder: Path, save_picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     facts = record_of(capsys, str(folder), "--image", str(save_picture()))["settings"]["image"]
@@ -85,7 +85,7 @@ def test_a_picture_tiled_from_the_golden_one_repeats_it() -> None:
     assert np.array_equal(tiled, np.tile(tile, (3, 3, 1))[:40, :40])
 
 
-# -- TFLite engines, played by small stand-ins ---------------------------------------------------------
+# -- TFLite engines, replaced by small fakes -----------------------------------------------------------
 
 INTERPRETER = """
 import numpy, os
@@ -106,7 +106,7 @@ class Interpreter:
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Put an engine in front of whatever is installed; the returned file holds the input it was given."""
+    """Put a fake engine in front of what is installed; the returned file holds the input it was given."""
     lib = tmp_path / "engines"
     monkeypatch.setenv("PYTHONPATH", str(lib))
 
@@ -154,7 +154,7 @@ def test_a_float_engine_gets_the_picture_from_0_to_1(play: Any, tflite_row: Any)
     assert np.array_equal(np.load(seen)[0], PICTURE.astype(np.float32) / 255)
 
 
-def test_integer_kernels_behind_float_pixels_are_called_int8(play: Any, tflite_row: Any) -> None:
+def test_integer_kernels_with_float_inputs_are_called_int8(play: Any, tflite_row: Any) -> None:
     play("ai-edge-litert", "ai_edge_litert", weights="int8")
     row = tflite_row("litert", "int8.tflite")
     assert (row["name"], row["precision"], row["error"]) == ("ai-edge-litert int8", "int8", None)
@@ -178,8 +178,8 @@ def test_a_package_built_for_another_numpy_is_one_sentence(play: Any, tflite_row
     """As tflite-runtime 2.14 beside numpy 2: the import works, making an Interpreter does not."""
     play("tflite-runtime", "tflite_runtime", on_create="raise SystemError('returned with an exception set')")
     assert tflite_row("tflite-runtime")["error"] == (
-        f"tflite-runtime does not work with the numpy {np.__version__} that is installed; "
-        "install numpy below version 2 beside it, or use ai-edge-litert."
+        f"tflite-runtime does not work with the installed numpy {np.__version__}; "
+        "install numpy below 2, or use ai-edge-litert."
     )
 
 
@@ -187,20 +187,20 @@ def test_a_missing_package_is_one_sentence(tmp_path: Path, play: Any, tflite_row
     play("tflite-runtime", "tflite_runtime")
     (tmp_path / "engines" / "tflite_runtime" / "interpreter.py").write_text("import not_there")
     error = tflite_row("tflite-runtime")["error"]
-    assert error.startswith("tflite-runtime is not installed here, or not whole: ")
+    assert error.startswith("tflite-runtime is not installed here, or incompletely: ")
 
 
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"on_create": "os.kill(os.getpid(), 11)"}, "ended by signal 11"),
-        ({"on_invoke": "os._exit(3)"}, "ended with code 3"),
+        ({"on_create": "os.kill(os.getpid(), 11)"}, "killed by signal 11"),
+        ({"on_invoke": "os._exit(3)"}, "exited with code 3"),
         ({"on_create": "raise ValueError('not a flatbuffer')"}, "not a flatbuffer"),
         ({"shape": "[1, 32, 32, 3]"}, "expected pixels (1, 256, 256, 3)"),
         ({"dtype": "float64"}, "Its input is float64"),
     ],
 )
-def test_an_engine_that_fails_leaves_a_sentence(
+def test_an_engine_that_fails_leaves_an_error(
     play: Any, tflite_row: Any, parts: dict[str, str], words: str
 ) -> None:
     play("ai-edge-litert", "ai_edge_litert", **parts)
@@ -247,17 +247,17 @@ def test_recorded_hashes_come_from_the_compress_folder_or_the_release(tmp_path: 
 # -- what is refused -----------------------------------------------------------------------------------
 
 
-def test_a_second_bench_is_told_to_wait(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_bench_must_wait(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with bench.only_bench():
         assert cli.main(["bench", str(folder), *QUICK]) == 1
         with pytest.raises(BusyError), bench.only_bench():
             pass
-    assert "Another benchmark runs" in capsys.readouterr().err
+    assert "Another benchmark is running" in capsys.readouterr().err
     with bench.only_bench():
         pass
 
 
-def test_benches_of_two_homes_go_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benches_of_two_homes_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     with bench.only_bench():
         monkeypatch.setenv("HOME", "/home/" + 200 * "long")
         with bench.only_bench():
@@ -268,14 +268,14 @@ def test_benches_of_two_homes_go_side_by_side(monkeypatch: pytest.MonkeyPatch) -
                 pass
 
 
-def test_a_record_that_cannot_be_written_is_no_bad_input(
+def test_a_record_that_cannot_be_written_is_not_bad_input(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["bench", str(folder), *QUICK, "--json", "/proc/none/bench.json"]) == 1
     assert capsys.readouterr().err == "Error: /proc/none: No such file or directory.\n"
 
 
-def test_a_lost_file_is_told_before_anything_is_measured(
+def test_a_missing_file_is_reported_before_anything_is_measured(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lost = str(tmp_path / "lost.tflite")
@@ -291,7 +291,7 @@ def test_a_record_makes_its_folder(folder: Path, tmp_path: Path) -> None:
     assert len(read_bench(path).rows) == 1
 
 
-def test_a_folder_without_models_and_a_lost_tflite_file_are_refused(tmp_path: Path, folder: Path) -> None:
+def test_a_folder_without_models_and_a_missing_tflite_file_are_refused(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(BundleError, match="holds none of"):
         contender.tasks([tmp_path], [])
     with pytest.raises(BundleError, match="is not a file"):
@@ -315,11 +315,11 @@ def test_a_child_that_cannot_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("count", [1, 2, 3, 19, 20, 21, 100])
 def test_statistics_equal_numpys(count: int) -> None:
     runs = np.random.default_rng(count).gamma(3, 10, count)
-    found = bench.statistics(runs.tolist())
-    assert found["median_ms"] == pytest.approx(np.median(runs))
-    assert found["mean_ms"] == pytest.approx(runs.mean())
-    assert found["sd_ms"] == pytest.approx(runs.std(ddof=1) if count > 1 else 0)
-    assert found["p95_ms"] == np.quantile(runs, 0.95, method="inverted_cdf")
+    figures = bench.statistics(runs.tolist())
+    assert figures["median_ms"] == pytest.approx(np.median(runs))
+    assert figures["mean_ms"] == pytest.approx(runs.mean())
+    assert figures["sd_ms"] == pytest.approx(runs.std(ddof=1) if count > 1 else 0)
+    assert figures["p95_ms"] == np.quantile(runs, 0.95, method="inverted_cdf")
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -344,9 +344,8 @@ ROW = {"name": "engine", "error": None, "sd_ms": 1.0, "median_ms": 100.0}
 def test_each_reason_for_doubt_is_one_warning(
     changes: dict[str, Any], row: dict[str, Any], load: float, words: str
 ) -> None:
-    found = bench.warnings(facts(**changes), [row], load)
-    assert len(found) == 1
-    assert words in found[0]
+    (warning,) = bench.warnings(facts(**changes), [row], load)
+    assert words in warning
 
 
 def test_a_quiet_device_has_no_warnings() -> None:
@@ -365,7 +364,7 @@ def test_a_quiet_device_has_no_warnings() -> None:
         (0, 0x1, True),
     ],
 )
-def test_throttling_counts_if_it_is_now_or_new(
+def test_throttling_counts_if_current_or_new(
     before: int | None, after: int | None, expected: bool | None
 ) -> None:
     assert bench._was_throttled(before, after) is expected
@@ -393,8 +392,8 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
     return ask
 
 
-def test_a_pi_tells_what_it_is(system: Any) -> None:
-    found = system(
+def test_facts_of_a_pi(system: Any) -> None:
+    facts = system(
         "aarch64",
         **{
             "proc__device-tree__model": "Raspberry Pi 4 Model B Rev 1.4\0",
@@ -406,16 +405,15 @@ def test_a_pi_tells_what_it_is(system: Any) -> None:
             "sys__class__thermal__thermal_zone0__temp": "48312\n",
         },
     )
-    assert found["model"] == "Raspberry Pi 4 Model B Rev 1.4"
-    assert (found["cpu"], found["memory_bytes"], found["governor"]) == ("Cortex-A72", 1_024_000, "ondemand")
-    assert found["os"] == "Debian GNU/Linux 12 (bookworm)"
-    assert found["emulated"] is False
+    assert facts["model"] == "Raspberry Pi 4 Model B Rev 1.4"
+    assert (facts["cpu"], facts["memory_bytes"], facts["governor"]) == ("Cortex-A72", 1_024_000, "ondemand")
+    assert facts["os"] == "Debian GNU/Linux 12 (bookworm)"
+    assert facts["emulated"] is False
     assert device.temperature_c() == 48.312
 
 
-def test_a_bare_system_tells_nothing_and_that_is_no_error(system: Any) -> None:
-    found = system("riscv64")
-    unknown = {name for name, value in found.items() if value is None}
+def test_unknown_facts_are_none(system: Any) -> None:
+    unknown = {name for name, value in system("riscv64").items() if value is None}
     assert unknown == {"model", "cpu", "memory_bytes", "governor", "os"}
     assert device.temperature_c() is None
 
@@ -433,7 +431,7 @@ def test_a_bare_system_tells_nothing_and_that_is_no_error(system: Any) -> None:
         ("x86_64", {"proc__cpuinfo": X86_CPU, "sys__class__dmi__id__sys_vendor": "QEMU\n"}, False),
     ],
 )
-def test_emulation_is_seen(system: Any, machine: str, files: dict[str, str], emulated: bool) -> None:
+def test_emulation_is_detected(system: Any, machine: str, files: dict[str, str], emulated: bool) -> None:
     assert system(machine, **files)["emulated"] is emulated
 
 

@@ -1,4 +1,4 @@
-"""The bundle reader: what it gives, and what it must refuse and why, as the host's reader does."""
+"""The bundle reader: what it returns, and what it must refuse and why, as the host's reader does."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from edgepatho_runtime.bundle import coding, container, reader
 from edgepatho_runtime.errors import BundleError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "attacks"))
-from readers import refused  # by this reader and the host's
+from readers import refused  # asks this reader and the host's
 
 
-def test_a_good_bundle_gives_its_tensors_and_objects(tmp_path: Path) -> None:
+def test_a_good_bundle_has_its_tensors_and_objects(tmp_path: Path) -> None:
     path = tmp_path / "tiny.epb"
     path.write_bytes(tiny().build())
     read = reader.read(path)
@@ -71,7 +71,7 @@ def test_flipped_bits_under_a_right_digest_raise_nothing_else() -> None:
             accepted += 1
         except BundleError:
             pass
-    assert accepted > 3000  # most values may be any: pixels, most float bits
+    assert accepted > 3000  # most values are free: pixels, most float bits
 
 
 # -- the container, one defect each --------------------------------------------------------------------
@@ -109,7 +109,7 @@ def header_of(text: bytes, payload: bytes = b"") -> bytes:
     ],
     ids=lambda value: repr(value[:24]),
 )
-def test_bad_outer_forms_are_refused(refusal: str, data: bytes) -> None:
+def test_bad_containers_are_refused(refusal: str, data: bytes) -> None:
     assert refused(data) == refusal
 
 
@@ -234,7 +234,7 @@ def test_a_second_digest_is_refused() -> None:
     assert refused(recipe.build()) == "InvalidChecksum"
 
 
-def test_thousands_of_tensors_are_refused_before_any_is_looked_at() -> None:
+def test_thousands_of_tensors_are_refused_before_any_is_checked() -> None:
     recipe = tiny()
     recipe.entries.update({f"t{i}": "no entry" for i in range(12_000)})
     data = recipe.build()
@@ -381,7 +381,7 @@ BAD_GRAPHS = {
     "input divided by 0": ("InvalidInput", top(input={"name": "image", "channels": 3, "divisor": 0})),
     "input is a list": ("InvalidInput", top(input=[])),
     "two nodes of one name": ("DuplicateNodeName", node("tune", name="mix")),
-    "node called like the input": ("DuplicateNodeName", node("tune", name="image")),
+    "node named like the input": ("DuplicateNodeName", node("tune", name="image")),
     "reserved name": ("InvalidNodeName", node("tune", name="golden")),
     "name with a dot": ("InvalidNodeName", node("tune", name="a.b")),
     "name with a newline": ("InvalidNodeName", node("tune", name="tune\n")),
@@ -410,7 +410,7 @@ BAD_TENSORS = {
         "ValueOutOfRange",
         tensor("mix.shift", "F32", [3], b"\1\0\x80\x7f" + floats(0, 0)),
     ),
-    "NaN as the golden answer": (
+    "NaN in the golden output": (
         "ValueOutOfRange",
         tensor("golden.output", "F32", [4, 4, 3], floats(NAN, *[0] * 47)),
     ),
@@ -558,8 +558,8 @@ BAD_CODINGS = {
         "DamagedStream",
         coded("lzma", stream=lzma.compress(bytes(768), format=lzma.FORMAT_ALONE)[:-3]),
     ),
-    "bytes behind the stream": ("DamagedStream", coded("zlib", stream=zlib.compress(bytes(768)) + b"x")),
-    "bytes behind the lzma stream": (
+    "bytes after the stream": ("DamagedStream", coded("zlib", stream=zlib.compress(bytes(768)) + b"x")),
+    "bytes after the lzma stream": (
         "DamagedStream",
         coded("lzma", stream=lzma.compress(bytes(768), lzma.FORMAT_ALONE) + b"xxxxx"),
     ),
@@ -580,7 +580,7 @@ BAD_CODINGS = {
     "impossible shape": ("InvalidJson", coded("zlib", shape=[1 << 31, 1 << 31], bytes=1 << 62)),
     "more than is allowed": ("DecodedTooLarge", coded("zlib", shape=[65 << 20], bytes=65 << 20)),
     "bomb": ("DamagedStream", coded("zlib", stream=BOMB)),
-    "bomb that says so": ("DecodedTooLarge", coded("zlib", stream=BOMB, shape=[1 << 30], bytes=1 << 30)),
+    "declared bomb": ("DecodedTooLarge", coded("zlib", stream=BOMB, shape=[1 << 30], bytes=1 << 30)),
     "unknown type": ("UnknownType", coded("zlib", dtype="I8")),
     "missing field": (
         "UnknownCodedTensor",

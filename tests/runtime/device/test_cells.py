@@ -1,4 +1,4 @@
-"""Cells on the device, one for one and bit for bit those of SciPy and scikit-image."""
+"""Cells on the device are bit-identical to those of SciPy and scikit-image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Cells = list[tuple[float, float]]
 
 
 def reference(heat: np.ndarray, threshold: float, min_distance: int) -> Cells:
-    """The seed's steps by SciPy and scikit-image, with the mean of each region as its centre."""
+    """The published steps by SciPy and scikit-image, with the mean of each region as its centre."""
     mask = (heat >= np.float32(threshold)) & (heat > 0)
     if not mask.any():
         return []
@@ -35,7 +35,7 @@ def reference(heat: np.ndarray, threshold: float, min_distance: int) -> Cells:
     return centres
 
 
-def found(heat: np.ndarray, threshold: float, min_distance: int) -> Cells:
+def cells_of(heat: np.ndarray, threshold: float, min_distance: int) -> Cells:
     values = np.ascontiguousarray(heat, np.float32)
     return _vision.find_cells(values, *values.shape, 1, 0, threshold, min_distance)
 
@@ -43,7 +43,7 @@ def found(heat: np.ndarray, threshold: float, min_distance: int) -> Cells:
 def check(heat: np.ndarray, threshold: float = 60, min_distance: int = 5) -> int:
     heat = heat.astype(np.float32)
     expected = reference(heat, threshold, min_distance)
-    assert found(heat, threshold, min_distance) == expected
+    assert cells_of(heat, threshold, min_distance) == expected
     return len(expected)
 
 
@@ -83,7 +83,7 @@ def test_touching_discs(count: int, min_distance: int, seed: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 6), distances)
 def test_equal_tiles_tie_everywhere(side: int, gap: int, repeats: int, min_distance: int) -> None:
-    """Many peaks of one height, whose order only the queue's structure decides."""
+    """Many peaks of one height, whose order depends only on the queue's structure."""
     tile = np.zeros((side + gap, side + gap))
     tile[:side, :side] = 255
     tile[side // 2, :] = 255  # bridges, so that regions meet
@@ -124,9 +124,9 @@ def test_many_cells_on_a_whole_tile() -> None:
 
 def test_zero_and_not_a_number_never_belong_to_a_cell() -> None:
     heat = np.zeros((9, 9), np.float32)
-    assert found(heat, 0.0, 5) == []
+    assert cells_of(heat, 0.0, 5) == []
     heat[:] = np.nan
-    assert found(heat, 0.0, 5) == []
+    assert cells_of(heat, 0.0, 5) == []
 
 
 def test_a_channel_is_read_by_its_stride() -> None:

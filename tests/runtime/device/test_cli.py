@@ -1,4 +1,4 @@
-"""`edgepatho-run`: results, exit codes, and what is left behind when something goes wrong."""
+"""`edgepatho-run`: results, exit codes, and what remains when something goes wrong."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_score_prints_counts_with_denominators(
     assert "Rings" not in out
 
 
-def test_score_that_draws_says_what_the_colours_mean(
+def test_score_with_overlays_prints_their_legend(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(tmp_path / "results")]
@@ -90,7 +90,7 @@ def test_score_writes_whole_files_only(tmp_path: Path, bundle_file: Path, save_p
     assert json.loads((results / "scores.json").read_text())["pooled"]["fields"] == 1
 
 
-def test_a_batch_goes_on_over_bad_files_and_ends_with_3(
+def test_a_batch_continues_past_bad_files_and_exits_with_3(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "fields"
@@ -116,7 +116,7 @@ def test_overlays_of_an_earlier_run_are_not_scored(
         assert [entry["image"] for entry in record["images"]] == ["b.png"]
 
 
-def test_a_name_that_is_no_text_ends_nothing(
+def test_a_file_name_that_is_not_text_is_scored(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "odd"
@@ -171,10 +171,10 @@ def test_a_disk_that_fills_up_keeps_the_record_of_what_is_done(
     record = json.loads((results / "scores.json").read_text())
     assert record["complete"] is False
     assert [entry["image"] for entry in record["images"]] == ["a.png"]
-    assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "scores"}  # nothing half of b
+    assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "scores"}  # nothing of b
 
 
-def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
+def test_results_that_cannot_be_written_fail_only_their_picture(
     tmp_path: Path,
     bundle_file: Path,
     save_picture: SavePicture,
@@ -199,13 +199,13 @@ def test_results_that_cannot_be_written_are_their_pictures_fault_alone(
     assert cli.main(command) == 3
     err = capsys.readouterr().err
     assert f"{never} cannot be read: File name too long." in err
-    assert "name is too long for its results" in err
+    assert "name is too long for its result files" in err
     assert "c.png needs more memory than this device has free" in err
     assert {path.name.split(".")[0] for path in results.iterdir()} == {"a", "d", longest, "scores"}
     assert json.loads((results / "scores.json").read_text())["complete"] is True
 
 
-def test_a_results_folder_that_cannot_be_made_is_no_bad_picture(
+def test_a_results_folder_that_cannot_be_made_is_not_a_bad_picture(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
@@ -222,7 +222,7 @@ def test_a_missing_bundle_is_bad_input_wherever_results_go(
     assert cli.main(["score", str(save_picture()), "--bundle", "none.epb", "-o", "."]) == 3
 
 
-def test_threads_that_the_system_refuses_are_a_sentence(
+def test_threads_that_the_system_refuses_are_one_sentence(
     bundle_file: Path,
     save_picture: SavePicture,
     monkeypatch: pytest.MonkeyPatch,
@@ -240,7 +240,7 @@ def test_an_interrupt_keeps_what_is_done(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture
 ) -> None:
     first = save_picture("fields/000.png", size=250)
-    for number in range(1, 1000):  # minutes of work, of which seconds are done
+    for number in range(1, 1000):  # minutes of work, interrupted within seconds
         (first.parent / f"{number:03}.png").hardlink_to(first)
     results = tmp_path / "results"
     command = [*RUN, "score", str(tmp_path / "fields"), "--bundle", str(bundle_file), "-o", str(results)]
@@ -248,7 +248,7 @@ def test_an_interrupt_keeps_what_is_done(
         assert process.stdout is not None
         assert process.stdout.readline().startswith("000.png")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=600)  # no promise of speed
+        _, err = process.communicate(timeout=600)  # a safeguard, not a promise of speed
     assert process.returncode == 130
     assert "Interrupted after" in err
     record = json.loads((results / "scores.json").read_text())
@@ -302,7 +302,7 @@ def test_a_missing_or_foreign_bundle_is_one_sentence_and_3(
 # -- info, selftest ------------------------------------------------------------------------------------
 
 
-def test_info_tells_what_a_bundle_is(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_describes_a_bundle(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", str(bundle_file), "--plan", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["weights"], facts["layers"], facts["codebooks"]) == (9, 1, {"codebook": 2})
@@ -313,7 +313,7 @@ def test_info_tells_what_a_bundle_is(bundle_file: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "1 layers, 9 weights" in text
     assert f"{facts['sha256']} (SHA-256 of its content" in text
-    assert f"{hashlib.sha256(bundle_file.read_bytes()).hexdigest()} (of the file as it is)" in text
+    assert f"{hashlib.sha256(bundle_file.read_bytes()).hexdigest()} (of the file)" in text
     assert facts["sha256"] != facts["sha256sum"]
 
 
@@ -328,7 +328,7 @@ def test_every_option_and_argument_has_help() -> None:
     assert unexplained == []
 
 
-def test_an_input_of_any_name_is_run(
+def test_the_input_may_have_any_name(
     tmp_path: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = identity()
@@ -340,7 +340,7 @@ def test_an_input_of_any_name_is_run(
     assert "3 immunopositive, 1 immunonegative, 2 til" in capsys.readouterr().out
 
 
-def test_a_classifiers_bundle_is_not_scored_with(
+def test_a_classifiers_bundle_cannot_score(
     tmp_path: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"
@@ -349,16 +349,16 @@ def test_a_classifiers_bundle_is_not_scored_with(
     assert cli.main(["score", str(picture), "--bundle", str(dense)]) == 3
     error = capsys.readouterr().err
     assert error.count("Error:") == error.count("\n") == 1
-    assert "answers a picture with 1 x 1 x 3 numbers, a heat map of its classes has 16 x 16 x 3" in error
+    assert "outputs 1 x 1 x 3 values, expected a heat map of 16 x 16 x 3" in error
 
 
-def test_a_plan_that_the_network_cannot_have_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"  # takes images of 16 x 16 px alone
+def test_a_network_that_cannot_be_planned_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"  # takes only images of 16 x 16 px
     assert cli.main(["info", str(dense), "--plan"]) == 3
     assert "cannot run at its own size of 256 x 256 px" in capsys.readouterr().err
 
 
-def test_selftest_passes_on_a_right_answer(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_selftest_passes_on_the_right_output(bundle_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["selftest", str(bundle_file)]) == 0
     assert capsys.readouterr().out.startswith("self-test passed: largest error ")
     assert cli.main(["selftest", str(bundle_file), "--json", "--threads", "1"]) == 0
@@ -368,7 +368,7 @@ def test_selftest_passes_on_a_right_answer(bundle_file: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("wrong", [1.0, -1e30])
-def test_selftest_fails_on_a_wrong_answer(
+def test_selftest_fails_on_a_wrong_output(
     tmp_path: Path, wrong: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = identity()
@@ -380,7 +380,7 @@ def test_selftest_fails_on_a_wrong_answer(
     assert "do not use its results" in captured.err
 
 
-def test_an_instruction_set_that_is_not_there_is_unfit(
+def test_a_missing_instruction_set_makes_the_device_unfit(
     bundle_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EDGEPATHO_ISA", "abacus")
@@ -403,7 +403,7 @@ sys.exit(code or sorted(name for name in foreign if "cython" not in name) or 0)
 """
 
 
-def test_all_commands_run_in_a_python_that_has_nothing_but_our_wheel(
+def test_all_commands_run_in_a_python_with_only_our_wheel(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture
 ) -> None:
     lib = tmp_path / "lib"
@@ -431,7 +431,7 @@ def test_help_loads_no_extension() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_reader_that_leaves_early_ends_quietly(bundle_file: Path) -> None:
+def test_a_closed_pipe_ends_quietly(bundle_file: Path) -> None:
     command = [*RUN, "info", str(bundle_file), "--plan", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

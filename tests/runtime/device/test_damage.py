@@ -37,7 +37,7 @@ def test_lost_sectors_and_tails_are_refused(tmp_path: Path, name: str, fault: st
         except ImageError:
             refused += 1
     if (name, fault) == ("JPEG, progressive", "512-byte sector zeroed"):
-        assert refused >= 1  # it may mean a flat part of the picture
+        assert refused >= 1  # zeros may code a flat part of the picture
     else:
         assert refused == 10
 
@@ -65,7 +65,7 @@ def _saved(path: Path, data: bytes) -> Path:
 def test_flat_pictures_are_sound(
     tmp_path: Path, mode: str, colour: Any, progressive: bool, optimize: bool
 ) -> None:
-    """A flat picture is coded in few different bits, with optimized tables in zeros alone."""
+    """A flat picture is coded in few distinct bits, with optimized tables in zeros alone."""
     flat = Pillow.new("RGB", (1024, 768), colour).convert(mode)
     read(tmp_path, encoded(flat, format="JPEG", optimize=optimize, progressive=progressive))
 
@@ -78,7 +78,7 @@ def test_black_parts_of_a_picture_are_sound(tmp_path: Path) -> None:
         assert read(tmp_path, encoded(Pillow.fromarray(black), **options)).height == 150
 
 
-def test_tiles_that_are_filled_up_with_zeros_are_sound(tmp_path: Path) -> None:
+def test_tiles_padded_with_zeros_are_sound(tmp_path: Path) -> None:
     file = io.BytesIO()
     tifffile.imwrite(file, np.asarray(FIELD), photometric="rgb", tile=(128, 128))
     assert bytes(read(tmp_path, file.getvalue()).rgb) == FIELD.tobytes()
@@ -103,8 +103,8 @@ def test_a_jpeg_inside_a_scan_reports_what_libjpeg_only_warns_of(tmp_path: Path)
     data = encoded(FIELD, format="JPEG", quality=92)
     middle = len(data) // 2
     for harm, words in (
-        (data[:middle] + data[middle + 300 :], "early|code|belong"),
-        (data[:-2], "early end"),
+        (data[:middle] + data[middle + 300 :], "early|invalid|unexpected"),
+        (data[:-2], "ends early"),
         (data[: middle - 1] + b"\xff\xd9", "end early"),
     ):
         with Pillow.open(io.BytesIO(harm)) as passed_over:
@@ -114,7 +114,7 @@ def test_a_jpeg_inside_a_scan_reports_what_libjpeg_only_warns_of(tmp_path: Path)
             read(tmp_path, harm)
 
 
-def test_tables_of_all_kinds_of_segments_are_understood() -> None:
+def test_huffman_tables_are_understood_in_one_segment_or_several() -> None:
     """Cameras write all Huffman tables in one segment, Pillow each in its own."""
     one = bytes([0x00, 1, *[0] * 15, 5]) + bytes([0x10, 1, *[0] * 15, 7])
     end = bytes([0x00, 1, *[0] * 15, 5]) + bytes([0x10, 1, *[0] * 15, 0])
@@ -140,6 +140,6 @@ def test_any_prefix_and_any_flip_of_a_header_raise_nothing_else(tmp_path: Path, 
 @pytest.mark.parametrize("name", FORMATS)
 def test_memory_is_estimated_before_decoding(tmp_path: Path, name: str) -> None:
     data = encoded(Pillow.new("RGB", (800, 600), "white"), **FORMATS[name])
-    with pytest.raises(ImageError, match=r"800 x 600 pixels need about .* pixels would fit"):
+    with pytest.raises(ImageError, match=r"800 x 600 pixels need about .* MiB to decode .* pixels would fit"):
         read(tmp_path, data, memory_bytes=17 << 20)
     assert read(tmp_path, data, memory_bytes=40 << 20).width == 800

@@ -1,4 +1,4 @@
-"""Pictures: equal to Pillow's, and refused in one sentence where nothing can be right."""
+"""Pictures: equal to Pillow's, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_transparent_grey_is_white() -> None:
     assert decoded(data).tolist() == [[[255] * 3, [9] * 3]]
 
 
-def test_what_is_written_is_read_by_pillow_and_by_us() -> None:
+def test_pillow_and_our_reader_read_what_we_write() -> None:
     picture = noise(37, 53, 3)
     file = io.BytesIO()
     png.write(file, image.Image(37, 53, picture.tobytes()))
@@ -265,7 +265,7 @@ def test_an_odd_rational_in_exif_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "YCbCr"])
-def test_other_jpeg_colours_are_converted_and_say_so(tmp_path: Path, mode: str) -> None:
+def test_other_jpeg_colours_are_converted_and_noted(tmp_path: Path, mode: str) -> None:
     Pillow.fromarray(noise(16, 16, 3)).convert(mode).save(tmp_path / "a.jpg")
     read = image.read(tmp_path / "a.jpg")
     with Pillow.open(tmp_path / "a.jpg") as saved:
@@ -298,7 +298,7 @@ def test_a_cut_file_is_refused(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"just a text file", b"\xff\xd8\xff", b"II*\0", b"GIF89a"])
-def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(ImageError, match=r"^(it|its|Is|No) "):
         image.read(tmp_path / "a.jpg")
@@ -376,7 +376,7 @@ def test_columns_come_before_rows(height: int, width: int, out_height: int, out_
     assert np.array_equal(resized(picture, out_height, out_width), resized(narrow, out_height, out_width))
 
 
-# -- the wall ------------------------------------------------------------------------------------------
+# -- the bindings --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

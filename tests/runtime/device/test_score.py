@@ -40,22 +40,24 @@ def scorer(**options: Any) -> score.Scorer:
 
 
 def test_cells_are_found_where_they_are_drawn() -> None:
-    found = scorer().score(picture_of(drawn(128, 128, CENTRES)))
-    assert found.counts == {"immunopositive": 3, "immunonegative": 1, "til": 2}
+    scored = scorer().score(picture_of(drawn(128, 128, CENTRES)))
+    assert scored.counts == {"immunopositive": 3, "immunonegative": 1, "til": 2}
     for channel, name in enumerate(CLASSES):
-        cells = [(cell.x_px, cell.y_px) for cell in found.cells if cell.name == name]
+        cells = [(cell.x_px, cell.y_px) for cell in scored.cells if cell.name == name]
         assert sorted(cells) == sorted(CENTRES.get(channel, []))
 
 
 def test_a_large_picture_is_reduced_as_training_tiles_were() -> None:
     large = picture_of(np.kron(drawn(128, 128, CENTRES), np.ones((8, 8, 1), np.uint8)))
-    found = scorer(scale=1 / 8).score(large)
-    assert (found.network_height, found.network_width) == (128, 128)
-    assert sum(found.counts.values()) == 6
-    for cell in found.cells:
+    scored = scorer(scale=1 / 8).score(large)
+    assert (scored.network_height, scored.network_width) == (128, 128)
+    assert sum(scored.counts.values()) == 6
+    for cell in scored.cells:
         channel = CLASSES.index(cell.name)
-        apart = [max(abs(cell.x_px - 8 * x - 3.5), abs(cell.y_px - 8 * y - 3.5)) for x, y in CENTRES[channel]]
-        assert min(apart) < 4
+        distances = [
+            max(abs(cell.x_px - 8 * x - 3.5), abs(cell.y_px - 8 * y - 3.5)) for x, y in CENTRES[channel]
+        ]
+        assert min(distances) < 4
 
 
 @pytest.mark.parametrize(
@@ -78,8 +80,8 @@ def test_the_size_that_the_network_sees(
     assert scale.network_size(height, width, 256, factor) == expected
 
 
-def test_the_document_shared_with_the_host_has_the_rule_of_sizes() -> None:
-    """`edgepatho prepare` is held to the same table."""
+def test_sizes_equal_the_table_in_the_documentation() -> None:
+    """A host test holds `edgepatho prepare` to the same table."""
     document = (Path(__file__).parents[3] / "docs" / "device-cli.md").read_text()
     examples = re.findall(r"\| (\d+) x (\d+) \| (\d+) x (\d+) \|", document)
     assert len(examples) >= 8
@@ -90,11 +92,11 @@ def test_the_document_shared_with_the_host_has_the_rule_of_sizes() -> None:
 def test_pictures_of_several_sizes_are_scored_in_turn() -> None:
     work = scorer()
     for size in (128, 90, 128, 37):
-        found = work.score(picture_of(drawn(size, size, {0: [(size // 3, size // 2)]})))
-        assert (found.network_width, found.counts["immunopositive"]) == (size, 1)
+        scored = work.score(picture_of(drawn(size, size, {0: [(size // 3, size // 2)]})))
+        assert (scored.network_width, scored.counts["immunopositive"]) == (size, 1)
 
 
-def test_a_size_that_cannot_be_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_impossible_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImageError, match="cannot take"):
         scorer(scale=10).score(picture_of(np.zeros((512, 512, 3), np.uint8)))
     monkeypatch.setattr(score.device, "memory_bytes", lambda field: 1000)
@@ -121,21 +123,21 @@ def test_the_host_finds_the_same_cells() -> None:
 
 @given(st.tuples(*[st.integers(0, 1000)] * 3))
 def test_indices_and_classes_equal_the_hosts(cells: tuple[int, int, int]) -> None:
-    found = score.summary(dict(zip(CLASSES, cells, strict=True)), SCORING)
+    summary = score.summary(dict(zip(CLASSES, cells, strict=True)), SCORING)
     host = patients.scores(cells)
     words = ["low", "middle", "high"]
     if cells[0] + cells[1]:
-        assert found["ki67_index"] == host.ki67
+        assert summary["ki67_index"] == host.ki67
         expected = words[patients.ki67_class(host.ki67)]
-        assert found["ki67_class"] == (expected if cells[0] + cells[1] >= 30 else None)
+        assert summary["ki67_class"] == (expected if cells[0] + cells[1] >= 30 else None)
     else:
-        assert found["ki67_index"] is None
+        assert summary["ki67_index"] is None
     if sum(cells):
-        assert found["til_score"] == host.til
+        assert summary["til_score"] == host.til
         expected = words[patients.til_class(host.til)]
-        assert found["til_class"] == (expected if cells[0] + cells[1] >= 30 else None)
+        assert summary["til_class"] == (expected if cells[0] + cells[1] >= 30 else None)
     else:
-        assert found["til_score"] is None
+        assert summary["til_score"] is None
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_til_cut_offs_belong_to_the_ends(value: float, expected: str) -> None:
     assert score.til_class(value, [0.10, 0.60]) == expected
 
 
-def test_other_classes_have_counts_and_no_indices() -> None:
+def test_other_classes_have_counts_but_no_indices() -> None:
     assert score.summary({"mitosis": 3}, SCORING)["ki67_index"] is None
 
 
@@ -175,7 +177,7 @@ def test_the_interval_agrees_with_resampling_by_numpy() -> None:
     assert np.allclose(score.interval(fields) or (0, 0), expected, atol=0.02)
 
 
-def test_equal_fields_have_an_interval_of_no_width_and_one_field_has_none() -> None:
+def test_equal_fields_have_an_interval_of_width_zero_and_one_field_has_none() -> None:
     assert score.interval(counts((1, 3), (1, 3), (1, 3))) == (0.25, 0.25)
     assert score.interval(counts((1, 3))) is None
     assert score.interval(counts((0, 0), (0, 0))) is None
@@ -246,7 +248,7 @@ def test_folders_are_expanded_in_order_and_an_empty_one_is_refused(tmp_path: Pat
     (tmp_path / "empty").mkdir()
     assert [path.name for path in folders.expand([tmp_path]).paths] == ["a.jpg", "b.PNG", "c.tiff"]
     assert folders.expand([tmp_path / "none.png"]).paths == [tmp_path / "none.png"]
-    with pytest.raises(ImageError, match="holds no picture"):
+    with pytest.raises(ImageError, match="contains no pictures"):
         folders.expand([tmp_path / "empty"])
 
 
@@ -264,7 +266,7 @@ def test_results_of_equal_names_do_not_overwrite_each_other(tmp_path: Path, save
 
 
 ODD_NAMES = [
-    b"patient\xe2\x80\xaf7.jpg",  # U+202F, which a Mac puts into the names of screenshots
+    b"patient\xe2\x80\xaf7.jpg",  # U+202F, which macOS puts into names of screenshots
     b"patient\xff\xfe.jpg",
     b"patient\t7.jpg",
     b"patient\\7.jpg",

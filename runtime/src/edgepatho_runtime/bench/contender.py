@@ -1,4 +1,4 @@
-"""What a benchmark measures: engines and their files, and the hashes that these must have."""
+"""What a benchmark measures: engines, their files and the files' expected hashes."""
 
 import json
 import re
@@ -13,7 +13,7 @@ FOLDER_FILES = ("model.epb", "baseline.epb", "baseline.tflite", "int8.tflite")
 
 
 class Contender(NamedTuple):
-    """One row to measure: an engine, its file, and the hash that the file must have, if one is known."""
+    """One row to measure: an engine, its file, and the file's expected hash if known."""
 
     engine: str
     file: Path
@@ -21,15 +21,15 @@ class Contender(NamedTuple):
 
 
 def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
-    """Return what is to be measured: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
+    """Return what to measure: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
 
-    Raises BundleError for a file that is missing or no bundle.
+    Raises BundleError for a file that is missing or not a bundle.
     """
     files: list[Path] = []
     for path in paths:
         known = [path / name for name in FOLDER_FILES if (path / name).is_file()]
         if path.is_dir() and not known:
-            raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}.")
+            raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}; give a compress folder.")
         if not path.exists():
             raise BundleError(f"{path} does not exist; give a bundle, a .tflite file or a folder of both.")
         files += known or [path]
@@ -53,7 +53,7 @@ def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
 
 
 def recorded_sha256(file: Path) -> str | None:
-    """Return the hash that the compress folder or the release around `file` recorded for it, if any."""
+    """Return the hash recorded for `file` by its compress folder or release, if any."""
     try:
         record = json.loads((file.parent / "compress.json").read_text())
         return str(record["files"][file.name]["sha256"])

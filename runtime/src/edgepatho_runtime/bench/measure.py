@@ -1,7 +1,7 @@
-"""One engine measured in this process, which does nothing else: `bench` starts it as a child.
+"""Measure one engine in this process, which does nothing else; `bench` starts it as a child.
 
-Reads a task as JSON from its argument, writes the result as one JSON line. Imports stay few, and numpy
-comes only with the engines that need it: they count as memory.
+Reads a task as JSON from its argument, writes the result as one JSON line. Imports count as memory, so they
+are few, and numpy is imported only for engines that need it.
 """
 
 import json
@@ -49,7 +49,7 @@ def bundle(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def tflite(task: dict[str, Any]) -> dict[str, Any]:
-    """Measure a TFLite file: `invoke` alone, its input tensor already filled in the type that it wants."""
+    """Measure a TFLite file: `invoke` alone, with the input tensor already filled in its own type."""
     package = PACKAGES[task["engine"]]
     try:
         if task["engine"] == "litert":
@@ -58,7 +58,7 @@ def tflite(task: dict[str, Any]) -> dict[str, Any]:
             from tflite_runtime.interpreter import Interpreter
         import numpy
     except ImportError as error:
-        return {"error": f"{package} is not installed here, or not whole: {error}."}
+        return {"error": f"{package} is not installed here, or incompletely: {error}."}
     try:
         start = perf_counter_ns()
         interpreter = Interpreter(model_path=task["file"], num_threads=task["threads"])
@@ -66,15 +66,15 @@ def tflite(task: dict[str, Any]) -> dict[str, Any]:
         init_ms = _since(start)
     except SystemError:  # tflite-runtime 2.14 was built for numpy 1 and fails only here
         return {
-            "error": f"{package} does not work with the numpy {numpy.__version__} that is installed; "
-            "install numpy below version 2 beside it, or use ai-edge-litert."
+            "error": f"{package} does not work with the installed numpy {numpy.__version__}; "
+            "install numpy below 2, or use ai-edge-litert."
         }
     details = interpreter.get_input_details()[0]
-    wanted = (1, task["height"], task["width"], 3)
+    expected = (1, task["height"], task["width"], 3)
     shape, dtype = tuple(details["shape"].tolist()), details["dtype"]
-    if shape != wanted or dtype not in (numpy.float32, numpy.int8, numpy.uint8):
-        return {"error": f"Its input is {dtype.__name__} {shape}, expected pixels {wanted}."}
-    pixels = numpy.frombuffer(_image(task), numpy.uint8).reshape(wanted).astype(numpy.float32) / 255
+    if shape != expected or dtype not in (numpy.float32, numpy.int8, numpy.uint8):
+        return {"error": f"Its input is {dtype.__name__} {shape}, expected pixels {expected}."}
+    pixels = numpy.frombuffer(_image(task), numpy.uint8).reshape(expected).astype(numpy.float32) / 255
     if dtype != numpy.float32:
         scale, zero = details["quantization"]
         limits = numpy.iinfo(dtype)
@@ -84,14 +84,14 @@ def tflite(task: dict[str, Any]) -> dict[str, Any]:
 
     from importlib.metadata import version  # after the measurement: it costs memory
 
-    # a full-integer file may take and give floats: its kernels tell, not its input
+    # a full-integer file may have float inputs and outputs, so look at its weights
     weights = {detail["dtype"] for detail in interpreter.get_tensor_details()}
     precision = "int8" if numpy.int8 in weights else "fp32"
     return {"version": version(package), "precision": precision, "init_ms": init_ms, **times}
 
 
 def _timed(run: Callable[[], object], task: dict[str, Any]) -> dict[str, Any]:
-    """Return the times of one first run, the warm-up runs and the runs, and the peak memory so far."""
+    """Return the times of the first run, the warm-up runs and the timed runs, and the peak memory."""
 
     def once() -> float:
         start = perf_counter_ns()

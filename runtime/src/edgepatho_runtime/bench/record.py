@@ -1,4 +1,4 @@
-"""The benchmark: every engine with every file, each in a child process that does nothing else.
+"""The benchmark: every engine with every file, each in a child process of its own.
 
 The record's format is docs/bench-record.md; `edgepatho report` renders it.
 """
@@ -31,7 +31,7 @@ Report = Callable[[str], None]
 
 
 class Settings(NamedTuple):
-    """What every engine is asked to do."""
+    """Settings common to all engines."""
 
     threads: int
     warmup_runs: int
@@ -40,7 +40,7 @@ class Settings(NamedTuple):
 
 
 def run(todo: list[Contender], settings: Settings, picture: Path | None, report: Report) -> dict[str, Any]:
-    """Return the record of a benchmark; `report` is told what is being measured.
+    """Return the record of a benchmark; `report` is called with a line for each measurement.
 
     `picture` is resized to the network's size; without one the bundle's golden picture is tiled to it.
     Raises BusyError, BundleError, ImageError.
@@ -78,15 +78,17 @@ def run(todo: list[Contender], settings: Settings, picture: Path | None, report:
 
 @contextmanager
 def only_bench() -> Iterator[None]:
-    """Hold the user's lock: a name in Linux' abstract socket space, which the kernel frees by itself."""
-    # The home folder belongs to the name so that tests, which have their own, exclude no other's.
+    """Hold the user's lock: a name in Linux's abstract socket namespace, which the kernel releases."""
+    # The name depends on the home folder, so that tests, which have their own, do not exclude each other.
     user = f"{os.getuid()} {os.environ.get('HOME')}".encode(errors="surrogateescape")
     lock = socket.socket(socket.AF_UNIX)
     try:
         lock.bind(f"\0{LOCK}-{sha256(user).hexdigest()}")
     except OSError:
         lock.close()
-        raise BusyError("Another benchmark runs on this device; start again when it is done.") from None
+        raise BusyError(
+            "Another benchmark is running on this device; try again when it has finished."
+        ) from None
     with lock:
         yield
 
@@ -105,7 +107,7 @@ def statistics(runs_ms: list[float]) -> dict[str, float]:
 
 
 def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> list[str]:
-    """Return what makes the times unfit to compare, one sentence each with what to do about it."""
+    """Return what makes the times unfit for comparison: one sentence each, with the remedy."""
     sentences = []
     if facts["emulated"]:
         sentences.append("This is an emulated device: its wall times say nothing about a real one.")
@@ -118,14 +120,16 @@ def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> 
         )
     if (facts["temperature_c_end"] or 0) >= HOT_C:
         sentences.append(
-            f"The processor reached {facts['temperature_c_end']:.0f} °C: cool it, measure again."
+            f"The processor reached {facts['temperature_c_end']:.0f} °C: cool it and measure again."
         )
     if load > 0.5 * facts["cores"]:
-        sentences.append(f"Other work was running (load {load:.1f}): stop it, measure again.")
+        sentences.append(f"Other work was running (load {load:.1f}): stop it and measure again.")
     measured = [row for row in rows if row["error"] is None]
     unsteady = [row["name"] for row in measured if row["sd_ms"] > UNSTEADY * row["median_ms"]]
     if unsteady:
-        sentences.append(f"Times vary by more than a tenth ({', '.join(unsteady)}): take more --runs, idle.")
+        sentences.append(
+            f"Times vary by more than 10 % ({', '.join(unsteady)}): give more --runs, with no other load."
+        )
     return sentences
 
 
@@ -151,7 +155,9 @@ def _row(
     }
     if task.expected_sha256 not in (None, digest):
         # a damaged .tflite can take the interpreter down with it
-        result: dict[str, Any] = {"error": "The file is damaged: its recorded SHA-256 is another."}
+        result: dict[str, Any] = {
+            "error": "The file is damaged: its SHA-256 is not the recorded one; copy it again."
+        }
     else:
         result = child.measured(
             {
@@ -177,7 +183,7 @@ def _row(
 
 
 def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes | bytearray, dict[str, Any]]:
-    """Return the RGB bytes that all engines get and what the record says about them."""
+    """Return the RGB bytes that all engines get, and their entry in the record."""
     bundles = [task.file for task in todo if task.engine in NAMES]
     bundle = read(bundles[0]) if bundles else None
     side = bundle.scoring["network_size_px"] if bundle else 256
@@ -189,7 +195,9 @@ def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes | bytearra
     elif bundle is not None:
         name, rgb = "golden.input, tiled", _tiled(bundle, side)
     else:
-        raise BundleError("Without a bundle there is no picture to measure with; give one with --image.")
+        raise BundleError(
+            "There is no picture to measure with and no bundle to take one from; give one with --image."
+        )
     return rgb, {"name": name, "sha256": sha256(rgb).hexdigest(), "height": side, "width": side}
 
 

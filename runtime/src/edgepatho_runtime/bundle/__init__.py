@@ -1,4 +1,4 @@
-"""The reader of bundles: one file in, checked tensors and texts out (docs/bundle-format.md)."""
+"""Bundle reader: one file in, checked tensors and metadata out (docs/bundle-format.md)."""
 
 from edgepatho_runtime.bundle.reader import Bundle, read
 

@@ -13,7 +13,7 @@ ENTRY = ["bytes", "codec", "dtype", "shape"]
 
 
 def decode(tensors: dict[str, Tensor], coding: dict[str, Any]) -> None:
-    """Replace every tensor that `coding` names by its decoded form, or raise BundleError."""
+    """Replace every tensor named in `coding` by its decoded form, or raise BundleError."""
     total = 0
     for name, entry in coding.items():
         stored = tensors.get(name)
@@ -41,9 +41,9 @@ def decode(tensors: dict[str, Tensor], coding: dict[str, Any]) -> None:
 
 
 def _decoded(name: str, codec: str, coded: memoryview, size: int) -> bytes:
-    """Return the `size` bytes that the stream `coded` holds, asking it for at most one byte more."""
+    """Return the `size` bytes of the stream `coded`, decoding at most one byte more."""
     if codec == "lzma":
-        dictionary_bytes = int.from_bytes(coded[1:5], "little")  # behind one byte of lc, lp and pb
+        dictionary_bytes = int.from_bytes(coded[1:5], "little")  # after one byte of lc, lp and pb
         if dictionary_bytes > MAX_DICTIONARY_BYTES:
             raise refused("DictionaryTooLarge", name=name, claimed=dictionary_bytes)
     data, complete = (_inflate if codec == "zlib" else _unlzma)(coded, size)

@@ -1,4 +1,4 @@
-"""The outer form of a bundle: a strict reader of its safetensors layout (docs/bundle-format.md)."""
+"""The container of a bundle: a strict reader of its safetensors layout (docs/bundle-format.md)."""
 
 import math
 import re
@@ -9,14 +9,14 @@ from edgepatho_runtime.bundle.limits import MAX_HEADER_BYTES, MAX_RANK, MAX_TENS
 from edgepatho_runtime.bundle.refusals import refused
 from edgepatho_runtime.digest import sha256
 
-ITEM_BYTES = {"F32": 4, "U16": 2, "U8": 1}  # in the order in which their tensors lie
-TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")  # metadata that hold JSON objects
+ITEM_BYTES = {"F32": 4, "U16": 2, "U8": 1}  # in the order of their tensors in the file
+TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")  # metadata whose values are JSON objects
 METADATA = sorted((*TEXTS, "file_sha256", "format", "version"))
 TENSOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?", re.ASCII)
 
 
 class Tensor:
-    """Values of one type: `data` is a view of the file's bytes, little-endian, row-major over `shape`."""
+    """A typed array: `data` is a view of the file's bytes, little-endian and row-major."""
 
     __slots__ = ("data", "dtype", "shape")
 
@@ -46,7 +46,7 @@ def parse(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def checked_shape(name: str, dtype: Any, shape: Any) -> tuple[int, ...]:
-    """Return `shape` as a tuple if it and `dtype` are ones that a tensor may have, or raise BundleError."""
+    """Return `shape` as a tuple if it and `dtype` are valid for a tensor, or raise BundleError."""
     if type(dtype) is not str or dtype not in ITEM_BYTES:
         raise refused("UnknownType", name=name, dtype=dtype)
     sized = type(shape) is list and 1 <= len(shape) <= MAX_RANK
@@ -63,13 +63,13 @@ def _metadata(value: Any) -> dict[str, str]:
         raise refused("UnknownFormat", format=value.get("format"))
     if value.get("version") != "1":
         raise refused("UnknownVersion", version=value.get("version"))
-    if sorted(value) != METADATA:  # of this version alone
+    if sorted(value) != METADATA:  # exactly those of this version
         raise refused("InvalidMetadata", keys=keys)
     return value
 
 
 def _check_digest(data: bytes, length: int, digest: str) -> None:
-    """Raise BundleError unless `digest` is the SHA-256 of `data` with these 64 digits read as '0'."""
+    """Raise BundleError unless `digest` is the SHA-256 of `data` with its own 64 digits read as '0'."""
     mark = b'"file_sha256":"'
     begin = data.find(mark, 8, 8 + length) + len(mark)
     end = begin + 64
@@ -113,7 +113,7 @@ def _tensors(header: dict[str, Any], payload: memoryview) -> dict[str, Tensor]:
 
 
 def _entry(name: str, entry: Any) -> tuple[str, str, tuple[int, ...], int, int]:
-    """Return name, type, shape, first byte and the byte behind the last of one entry of the header."""
+    """Return the name, type, shape, begin and end of one header entry."""
     if not TENSOR_NAME.fullmatch(name):
         raise refused("InvalidTensorName", name=name)
     if type(entry) is not dict or sorted(entry) != ["data_offsets", "dtype", "shape"]:

@@ -1,12 +1,12 @@
-"""What a bundle may hold at most (docs/bundle-format.md, Limits)."""
+"""Limits of a bundle (docs/bundle-format.md, Limits)."""
 
 MAX_FILE_BYTES = 64 << 20
 MAX_HEADER_BYTES = 1 << 20
-MAX_INTEGER_CHARACTERS = 16  # its sign included; every count in a bundle has fewer
+MAX_INTEGER_CHARACTERS = 16  # including the sign; every count in a bundle has fewer
 MAX_TENSORS = 4096
 MAX_RANK = 4
 MAX_DECODED_BYTES = 64 << 20  # of all coded tensors together
-MAX_DICTIONARY_BYTES = 8 << 20  # of an LZMA decoder, which takes that much memory
+MAX_DICTIONARY_BYTES = 8 << 20  # the memory that an LZMA decoder takes
 MAX_NODES = 1024
 MAX_SIDE_PX = 4096  # of a map, at the golden input's size
 MAX_CHANNELS = 65_536

@@ -1,7 +1,7 @@
-"""The bundle: one network that is ready to run, read from an .epb file and checked as a whole.
+"""The bundle: one network ready to run, read from an .epb file and checked as a whole.
 
 The format is docs/bundle-format.md; exporters/bundle.py writes it. Nothing here executes or unpickles
-anything, and the file is read, not mapped, so that it cannot change under a running network.
+anything, and the file is read, not mapped, so it cannot change under a running network.
 """
 
 import os
@@ -17,7 +17,7 @@ from edgepatho_runtime.errors import BundleError
 
 __all__ = ["Bundle", "BundleError", "Tensor", "read"]
 
-# The top byte of a little-endian float32 whose magnitude is at least 2**127, infinite or not a number.
+# The top byte of a float32 that is infinite, NaN or of magnitude 2**127 or more.
 TOO_LARGE = bytes((0x7F, 0xFF))
 OTHERS = bytes(set(range(256)) - set(TOO_LARGE))
 
@@ -30,13 +30,13 @@ class Bundle:
     provenance: dict[str, Any]
     accuracy: dict[str, Any]
     tensors: dict[str, Tensor]
-    stored_bytes: dict[str, int]  # what each tensor takes in the file; less than its values if coded
-    file_sha256: str  # as documented: of the file with these digits read as '0'
+    stored_bytes: dict[str, int]  # of each tensor in the file; fewer than its values if coded
+    file_sha256: str  # of the file with these digits read as '0' (docs/bundle-format.md)
     file_bytes: int
 
 
 def read(path: str | os.PathLike[str]) -> Bundle:
-    """Return the bundle in a file; any defect is a BundleError, a file that cannot be opened an OSError."""
+    """Return the bundle in a file. Raises BundleError for any defect, OSError if it cannot be opened."""
     path = os.fspath(path)
     facts = os.stat(path)  # noqa: PTH116 - pathlib would add 0.9 MB to every inference process
     try:
@@ -51,7 +51,7 @@ def read(path: str | os.PathLike[str]) -> Bundle:
 
 
 def parse(data: bytes) -> Bundle:
-    """Return the bundle whose file has the bytes `data`; the tensors are views of them."""
+    """Return the bundle in the bytes of a file; its tensors are views of `data`."""
     if len(data) > MAX_FILE_BYTES:
         raise refused("FileTooLarge", bytes=len(data))
     bundle = Bundle()
@@ -83,12 +83,12 @@ def _check_tensors(tensors: dict[str, Tensor], wanted: schema.Wanted) -> None:
 
 
 def _check_indices(name: str, tensor: Tensor, values: int) -> None:
-    """Raise BundleError if an index is not below `values`, the size of its codebook."""
+    """Raise BundleError if an index is not less than `values`, the size of its codebook."""
     if tensor.dtype == "U16":
         outside = max(tensor.data.cast("H")) >= values
     elif values > 16:
         outside = values < 256 and bool(bytes(tensor.data).translate(None, bytes(range(values))))
-    else:  # two in a byte
+    else:  # two per byte
         pairs = bytes(16 * high + low for high in range(values) for low in range(values))
         outside = bool(bytes(tensor.data).translate(None, pairs))
     if outside:

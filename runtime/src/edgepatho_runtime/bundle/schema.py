@@ -1,4 +1,4 @@
-"""The network inside a bundle: a check of its graph against its tensors (docs/bundle-format.md, Graph)."""
+"""Check a bundle's graph against its tensors (docs/bundle-format.md, Graph)."""
 
 import math
 import re
@@ -19,19 +19,19 @@ from edgepatho_runtime.bundle.limits import (
 from edgepatho_runtime.bundle.refusals import refused
 from edgepatho_runtime.errors import BundleError
 
-BLOCK = 8  # output channels that lie together in a weight tensor
+BLOCK = 8  # output channels stored together in a weight tensor
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CODEBOOK = re.compile(r"codebook(\.[A-Za-z0-9_-]{1,64})?", re.ASCII)
 RESERVED = ("codebook", "golden")
-TAPS = {"[1, 1]": 1, "[3, 3]": 9}  # by repr: 1.0 and True equal 1, but are not it
+TAPS = {"[1, 1]": 1, "[3, 3]": 9}  # by repr, since 1.0 and True equal 1
 
 Node = dict[str, Any]
 Shape = tuple[int, ...]  # (height, width, channels), or (channels,) once flattened
 
 
 class Wanted:
-    """What a graph calls for: type and shape of each tensor, the codebook of each index tensor."""
+    """What a graph requires: type and shape of each tensor, the codebook of each index tensor."""
 
     def __init__(self, stored: dict[str, Tensor]) -> None:
         self.stored = stored
@@ -39,13 +39,15 @@ class Wanted:
         self.codebook_of: dict[str, str] = {}
 
 
-Rule = Callable[[Node, list[Shape], Wanted], Shape]  # the shape of a node's result; enters its tensors
+Rule = Callable[
+    [Node, list[Shape], Wanted], Shape
+]  # returns the shape of a node's result and enters its tensors
 
 
 def check(graph: dict[str, Any], tensors: dict[str, Tensor]) -> Wanted:
-    """Return what `graph` calls for, or raise BundleError at the first node that is not as documented.
+    """Return what `graph` requires, or raise BundleError at the first invalid node.
 
-    Shapes are followed node by node from the golden input's.
+    Shapes are inferred node by node from that of the golden input.
     """
     golden = _golden(tensors)
     nodes: Any = graph.get("nodes")
@@ -82,7 +84,7 @@ def _golden(tensors: dict[str, Tensor]) -> Shape:
 
 
 def _input(value: Any, channels: int) -> str:
-    """Return the name of the graph's input, an image of so many channels."""
+    """Return the name of the graph's input, an image of `channels` channels."""
     if type(value) is dict and sorted(value) == ["channels", "divisor", "name"]:
         divisor = value["divisor"]
         counted = type(value["channels"]) is int and value["channels"] == channels
@@ -93,7 +95,7 @@ def _input(value: Any, channels: int) -> str:
 
 
 def _checked_head(node: Any, shapes: dict[str, Shape]) -> Rule:
-    """Return the rule of a node whose name, operation, fields and inputs are in order."""
+    """Return the rule of a node after checking its name, operation, fields and inputs."""
     if type(node) is not dict or not _is_name(node.get("name")):
         raise refused("InvalidNodeName")
     name, op = node["name"], node.get("op")
@@ -130,7 +132,7 @@ def _dense(node: Node, inputs: list[Shape], wanted: Wanted) -> Shape:
 
 
 def _weights(node: Node, channels: int, taps: int, wanted: Wanted) -> int:
-    """Enter the weights of a conv2d or dense node and return its number of output channels."""
+    """Enter the weights of a conv2d or dense node and return its output channels."""
     name: str = node["name"]
     out: int = node["out_channels"]
     _check_channels(node, node["in_channels"], channels)
@@ -149,7 +151,7 @@ def _weights(node: Node, channels: int, taps: int, wanted: Wanted) -> int:
 
 
 def _codebook(node: Node, wanted: Wanted) -> int:
-    """Enter the codebook that a node names and return how many values it has."""
+    """Enter the codebook named by a node and return its number of values."""
     name = node["codebook"]
     if type(name) is not str or not CODEBOOK.fullmatch(name):
         raise _bad("InvalidCodebookName", node, codebook=name)

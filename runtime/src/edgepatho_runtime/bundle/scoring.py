@@ -1,4 +1,4 @@
-"""How heat maps become cells, as a bundle says it (docs/bundle-format.md, Scoring)."""
+"""Check a bundle's scoring parameters (docs/bundle-format.md, Scoring)."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ KEYS = ["classes", "ki67_cutoffs", "min_distance_px", "network_size_px", "thresh
 
 
 def check_scoring(scoring: dict[str, Any], channels: int) -> None:
-    """Raise BundleError unless `scoring` is as documented for heat maps of so many channels."""
+    """Raise BundleError unless `scoring` is valid for heat maps of `channels` channels."""
     if sorted(scoring) != KEYS:
         raise refused("InvalidScoring", keys=", ".join(KEYS))
     classes = scoring["classes"]

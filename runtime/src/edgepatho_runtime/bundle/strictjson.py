@@ -1,4 +1,4 @@
-"""JSON from a file that may be hostile: valid Unicode, no key twice, no NaN, nothing huge or deep."""
+"""Strict JSON for hostile files: valid Unicode, no duplicate keys, no NaN, nothing huge or deeply nested."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from edgepatho_runtime.bundle.refusals import refused
 
 
 def loads(text: str, what: str) -> dict[str, Any]:
-    """Return the object that `text` holds; anything else raises BundleError, which calls the text `what`."""
+    """Return the object in `text`, or raise a BundleError that names it `what`."""
     try:
         value = json.loads(
             text, object_pairs_hook=_unique, parse_int=_integer, parse_float=_number, parse_constant=_constant
@@ -36,7 +36,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(digits: str) -> int:
     if len(digits) > MAX_INTEGER_CHARACTERS:
-        raise ValueError(f"an integer of {len(digits)} characters")
+        raise ValueError(f"an integer has {len(digits)} characters")
     return int(digits)
 
 

@@ -1,4 +1,4 @@
-"""Damage that decoders pass over: what libjpeg only warns of, and data that ends in zeros."""
+"""Damage that decoders ignore: what libjpeg only warns of, and data replaced by zeros."""
 
 import mmap
 import re
@@ -6,22 +6,22 @@ import warnings
 
 from edgepatho_runtime.errors import ImageError
 
-TAIL_BYTES = 4096  # a page of a file system: as much is claimed at once for a file that is being written
+TAIL_BYTES = 4096  # a file system's page, the least that it allocates for a file being written
 SECTOR_BYTES = 512
 SECTORS = re.compile(rb"\0{512,}")
-ZERO_RUN = bytes(256)  # no LZW, deflate or PackBits data holds as many zeros
-STILL_WRITTEN = "its pixels end in zeros, as those of a file that is cut or still being written"
+ZERO_RUN = bytes(256)  # more zeros than valid LZW, deflate or PackBits data holds
+STILL_WRITTEN = "its pixels end in zeros, like those of a truncated file or one still being written"
 
-# libjpeg's words -> ours.
+# Part of libjpeg's message -> the end of ours.
 REASONS = {
-    "bad Huffman code": "a code that does not exist",
-    "bad arithmetic code": "a code that does not exist",
-    "premature end of data": "pixels that end early",
-    "Premature end of JPEG file": "an early end",
-    "extraneous bytes": "bytes that belong to nothing",
-    "instead of RST": "a restart marker that is missing",
-    "progression": "scans that contradict each other",
-    "JPEG datastream contains no image": "no pixels",
+    "bad Huffman code": "invalid Huffman code",
+    "bad arithmetic code": "invalid arithmetic code",
+    "premature end of data": "its pixels end early",
+    "Premature end of JPEG file": "it ends early",
+    "extraneous bytes": "unexpected bytes in a scan",
+    "instead of RST": "a restart marker is missing",
+    "progression": "its scans contradict each other",
+    "JPEG datastream contains no image": "it has no pixels",
 }
 
 SOS = 0xDA  # marker of a scan
@@ -33,57 +33,55 @@ IGNORED = {*range(0xE0, 0xF0), 0xFE}  # application segments and comments
 
 
 def check_raw(data: bytes | mmap.mmap, start: int, end: int) -> None:
-    """Raise ImageError if pixels without a checksum, at `start` to `end` of a file, lost what was there.
+    """Raise ImageError if pixels without a checksum, at `start` to `end` of a file, were lost.
 
-    Zeros at their end are preallocated room, or lost pages. Zeros that begin and end with a disk's sector
-    are one that was lost: what is black in a picture has no reason to.
+    Zeros at their end are preallocated space or lost pages. Zeros that begin and end with a disk's sector
+    are a lost sector: black parts of a picture have no reason to.
     """
     if end - start >= TAIL_BYTES and not any(data[end - TAIL_BYTES : end]):
         raise ImageError(f"{STILL_WRITTEN}; if its lower edge is black, save it as PNG")
     first = data.find(bytes(SECTOR_BYTES), start, end)
     for run in SECTORS.finditer(data, first, end) if first >= 0 else ():
         if run.start() % SECTOR_BYTES == run.end() % SECTOR_BYTES == 0:
-            raise ImageError(
-                "zeros stand where pixels were, a sector's worth; copy it again, or save it as PNG"
-            )
+            raise ImageError("a whole disk sector of its pixels is zeros; copy it again, or save it as PNG")
 
 
 def check_jpeg(data: bytes | mmap.mmap, tables: bytes = b"") -> str:
-    """Return a note on a JPEG's harmless oddities; ImageError if libjpeg reports anything in its scans.
+    """Return a note on a JPEG's harmless oddities, or raise ImageError if libjpeg reports damage.
 
-    `tables` are a JPEG of tables alone, as TIFF keeps them (its JPEGTables). libjpeg decodes the
-    coefficients of every block, but transforms them at an eighth of the size.
+    `tables` is a tables-only JPEG, as in TIFF's JPEGTables. libjpeg decodes the coefficients of every block
+    but transforms them at an eighth of the size.
     """
     import simplejpeg
 
     header, scans_at, note = _essential(data, tables)
     strict = header + data[scans_at:]
-    end = strict.find(END)  # where it is not in a scan, only behind it
+    end = strict.find(END)  # cannot occur inside a scan
     single = strict.find(SCAN, len(header) + 2, end) < 0
     if single and _zeros_have_meaning(header) and strict.find(ZERO_RUN, 0, end) >= 0:
-        raise ImageError("it is a damaged JPEG: zeros stand where its pixels were")
+        raise ImageError("it is a damaged JPEG: part of its data is zeros")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             simplejpeg.decode_jpeg(strict, colorspace="GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
-        found = next((ours for theirs, ours in REASONS.items() if theirs in str(error)), None)
-        raise ImageError("it is a damaged JPEG" + (f": it holds {found}" if found else "")) from None
+        reason = next((ours for theirs, ours in REASONS.items() if theirs in str(error)), None)
+        raise ImageError("it is a damaged JPEG" + (f": {reason}" if reason else "")) from None
     return note
 
 
 def _zeros_have_meaning(header: bytes) -> bool:
-    """Return whether zero bits would code coefficients in each block of brightness.
+    """Return whether zero bits would code coefficients in every luminance block.
 
-    They do unless the first code of AC table 0 ends a block; then a run of them is a flat part of the
-    picture. Only for a JPEG of one scan, where all blocks of a place stand together.
+    They do unless the first code of AC table 0 ends a block; then a run of zeros is a flat part of the
+    picture. Holds only for a JPEG of one scan, in which the blocks are interleaved.
     """
     symbol = END_OF_BLOCK
     at = 2
     while at + 4 <= len(header):
         end = at + 2 + int.from_bytes(header[at + 2 : at + 4], "big")
         table = at + 4
-        # Class and number of a table, 16 counts of codes, symbols in order of their codes; the next table.
+        # Each table: class and number, 16 counts of codes, symbols in code order.
         while header[at + 1] == DHT and table + 17 < min(end, len(header)):
             if header[table] == AC_TABLE_0:
                 symbol = header[table + 17]
@@ -93,10 +91,10 @@ def _zeros_have_meaning(header: bytes) -> bool:
 
 
 def _essential(data: bytes | mmap.mmap, tables: bytes) -> tuple[bytes, int, str]:
-    """Return what decoding needs of a JPEG's header, where its first scan begins, and a note.
+    """Return the parts of a JPEG's header that decoding needs, where its first scan begins, and a note.
 
-    Phones and cameras write application segments that libjpeg warns of, and bytes between segments; none
-    of these carries pixels.
+    Phones and cameras write application segments that libjpeg warns of, and bytes between segments; neither
+    carries pixels.
     """
     needed = b"\xff\xd8" + (tables[2:-2] if tables else b"")
     at = 2
@@ -114,4 +112,4 @@ def _essential(data: bytes | mmap.mmap, tables: bytes) -> tuple[bytes, int, str]
         at = marker + 2 + int.from_bytes(data[marker + 2 : marker + 4], "big")
         if kind not in IGNORED:
             needed += data[marker:at]
-    raise ImageError("it is a damaged JPEG: it holds no pixels")
+    raise ImageError("it is a damaged JPEG: it has no pixels")

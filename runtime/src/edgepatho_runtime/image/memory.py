@@ -1,4 +1,4 @@
-"""Memory that a picture takes while it is decoded, checked before."""
+"""The memory that decoding a picture takes, checked beforehand."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from edgepatho_runtime.errors import ImageError
 
 MAX_SIDE = 65535
-SPARE_BYTES = 16 << 20  # for what does not grow with the picture
+SPARE_BYTES = 16 << 20  # for everything that does not grow with the picture
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most pixels that are read, and the bytes of memory there are for it, None where nobody knows."""
+    """The most pixels to read, and the memory available for them, None if unknown."""
 
     pixels: int
     memory_bytes: int | None = None
@@ -20,16 +20,16 @@ class Limits:
         """Raise ImageError for a picture that is empty, has too many pixels or needs too much memory."""
         size = f"{width} x {height} pixels"
         if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-            raise ImageError(f"it has {size}; sides of 1 to {MAX_SIDE} are read")
+            raise ImageError(f"it has {size}, expected sides of 1 to {MAX_SIDE}")
         if height * width > self.pixels:
-            raise ImageError(f"it has {size}, more than the {self.pixels} that are read (--max-pixels)")
+            raise ImageError(f"it has {size}, more than the limit of {self.pixels} (--max-pixels)")
         if self.memory_bytes is None:
             return
         needed = int(height * width * bytes_per_pixel) + SPARE_BYTES
         if needed > self.memory_bytes:
-            fitting = max(0.0, (self.memory_bytes - SPARE_BYTES) / (height * width * bytes_per_pixel))
-            side = math.sqrt(fitting)
+            share = max(0.0, (self.memory_bytes - SPARE_BYTES) / (height * width * bytes_per_pixel))
+            side = math.sqrt(share)
             raise ImageError(
-                f"its {size} need about {needed >> 20} MiB to be decoded and {self.memory_bytes >> 20} MiB "
-                f"are free: {int(width * side)} x {int(height * side)} pixels would fit; cut it into fields"
+                f"its {size} need about {needed >> 20} MiB to decode and {self.memory_bytes >> 20} MiB are "
+                f"free; cut it into fields ({int(width * side)} x {int(height * side)} pixels would fit)"
             )

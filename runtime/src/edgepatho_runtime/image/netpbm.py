@@ -1,4 +1,4 @@
-"""PPM (P6) and PGM (P5) of 8 bits a channel."""
+"""PPM (P6) and PGM (P5), 8 bits per channel."""
 
 import mmap
 import re
@@ -11,18 +11,18 @@ from edgepatho_runtime.image.picture import Image
 
 
 def read(file: BinaryIO, size: int, limits: Limits) -> Image:
-    """Return the picture in `file`, which has `size` bytes in all, or raise ImageError."""
+    """Return the picture in `file`, which has `size` bytes, or raise ImageError."""
     file.seek(0)
     start = file.read(1024)
     space = rb"(?:\s|#[^\n]*\n)+"
     header = re.match(rb"P([56])%b(\d{1,7})%b(\d{1,7})%b(\d{1,5})\s" % (space, space, space), start)
     if header is None:
-        raise ImageError("it does not begin like a PPM or PGM")
+        raise ImageError("its header is not that of a PPM or PGM")
     channels = 3 if header[1] == b"6" else 1
-    width, height, most = int(header[2]), int(header[3]), int(header[4])
+    width, height, largest = int(header[2]), int(header[3]), int(header[4])
     limits.check(height, width, 3 if channels == 3 else 4)
-    if most != 255:
-        raise ImageError(f"its largest value is {most}; save it with 8 bits a channel, up to 255")
+    if largest != 255:
+        raise ImageError(f"its largest value is {largest}; save it with 8 bits per channel, up to 255")
     expected = height * width * channels
     if size - header.end() < expected:
         raise ImageError("it ends early")

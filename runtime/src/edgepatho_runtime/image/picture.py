@@ -1,14 +1,14 @@
-"""A picture in memory, and its resize."""
+"""A picture in memory, and resizing it."""
 
 from collections.abc import Iterator
 
 from edgepatho_runtime import _vision
 
-BAND_ROWS = 256  # as many are converted at once: a large picture is never there twice
+BAND_ROWS = 256  # converted at a time, so that a large picture is never held twice
 
 
 class Image:
-    """A picture, RGB of 8 bits a channel. `note` says in a few words what was converted or assumed."""
+    """An RGB picture of 8 bits per channel. `note` says briefly what was converted or assumed."""
 
     def __init__(self, height: int, width: int, rgb: bytes | bytearray, note: str = "") -> None:
         """`rgb` is uint8 [height][width][3]."""
@@ -22,7 +22,7 @@ class Image:
         return memoryview(self._rgb)[3 * self.width * first : 3 * self.width * end]
 
     def bands(self) -> Iterator[tuple[int, bytes | bytearray | memoryview]]:
-        """Give all rows in turn, some at a time: number of the first of them, RGB."""
+        """Yield all rows in bands: the number of the first row, RGB."""
         for first in range(0, self.height, BAND_ROWS):
             yield first, self.rows(first, min(first + BAND_ROWS, self.height))
 

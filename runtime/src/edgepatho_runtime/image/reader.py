@@ -1,8 +1,8 @@
-"""Pictures from files: PNG and PPM by ourselves, JPEG and TIFF through Pillow where it is installed.
+"""Pictures from files: PNG and PPM by our own readers, JPEG and TIFF through Pillow where it is installed.
 
-What comes out is RGB, 8 bits a channel, by fixed rules: the frame is the one that is stored, grey and
-palette become their colours, alpha is composited on white, other colour spaces are converted by Pillow.
-More than 8 bits a channel, channels as grey planes and what is damaged are refused.
+The result is RGB, 8 bits per channel, by fixed rules: the frame is the stored one, grey and palette become
+their colours, alpha is composited on white, other colour spaces are converted by Pillow. More than 8 bits per
+channel, channels as grey planes and damaged data are refused.
 """
 
 import os
@@ -23,7 +23,7 @@ def read(
 ) -> Image:
     """Return the picture in a file, decoded in at most `memory_bytes`.
 
-    ImageError says why it cannot be read, as the end of a sentence. It never holds the file's name.
+    ImageError gives the reason as a clause ("it ends early"), never with the file's name.
     """
     path = Path(path)
     try:
@@ -32,10 +32,10 @@ def read(
             picture = _read(file, before.st_size, Limits(max_pixels, memory_bytes))
             after = os.fstat(file.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                raise ImageError("it changed while it was read; wait until it is complete")
+                raise ImageError("it changed while it was being read; wait until it is complete")
             return picture
     except OSError as error:
-        raise ImageError(error.strerror or "the system does not say why") from None
+        raise ImageError(error.strerror or "the system gives no reason") from None
     except MemoryError:
         raise ImageError("it needs more memory than this device has free") from None
 

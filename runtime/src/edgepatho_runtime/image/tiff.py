@@ -1,7 +1,7 @@
-"""TIFF (revision 6.0, and BigTIFF): its tags, and what they say that a decoder passes over in silence.
+"""TIFF (revision 6.0, and BigTIFF): its tags, and checks that decoders skip.
 
-The pixels are decoded by Pillow. TIFF has no checksum; what can be verified of its data is: deflate by
-its own checksum, JPEG by a strict decoder, all by runs of zeros that no sound data has.
+The pixels are decoded by Pillow. TIFF has no checksum; what can be verified is: deflate by its own
+checksum, JPEG by a strict decoder, everything by runs of zeros that valid data does not have.
 """
 
 import mmap
@@ -20,7 +20,7 @@ TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 324, 325, 338, 33
 WANTED = frozenset(
     (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION, STRIPS, ORIENTATION, SAMPLES, ROWS_PER_STRIP)
 ) | {STRIP_BYTES, PLANAR, TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES}
-FIELDS = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}  # type of a tag -> struct's letter
+FIELDS = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}  # tag type -> struct format
 MAX_PAGES = 1000
 MAX_VALUES = 1 << 22
 GREYS = (0, 1)  # PhotometricInterpretation
@@ -43,7 +43,7 @@ class Tiff:
 
 
 def check(file: BinaryIO, size: int) -> Tiff:
-    """Return a TIFF's tags; ImageError if reading it would need a guess or its data are damaged."""
+    """Return a TIFF's tags, or raise ImageError if it is ambiguous or damaged."""
     try:
         tiff = _tags(file, size)
     except struct.error:
@@ -55,33 +55,33 @@ def check(file: BinaryIO, size: int) -> Tiff:
 
 def _check_kind(tiff: Tiff) -> None:
     if tiff.first(SAMPLE_FORMAT, 1) == 3:
-        raise ImageError("it is a TIFF of floating-point values; save it with 8 bits a channel")
+        raise ImageError("it is a TIFF of floating-point values; save it with 8 bits per channel")
     bits = max(tiff.tags.get(BITS, (1,)))
     if bits > 8:
-        raise ImageError(f"it has more than 8 bits a channel ({bits}); save it with 8: how to scale is yours")
+        raise ImageError(f"it has {bits} bits per channel; scale it yourself and save it with 8 bits")
     samples, grey = tiff.first(SAMPLES, 1), tiff.first(PHOTOMETRIC, 1) in GREYS
     description = bytes(tiff.tags.get(DESCRIPTION, ())).decode("latin-1")
-    found = re.search(r"^ImageJ=[\s\S]*^channels=(\d+)", description, re.M) or re.search(
+    declared = re.search(r"^ImageJ=[\s\S]*^channels=(\d+)", description, re.M) or re.search(
         r'<Pixels\b[^>]*\bSizeC="(\d+)"', description
     )
-    channels = int(found[1]) if found and len(found[1]) < 5 else 1
+    channels = int(declared[1]) if declared and len(declared[1]) < 5 else 1
     if samples == 1 and channels > 1:
         raise ImageError(f"its {channels} colour channels are stored as grey planes; {SAVE_AS_RGB}")
     if grey and (samples > 2 or samples - len(tiff.tags.get(EXTRA_SAMPLES, ())) > 1):
-        raise ImageError(f"its {samples} channels do not say which is red, green and blue; {SAVE_AS_RGB}")
+        raise ImageError(f"its {samples} channels are not declared as red, green and blue; {SAVE_AS_RGB}")
     if grey and tiff.pages > 1:
         raise ImageError(
-            f"its {tiff.pages} pages are grey: channels of one picture or a stack; {SAVE_AS_RGB}, or one page"
+            f"its {tiff.pages} grey pages may be channels or a stack; {SAVE_AS_RGB}, or one page"
         )
 
 
 def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
-    """Raise ImageError if a strip or tile lies outside the file or holds what no sound one does."""
+    """Raise ImageError if a strip or tile lies outside the file or is damaged."""
     tags, compression = tiff.tags, tiff.first(COMPRESSION, 1)
     starts = tags.get(TILES) or tags.get(STRIPS, ())
     lengths = tags.get(TILE_BYTES) or tags.get(STRIP_BYTES, ())
     if not starts or len(starts) != len(lengths):
-        raise ImageError("it is a damaged TIFF: its pixels are not to be found")
+        raise ImageError("it is a damaged TIFF: its tags do not locate the pixels")
     tables = bytes(tags.get(JPEG_TABLES, ()))
     for start, length in zip(starts, lengths, strict=True):
         if start + length > size or not length:
@@ -93,10 +93,10 @@ def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
         if compression == JPEG:
             damage.check_jpeg(data, tables)
         elif damage.ZERO_RUN in data:
-            raise ImageError("it is a damaged TIFF: zeros stand where its pixels were")
+            raise ImageError("it is a damaged TIFF: part of its data is zeros")
         elif compression in DEFLATES:
             _check_deflate(data)
-    if compression == UNCOMPRESSED and TILES not in tags:  # tiles at the edge are filled up, with zeros
+    if compression == UNCOMPRESSED and TILES not in tags:  # edge tiles are padded with zeros
         last = max(start + length for start, length in zip(starts, lengths, strict=True))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as everything:
             damage.check_raw(everything, min(starts), last)
@@ -109,7 +109,7 @@ def _check_deflate(data: bytes) -> None:
             decoder.decompress(data, 1 << 20)
             data = decoder.unconsumed_tail
     except zlib.error:
-        raise ImageError("it is a damaged TIFF: its pixels do not fit their checksum") from None
+        raise ImageError("it is a damaged TIFF: its pixels do not match their checksum") from None
     if not decoder.eof:
         raise ImageError("it is a damaged TIFF: its pixels end early")
 
@@ -134,7 +134,7 @@ def _tags(file: BinaryIO, size: int) -> Tiff:
             pages.append(_page(file, at, entries, order, entry, word))
         (at,) = _unpacked(file, at + entries * each, order + word)
     if not pages:
-        raise ImageError("it is a damaged TIFF: it has no page")
+        raise ImageError("it is a damaged TIFF: it has no pages")
     return Tiff(pages[0], len(seen))
 
 

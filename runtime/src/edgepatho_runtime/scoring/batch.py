@@ -1,4 +1,4 @@
-"""A batch: pictures scored one after the other, results written as they come, bad files left behind."""
+"""A batch: pictures scored one by one, results written as they come, bad files reported and skipped."""
 
 import errno
 import signal
@@ -23,10 +23,10 @@ ENDINGS = (OVERLAY, ".cells.csv", ".geojson", kept.ENDING)  # the longest first,
 
 
 class Batch:
-    """Scores pictures and keeps the record of all of them; `results` is a folder to write to, or None.
+    """Scores pictures and records all of them; `results` is a folder to write to, or None.
 
-    Pictures are decoded in a process of their own. `taken_over` counts those that an earlier run with the
-    same settings had done. Close it, or use it in a `with`.
+    Pictures are decoded in a separate process. `taken_over` counts those already scored by an earlier run
+    with the same settings. Use it as a context manager.
     """
 
     def __init__(self, scorer: Scorer, results: Path | None, anonymize: bool, max_pixels: int) -> None:
@@ -45,7 +45,7 @@ class Batch:
         self._decoder.close()
 
     def score(self, path: Path) -> dict[str, Any]:
-        """Score one picture, write its results and return its record; `error` says why it has none."""
+        """Score one picture, write its results and return its record, with `error` if it failed."""
         name = self._name(path)
         files = [self.results / f"{name}{ending}" for ending in ENDINGS] if self.results is not None else []
         digest = kept.digest(path)
@@ -58,7 +58,7 @@ class Batch:
         return entry
 
     def record(self, complete: bool) -> dict[str, Any]:
-        """Return everything that was found, as documented in docs/device-cli.md."""
+        """Return the record of all pictures, as documented in docs/device-cli.md."""
         bundle: Bundle = self.scorer.bundle
         counts = [entry["counts"] for entry in self.images if entry["error"] is None]
         return {
@@ -82,21 +82,21 @@ class Batch:
             return {"image": name, "error": f"{label} cannot be read: {error}."}
         try:
             picture = Image(seen.network_height, seen.network_width, seen.rgb)
-            found = self.scorer.score_seen(picture, seen.height, seen.width)
+            scored = self.scorer.score_seen(picture, seen.height, seen.width)
             entry = {
                 "image": name,
                 "sha256": digest,
                 "height": seen.height,
                 "width": seen.width,
-                "network_height": found.network_height,
-                "network_width": found.network_width,
+                "network_height": scored.network_height,
+                "network_width": scored.network_width,
                 "note": seen.note,
-                **score.summary(found.counts, self.scorer.bundle.scoring),
+                **score.summary(scored.counts, self.scorer.bundle.scoring),
                 "seconds": round(time.perf_counter() - start, 3),
                 "error": None,
             }
             if files:
-                self._write(files, entry, found, seen)
+                self._write(files, entry, scored, seen)
             return entry
         except ImageError as error:
             return {"image": name, "error": f"{label}: {error}"}
@@ -104,7 +104,7 @@ class Batch:
             return {"image": name, "error": f"{label} needs more memory than this device has free."}
 
     def _name(self, path: Path) -> str:
-        """Return the name of a picture's results: the file's own, with a number where it is taken."""
+        """Return the name of a picture's results: the file's own, numbered if already taken."""
         if self.anonymize:
             return f"image-{len(self.images) + 1:04}"
         name, number = path.name, 2
@@ -113,38 +113,38 @@ class Batch:
         self._names.add(name)
         return name
 
-    def _write(self, paths: list[Path], entry: dict[str, Any], found: Field, seen: Seen) -> None:
-        """Write all files of a picture, or none; ImageError if it is too large or its name too long."""
+    def _write(self, paths: list[Path], entry: dict[str, Any], scored: Field, seen: Seen) -> None:
+        """Write all files of a picture or none; ImageError if it is too large or its name too long."""
         classes = self.scorer.bundle.scoring["classes"]
         try:
             with files.written(*paths) as (drawing, table, points, record):
                 try:
-                    for part in self._decoder.overlay(found.cells, classes, seen):
+                    for part in self._decoder.overlay(scored.cells, classes, seen):
                         drawing.write(part)
                 except ImageError as error:
                     raise ImageError(f"No overlay could be drawn: {error}.") from None
-                table.write(cellfiles.table(found.cells, seen.note).encode())
-                points.write(cellfiles.geojson(found.cells, classes, seen.note).encode())
+                table.write(cellfiles.table(scored.cells, seen.note).encode())
+                points.write(cellfiles.geojson(scored.cells, classes, seen.note).encode())
                 record.write(files.json_text(kept.record(entry, self.scorer)).encode())
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise
-            raise ImageError("Its name is too long for its results; give it a shorter one.") from None
+            raise ImageError("Its name is too long for its result files; rename it.") from None
 
 
 @contextmanager
 def stoppable() -> Iterator[list[int]]:
-    """Yield a list that holds a signal's number once SIGINT or SIGTERM came; a second one ends at once."""
-    came: list[int] = []
+    """Yield a list that holds the signal's number after SIGINT or SIGTERM; a second one ends at once."""
+    received: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if came:
+        if received:
             raise KeyboardInterrupt
-        came.append(number)
+        received.append(number)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield came
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

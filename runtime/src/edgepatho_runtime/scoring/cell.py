@@ -1,4 +1,4 @@
-"""A cell that was found."""
+"""A detected cell."""
 
 from typing import NamedTuple
 

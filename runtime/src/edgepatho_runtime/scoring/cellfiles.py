@@ -7,8 +7,8 @@ import json
 from edgepatho_runtime.scoring.cell import Cell
 from edgepatho_runtime.scoring.overlay import COLOURS
 
-# QuPath's own names for these classes, where it has one; its scripts count Positive and Negative.
 FRAME = "stored pixels; an orientation in the file's metadata is not applied"
+# QuPath's own class names where it has them; its scripts count Positive and Negative.
 QUPATH_NAMES = {"immunopositive": "Positive", "immunonegative": "Negative", "til": "Immune cells"}
 
 
@@ -16,8 +16,8 @@ def geojson(cells: list[Cell], classes: list[str], note: str = "") -> str:
     """Return a FeatureCollection with one annotation of points per class.
 
     Coordinates are pixels of the full-resolution picture from its top left corner, as QuPath has them: the
-    centre of the first pixel is (0.5, 0.5). The frame is the stored one, which QuPath shows; `note` is shown
-    there as the annotation's description.
+    centre of the first pixel is (0.5, 0.5). The frame is the stored one, which QuPath shows; `note`
+    becomes the annotation's description.
     """
     features = []
     for at, name in enumerate(classes):
@@ -40,9 +40,9 @@ def geojson(cells: list[Cell], classes: list[str], note: str = "") -> str:
 
 
 def table(cells: list[Cell], note: str = "") -> str:
-    """Return CSV, a cell a row: centre in the stored picture's pixels, class, centre in the network's.
+    """Return CSV, one cell per row: centre in the stored picture's pixels, class, centre in the network's.
 
-    A `note` on the picture stands in every row.
+    A `note` on the picture is repeated in every row.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

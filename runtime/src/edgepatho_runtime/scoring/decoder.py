@@ -1,4 +1,4 @@
-"""The decoding process, seen from the batch: one picture's death there costs that picture only."""
+"""The batch's side of the decoding process: a crash there costs only the picture being decoded."""
 
 import json
 import os
@@ -16,7 +16,7 @@ CODE = "from edgepatho_runtime.scoring.decoding import main; main()"
 
 
 class Seen(NamedTuple):
-    """A picture's size, and the picture at the size that the network sees: RGB uint8, rows without gaps."""
+    """A picture's size, and the picture at the network's size: RGB uint8, contiguous."""
 
     height: int
     width: int
@@ -27,9 +27,9 @@ class Seen(NamedTuple):
 
 
 class Decoder:
-    """A process that decodes pictures and draws overlays, started when needed, anew after one that died.
+    """A process that decodes pictures and draws overlays, started when needed and again after a crash.
 
-    Whatever goes wrong with a picture is an ImageError, the end of a sentence that begins with its name.
+    Any failure is an ImageError whose text continues a sentence that begins with the picture's name.
     """
 
     def __init__(self, max_pixels: int, network_px: int, scale: float | None) -> None:
@@ -37,12 +37,12 @@ class Decoder:
         self._process: subprocess.Popen[bytes] | None = None
 
     def decode(self, path: Path, keep: bool) -> Seen:
-        """Return a picture; `keep` it there for an overlay."""
+        """Return a picture; with `keep` the process holds it for an overlay."""
         facts, rgb = self._ask(path=os.fsencode(path).hex(), keep=keep, **self._settings)
         return Seen(**{name: facts[name] for name in Seen._fields if name in facts}, rgb=rgb)
 
     def overlay(self, cells: list[Cell], classes: list[str], seen: Seen) -> Iterator[bytes]:
-        """Give the PNG, in parts, of the picture that was decoded last with a ring around each cell."""
+        """Yield, in parts, the PNG of the last decoded picture with a ring around each cell."""
         request = {"cells": cells, "classes": classes, "network_width": seen.network_width}
         _, part = self._ask(**request, comment=seen.note)
         while part:
@@ -53,18 +53,18 @@ class Decoder:
         """End the process."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()  # it holds nothing that must be saved
+            process.kill()  # it has nothing to save
             process.communicate()
 
     def _ask(self, **request: Any) -> tuple[dict[str, Any], bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
                 python.command(CODE),
-                # One thread of numpy's libraries: each holds memory, and none is used.
+                # One thread for numpy's libraries: each takes memory, and none is used.
                 env={**python.environment(), "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # libraries print there, paths among it
+                stderr=subprocess.DEVNULL,  # libraries print there, even paths
             )
         assert self._process.stdin is not None
         try:
@@ -89,12 +89,12 @@ class Decoder:
         return facts, data
 
     def _death(self) -> ImageError:
-        """Return the error for a picture on which the process ended."""
+        """Return the error for a picture on which the process died."""
         process, self._process = self._process, None
         assert process is not None
         process.communicate()
         code = process.returncode
         if code == -signal.SIGKILL:
-            return ImageError("the system ended its decoding, most likely for want of memory")
+            return ImageError("the system killed its decoder, most likely for lack of memory")
         how = f"signal {-code}" if code < 0 else f"code {code}"
-        return ImageError(f"its decoder ended with {how}; damaged files can do that, save it again")
+        return ImageError(f"its decoder ended with {how}, probably on damaged data; save it again")

@@ -1,8 +1,8 @@
-"""What the decoding process does: pictures in, small pictures and overlays out (scoring/decoder.py asks).
+"""The decoding process: pictures in, reduced pictures and overlays out; scoring/decoder.py is its client.
 
-Over standard input come lines of JSON, over standard output go lines of JSON, each followed by as many bytes
-as it says. A request with `path` decodes a picture and answers with it at the network's size; one with
-`cells` draws them over that picture and answers with the PNG in parts, the last of 0 bytes.
+Requests are lines of JSON on standard input; answers are lines of JSON on standard output, each followed by
+`bytes` bytes. A request with `path` decodes a picture and returns it at the network's size; one with `cells`
+draws them over that picture and returns the PNG in parts, the last one empty.
 """
 
 import json
@@ -21,13 +21,15 @@ from edgepatho_runtime.scoring.cell import Cell
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until standard input ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the batch finishes its picture; without it, requests end
+        signal.signal(number, signal.SIG_IGN)  # the batch finishes its picture and then closes standard input
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")  # the kernel takes this process, not the batch
+        Path("/proc/self/oom_score_adj").write_text(
+            "1000"
+        )  # out of memory, the kernel kills this process, not the batch
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is not an answer
+    os.dup2(2, 1)  # nothing that a library prints may look like an answer
     held: Image | None = None
     for line in sys.stdin.buffer:
         request = json.loads(line)
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def _decode(request: dict[str, Any], answers: BinaryIO) -> Image | None:
-    """Answer with the picture as the network sees it; return it at its own size if it is to be kept."""
+    """Answer with the picture at the network's size; return it at its own size if it is to be kept."""
     limits = request["max_pixels"], device.free_bytes()
     network_px, factor = request["network_px"], request["scale"]
     try:
@@ -63,7 +65,7 @@ def _decode(request: dict[str, Any], answers: BinaryIO) -> Image | None:
 
 def _draw(picture: Image, request: dict[str, Any], answers: BinaryIO) -> None:
     class Parts:
-        """What is written goes out at once, as a part of the answer."""
+        """Sends whatever is written at once, as a part of the answer."""
 
         def write(self, data: Any) -> None:
             if data:

@@ -1,4 +1,4 @@
-"""Folders of pictures: what of them is scored, and what is not but should be said."""
+"""Folders of pictures: which files are scored, and notes on those that are not."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,29 +8,29 @@ from edgepatho_runtime import image
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image.kinds import FOREIGN_SUFFIXES
 
-OVERLAY = ".overlay.png"  # how the names of overlays end
-NAMED = 3  # files that a note names; the others are counted
+OVERLAY = ".overlay.png"  # suffix of overlays
+NAMED = 3  # files that a note names; more are only counted
 
 
 @dataclass
 class Pictures:
-    """Pictures in order, and a sentence on each folder of which something was left out."""
+    """Pictures in order, and a sentence for each folder with files left out."""
 
     paths: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def expand(paths: list[Path], anonymize: bool = False) -> Pictures:
-    """Return the pictures that `paths` name, folders replaced by the pictures in them, in order of name.
+    """Return the pictures in `paths`, each folder replaced by its pictures in order of name.
 
-    Of a folder, hidden files (a Mac's `._` files among them) and overlays of an earlier run are left out. A
-    path that does not exist is kept: reading it fails with its own sentence. A folder without pictures is an
-    ImageError. Sentences hold no name with `anonymize`.
+    Hidden files (such as macOS's `._` files) and overlays of an earlier run are left out. A path that does
+    not exist is kept: reading it gives its own error. A folder without pictures is an ImageError. With
+    `anonymize` no sentence contains a name.
     """
-    found = Pictures()
+    pictures = Pictures()
     for number, path in enumerate(paths, 1):
         if not os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a name is too long
-            found.paths.append(path)
+            pictures.paths.append(path)
             continue
         label = f"Folder {number}" if anonymize else str(path)
         try:
@@ -43,18 +43,18 @@ def expand(paths: list[Path], anonymize: bool = False) -> Pictures:
         left = []
         if foreign:
             left.append(
-                f"{len(foreign)} of kinds that are not read{_names(foreign, anonymize)}; save as PNG or TIFF"
+                f"{len(foreign)} of unsupported formats{_names(foreign, anonymize)}; save as PNG or TIFF"
             )
-        if pictures := sum(below.values()):
+        if count_below := sum(below.values()):
             full = [file for file, count in below.items() if count]
-            left.append(f"{pictures} in sub-folders{_names(full, anonymize)}; name these to score them")
+            left.append(f"{count_below} in sub-folders{_names(full, anonymize)}; name these to score them")
         if not inside:
             reason = f", but {' and '.join(left)}" if left else f" ({', '.join(image.SUFFIXES)})"
-            raise ImageError(f"{label} holds no picture{reason}.")
+            raise ImageError(f"{label} contains no pictures{reason}.")
         if left:
-            found.notes.append(f"{label}: left out {' and '.join(left)}.")
-        found.paths += inside
-    return found
+            pictures.notes.append(f"{label}: left out {' and '.join(left)}.")
+        pictures.paths += inside
+    return pictures
 
 
 def _is_picture(file: Path) -> bool:
@@ -63,7 +63,7 @@ def _is_picture(file: Path) -> bool:
 
 
 def _pictures_below(folder: Path) -> int:
-    """Return how many pictures a folder holds itself; 0 for one that cannot be read, or of results."""
+    """Return how many pictures a folder directly contains; 0 if it cannot be read."""
     try:
         return sum(_is_picture(file) for file in folder.iterdir() if not file.name.startswith("."))
     except OSError:

@@ -3,23 +3,23 @@
 from edgepatho_runtime.image import Image
 from edgepatho_runtime.scoring.cell import Cell
 
-RADIUS_NETWORK_PX = 5  # a nucleus, roughly
-# Okabe and Ito's yellow, sky blue and reddish purple: bright enough on stained tissue, apart for colour-blind
-# eyes. The report on the host draws in the same. Further classes start again.
+RADIUS_NETWORK_PX = 5  # roughly a nucleus
+# Okabe and Ito's yellow, sky blue and reddish purple: bright enough on stained tissue, distinct for
+# colour-blind readers. The host's report uses the same. Further classes reuse them in turn.
 COLOURS = ((240, 228, 66), (86, 180, 233), (204, 121, 167))
 COLOUR_NAMES = ("yellow", "sky blue", "purple")
-EDGE = (0, 0, 0)  # a dark edge, so that rings show on pale ground too
+EDGE = (0, 0, 0)  # a dark edge, so that rings show on a pale background too
 
-Run = tuple[int, int, int]  # row, first column, column behind the last; from the centre
+Run = tuple[int, int, int]  # row, first column, end column; relative to the centre
 
 
 def legend(classes: list[str]) -> str:
-    """Return what the colours of the rings mean, in words."""
+    """Return the meaning of the ring colours, in words."""
     return ", ".join(f"{COLOUR_NAMES[at % len(COLOURS)]} {name}" for at, name in enumerate(classes))
 
 
 class Drawn(Image):
-    """A picture with rings over it, drawn where rows are asked for."""
+    """A picture with rings over it, drawn as rows are requested."""
 
     def __init__(self, picture: Image, cells: list[Cell], classes: list[str], radius: int) -> None:
         super().__init__(picture.height, picture.width, b"")
@@ -37,10 +37,10 @@ class Drawn(Image):
             if not first - self._reach <= round(cell.y_px) < end + self._reach:
                 continue
             for runs, value in ((self._edge, EDGE), (self._ring, self._colours[cell.name])):
-                for down, start, behind in runs:
+                for down, start, stop in runs:
                     row = round(cell.y_px) + down
                     left = max(0, round(cell.x_px) + start)
-                    right = min(self.width, round(cell.x_px) + behind)
+                    right = min(self.width, round(cell.x_px) + stop)
                     if first <= row < end and left < right:
                         at = 3 * (row - first) * self.width
                         rgb[at + 3 * left : at + 3 * right] = bytes(value) * (right - left)
@@ -53,7 +53,7 @@ def draw(picture: Image, cells: list[Cell], classes: list[str], network_width: i
 
 
 def _ring(inner: int, outer: int) -> list[Run]:
-    """Return the pixels whose distance d from the centre has inner < d <= outer, in runs along rows."""
+    """Return the pixels whose distance d from the centre has inner < d <= outer, as runs along rows."""
     runs: list[Run] = []
     for y in range(-outer, outer + 1):
         for x in range(-outer, outer + 1):

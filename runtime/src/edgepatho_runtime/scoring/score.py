@@ -16,7 +16,7 @@ from edgepatho_runtime.network import Network, isa_for
 from edgepatho_runtime.scoring.cell import Cell
 from edgepatho_runtime.scoring.scale import network_size
 
-MIN_TUMOUR_CELLS = 30  # a picture with fewer has indices, but no class
+MIN_TUMOUR_CELLS = 30  # with fewer there are indices but no class
 RESAMPLES = 2000
 INTERVAL = 0.95
 SEED = 67
@@ -25,7 +25,7 @@ Counts = dict[str, int]
 
 
 class Field(NamedTuple):
-    """What was found in one picture."""
+    """The result of one picture."""
 
     cells: list[Cell]
     counts: Counts
@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
 
 class Scorer:
-    """A bundle that scores pictures of any size; the network is kept as long as the size stays the same."""
+    """Scores pictures of any size with a bundle; the network is kept while the size stays the same."""
 
     def __init__(
         self, bundle: Bundle, threads: int, precision: str = "fp32", scale: float | None = None
@@ -52,7 +52,7 @@ class Scorer:
         return self.score_seen(image.resize(picture, height, width), picture.height, picture.width)
 
     def score_seen(self, seen: Image, picture_height: int, picture_width: int) -> Field:
-        """Return the cells of a picture that is given at the network's size."""
+        """Return the cells of a picture already at the network's size."""
         scoring, height, width = self.bundle.scoring, seen.height, seen.width
         heat = self._network_for(height, width).run(seen.rgb)
         cells = []
@@ -74,18 +74,18 @@ class Scorer:
 
 def cells_of(heat: Any, height: int, width: int, scoring: dict[str, Any]) -> list[tuple[float, float, str]]:
     """Return (x, y, class) of every cell in a heat map, float32 [height, width, classes], in its pixels."""
-    classes, apart = scoring["classes"], scoring["min_distance_px"]
+    classes, min_distance_px = scoring["classes"], scoring["min_distance_px"]
     return [
         (x, y, name)
         for channel, (name, threshold) in enumerate(zip(classes, scoring["thresholds"], strict=True))
-        for x, y in _vision.find_cells(heat, height, width, len(classes), channel, threshold, apart)
+        for x, y in _vision.find_cells(heat, height, width, len(classes), channel, threshold, min_distance_px)
     ]
 
 
 def summary(counts: Counts, scoring: dict[str, Any]) -> dict[str, Any]:
-    """Return `counts` with both indices, None where nothing can be divided, and their cut-off classes.
+    """Return `counts` with both indices, None where the denominator is 0, and their cut-off classes.
 
-    Fewer than MIN_TUMOUR_CELLS tumour cells have no class: one cell more or less would change it.
+    With fewer than MIN_TUMOUR_CELLS tumour cells there is no class: one cell more or less would change it.
     """
     ki67, til = ki67_index(counts), til_score(counts)
     enough = sum(counts.get(name, 0) for name in ("immunopositive", "immunonegative")) >= MIN_TUMOUR_CELLS
@@ -99,7 +99,7 @@ def summary(counts: Counts, scoring: dict[str, Any]) -> dict[str, Any]:
 
 
 def pooled(fields: list[Counts], scoring: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of all fields as one case, with the Ki-67 index' interval (None for one field)."""
+    """Return the summary of all fields as one case, with the interval of its Ki-67 index."""
     total = {name: sum(counts[name] for counts in fields) for name in scoring["classes"]}
     return {"fields": len(fields), **summary(total, scoring), "ki67_interval_95": interval(fields)}
 
@@ -127,8 +127,8 @@ def til_class(score: float, cutoffs: list[float]) -> str:
 def interval(fields: list[Counts]) -> tuple[float, float] | None:
     """Return the 95 % interval of the pooled Ki-67 index, None for fewer than two fields.
 
-    Percentile bootstrap over fields (Efron 1979) with a fixed seed: cells of one field are not independent,
-    fields are drawn again as a whole. Resamples without tumour cells are left out.
+    Percentile bootstrap (Efron 1979) with a fixed seed. Cells of one field are not independent, so whole
+    fields are resampled. Resamples without tumour cells are left out.
     """
     if len(fields) < 2:
         return None
@@ -157,7 +157,7 @@ def _share(counts: Counts, part: list[str], whole: list[str]) -> float | None:
 def _check_fit(bundle: Bundle, height: int, width: int, precision: str) -> None:
     """Raise ImageError if a network of this size cannot be planned or needs more memory than is free.
 
-    Raises BundleError for a network whose answer is no heat map.
+    Raises BundleError for a network whose output is not a heat map.
     """
     isa = isa_for(precision)
     try:
@@ -166,10 +166,10 @@ def _check_fit(bundle: Bundle, height: int, width: int, precision: str) -> None:
         raise ImageError(f"The network cannot take {height} x {width} pixels: {error}") from None
     expected = (height, width, len(bundle.scoring["classes"]))
     if planned.result_shape != expected:
-        found, wanted = (" x ".join(map(str, shape)) for shape in (planned.result_shape, expected))
+        actual, needed_shape = (" x ".join(map(str, shape)) for shape in (planned.result_shape, expected))
         raise BundleError(
-            f"The bundle's network answers a picture with {found} numbers, a heat map of its classes has "
-            f"{wanted}; score takes networks such as PathoNet alone."
+            f"The bundle's network outputs {actual} values, expected a heat map of {needed_shape}; "
+            "score needs a network like PathoNet."
         )
     needed = planned.arena_elements * isa.element_bytes
     free = device.free_bytes()
