@@ -104,8 +104,7 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
         if "ki67_rmse" in figures:
             lines.append(
                 f"{'':12s}RMSE per patient: Ki-67 {figures['ki67_rmse']:.4f}, TIL {figures['til_rmse']:.4f}; "
-                f"right class: Ki-67 {figures['ki67_cutoff_accuracy']:.3f}, "
-                f"TIL {figures['til_cutoff_accuracy']:.3f}"
+                + _right_class(figures)
             )
         if protocol == "ours" and "agreement" in row:
             lines.append(
@@ -117,6 +116,19 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
     if protocol == "published":
         lines += [f"  - {defect}" for defect in record["protocol"]["seed_protocol_defects"]]
     return "\n".join(lines)
+
+
+def _right_class(figures: dict[str, Any]) -> str:
+    """The shares of patients in their class, of those who have one."""
+    from edgepatho.evaluate.patients import MIN_TUMOUR_CELLS, NO_CLASS
+
+    if not figures["patients_with_class"]:
+        return NO_CLASS
+    ki67, til = figures["ki67_cutoff_accuracy"], figures["til_cutoff_accuracy"]
+    return (
+        f"right class: Ki-67 {ki67:.3f}, TIL {til:.3f} of {figures['patients_with_class']} with "
+        f"{MIN_TUMOUR_CELLS} tumour cells"
+    )
 
 
 def _pair(option: str, text: str | None) -> tuple[float, float] | None:

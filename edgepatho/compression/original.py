@@ -64,6 +64,10 @@ class Original:
         """How strongly each layer moves the output on the validation tiles."""
         return sensitivity.of_layers(self.teacher.model, self.validation.images)
 
+    def heat_of(self, training: Training) -> NDArray[np.float32]:
+        """Return the heat maps of the test tiles by the network that `training` trains."""
+        return self.tiles.within(training.heat(self.tiles.images))
+
     def judge(self, heat: NDArray[np.float32]) -> dict[str, Any]:
         """Return the row of figures of another network, by its heat maps of the test tiles."""
         return accuracy.row(heat, self.tiles, self.protocol, (self.heat, self.cells))
@@ -83,10 +87,11 @@ def measure(
     if thresholds is None:
         progress.note("choosing thresholds")
         labelled = load(prepared, "validation", measuring.calibration_tiles)
-        thresholds = calibrate.thresholds(training.heat(labelled.images), labelled.labelled)
+        maps = labelled.within(training.heat(labelled.images))
+        thresholds = calibrate.thresholds(maps, labelled.labelled)
     protocol = accuracy.Protocol(thresholds)
     progress.note("measuring the original")
-    heat = training.heat(tiles.images)
+    heat = tiles.within(training.heat(tiles.images))
     return Original(
         model,
         graph,

@@ -59,7 +59,7 @@ def retrain_shared(
     any step if sharing broke the network beyond finite numbers.
     """
     training = _training(original, shared, settings, hyperparameters)
-    before = training.heat(original.tiles.images)
+    before = original.heat_of(training)
     if not np.isfinite(before).all():
         raise UserError(
             f"Shared by {settings.method} with k = {settings.k}, the network's output is no longer finite; "
@@ -74,7 +74,7 @@ def retrain_shared(
         key=key,
         progress=progress,
     )
-    return Retrained(training.trained(), before, training.heat(original.tiles.images), run)
+    return Retrained(training.trained(), before, original.heat_of(training), run)
 
 
 def retrain_control(
@@ -98,7 +98,7 @@ def retrain_control(
         budget,
         progress=progress,
     )
-    heat = training.heat(original.tiles.images)
+    heat = original.heat_of(training)
     _restore(original)
     return heat, run
 

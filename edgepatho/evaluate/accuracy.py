@@ -106,14 +106,15 @@ def _against(
     pooled = sum((each for tile in counts for each in tile), Counts())
     ours = per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
     theirs = per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
-    change = patients.compare(ours, theirs, protocol.ki67_cutoffs, protocol.til_cutoffs)
+    cutoffs = protocol.ki67_cutoffs, protocol.til_cutoffs
+    ki67_changed, til_changed = patients.changed(ours, theirs, *cutoffs)
     return {
         "agreement": pooled.f1,
         "agreement_cells": pooled.labelled,
         "mse_to_original": _mean_squared(heat, heat_of),
-        "ki67_change_points": change["ki67_mae_points"],
-        "patients_changing_ki67_class": round((1 - change["ki67_cutoff_accuracy"]) * len(theirs)),
-        "patients_changing_til_class": round((1 - change["til_cutoff_accuracy"]) * len(theirs)),
+        "ki67_change_points": patients.compare(ours, theirs, *cutoffs)["ki67_mae_points"],
+        "patients_changing_ki67_class": ki67_changed,
+        "patients_changing_til_class": til_changed,
     }
 
 

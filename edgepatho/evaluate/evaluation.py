@@ -52,7 +52,7 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
     rows, per_tile, per_patient = [], [], {}
     first = None
     for name, graph in loaded.graphs.items():
-        heat = networks.heat(graph, tiles.images)
+        heat = tiles.within(networks.heat(graph, tiles.images))
         row = accuracy.row(heat, tiles, protocol, first)
         cells = accuracy.find(heat, protocol.thresholds)
         first = first or (heat, cells)
@@ -101,7 +101,7 @@ def _protocol(loaded: networks.Networks, request: Request) -> Protocol:
     if protocol.thresholds and not request.calibrate:
         return protocol
     validation = load(request.prepared, "validation", CALIBRATION_TILES)
-    heat = networks.heat(next(iter(loaded.graphs.values())), validation.images)
+    heat = validation.within(networks.heat(next(iter(loaded.graphs.values())), validation.images))
     return replace(protocol, thresholds=calibrate.thresholds(heat, validation.labelled))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 KI67_CUTOFFS = (0.16, 0.30)
 TIL_CUTOFFS = (0.10, 0.60)
+MIN_TUMOUR_CELLS = 30  # with fewer there are scores, but no class: one cell more or less would change it
+NO_CLASS = f"no class: under {MIN_TUMOUR_CELLS} tumour cells"
 Cells = tuple[int, int, int]  # immunopositive, immunonegative, til
 
 
@@ -46,34 +48,57 @@ def til_class(score: float, cutoffs: tuple[float, float] = TIL_CUTOFFS) -> int:
     return int(score > cutoffs[0]) + int(score >= cutoffs[1])
 
 
+def classes(
+    cells: Cells,
+    ki67_cutoffs: tuple[float, float] = KI67_CUTOFFS,
+    til_cutoffs: tuple[float, float] = TIL_CUTOFFS,
+) -> tuple[int, int] | None:
+    """Return the Ki-67 and TIL class of these cells; None under MIN_TUMOUR_CELLS tumour cells."""
+    if cells[0] + cells[1] < MIN_TUMOUR_CELLS:
+        return None
+    found = scores(cells)
+    return ki67_class(found.ki67, ki67_cutoffs), til_class(found.til, til_cutoffs)
+
+
 def compare(
     found: Mapping[str, Cells],
     truth: Mapping[str, Cells],
     ki67_cutoffs: tuple[float, float] = KI67_CUTOFFS,
     til_cutoffs: tuple[float, float] = TIL_CUTOFFS,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Return the errors of `found` against `truth`, both cells per patient, over the same patients.
 
-    RMSE and mean absolute error of both scores (points are hundredths), and the shares of patients in the
-    right class.
+    RMSE and mean absolute error of both scores (points are hundredths); of the patients to whom `truth`
+    gives a class, their number and the shares in the right one (None where there is no such patient).
     """
     ours = [scores(found[patient]) for patient in truth]
     right = [scores(cells) for cells in truth.values()]
     ki67 = np.array([a.ki67 - b.ki67 for a, b in zip(ours, right, strict=True)])
     til = np.array([a.til - b.til for a, b in zip(ours, right, strict=True)])
-    same_ki67 = [
-        ki67_class(a.ki67, ki67_cutoffs) == ki67_class(b.ki67, ki67_cutoffs)
-        for a, b in zip(ours, right, strict=True)
-    ]
-    same_til = [
-        til_class(a.til, til_cutoffs) == til_class(b.til, til_cutoffs)
-        for a, b in zip(ours, right, strict=True)
-    ]
+    classed = {patient: cells for patient, cells in truth.items() if classes(cells) is not None}
+    wrong = changed(found, classed, ki67_cutoffs, til_cutoffs)
+    shares = [1 - number / len(classed) if classed else None for number in wrong]
     return {
         "ki67_rmse": float(np.sqrt(np.mean(ki67**2))),
         "til_rmse": float(np.sqrt(np.mean(til**2))),
         "ki67_mae_points": 100 * float(np.mean(np.abs(ki67))),
         "til_mae_points": 100 * float(np.mean(np.abs(til))),
-        "ki67_cutoff_accuracy": float(np.mean(same_ki67)),
-        "til_cutoff_accuracy": float(np.mean(same_til)),
+        "patients_with_class": len(classed),
+        "ki67_cutoff_accuracy": shares[0],
+        "til_cutoff_accuracy": shares[1],
     }
+
+
+def changed(
+    found: Mapping[str, Cells],
+    truth: Mapping[str, Cells],
+    ki67_cutoffs: tuple[float, float],
+    til_cutoffs: tuple[float, float],
+) -> tuple[int, int]:
+    """Return how many patients of `truth` have another Ki-67 and TIL class in `found` (none is another)."""
+    pairs = [
+        (classes(found[patient], ki67_cutoffs, til_cutoffs), classes(cells, ki67_cutoffs, til_cutoffs))
+        for patient, cells in truth.items()
+    ]
+    ki67, til = (sum((a and a[at]) != (b and b[at]) for a, b in pairs) for at in (0, 1))
+    return ki67, til

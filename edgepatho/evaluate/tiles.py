@@ -17,13 +17,17 @@ CellsPerTile = list[list[Points]]  # per tile, per class
 
 @dataclass(frozen=True)
 class Tiles:
-    """Labelled tiles: `images` and density maps uint8 [n, 256, 256, 3]; per tile cells, patient, name."""
+    """Labelled tiles: `images` and density maps uint8 [n, 256, 256, 3]; per tile cells, patient, name, size.
+
+    `sizes` are height and width of the part that shows the picture; beyond it a tile repeats its edge.
+    """
 
     images: NDArray[np.uint8]
     maps: NDArray[np.uint8]
     labelled: CellsPerTile
     patients: list[str]
     names: list[str]
+    sizes: list[tuple[int, int]]
 
     def first(self, number: int) -> Tiles:
         """Return at most `number` tiles, taken evenly, so that every patient keeps a share."""
@@ -34,7 +38,18 @@ class Tiles:
             [self.labelled[i] for i in chosen],
             [self.patients[i] for i in chosen],
             [self.names[i] for i in chosen],
+            [self.sizes[i] for i in chosen],
         )
+
+    def within(self, heat: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return heat maps [n, height, width, classes] of these tiles, set to 0 where they show no picture.
+
+        The device crops its maps there; cells in the repeated edge would have no labels.
+        """
+        for tile, (height, width) in zip(heat, self.sizes, strict=True):
+            tile[height:] = 0
+            tile[:, width:] = 0
+        return heat
 
 
 def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
@@ -56,6 +71,7 @@ def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
         [_by_class(entry["points"]) for entry in entries],
         [entry["patient"] for entry in entries],
         [entry["name"] for entry in entries],
+        [(entry["height"], entry["width"]) for entry in entries],
     )
     return tiles if most is None else tiles.first(most)
 

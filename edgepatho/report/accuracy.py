@@ -25,12 +25,16 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class PatientErrors:
-    """Errors of the scores per patient; points are hundredths of a score."""
+    """Errors of the scores per patient; points are hundredths of a score.
+
+    Shares in the right class are of `patients_with_class`: those with enough labelled tumour cells for one.
+    """
 
     ki67_rmse: Fraction | None = None
     til_rmse: Fraction | None = None
     ki67_mae_points: Percent | None = None
     til_mae_points: Percent | None = None
+    patients_with_class: Count | None = None
     ki67_cutoff_accuracy: Fraction | None = None
     til_cutoff_accuracy: Fraction | None = None
 

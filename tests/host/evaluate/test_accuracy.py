@@ -1,5 +1,7 @@
 """The row of figures: perfect maps, missing cells, a model against another, thresholds from labels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def tiles():
             [grid[order[:8]].astype(float), grid[order[8:18]].astype(float), grid[order[18:20]] * 1.0]
         )
     nothing = np.zeros((4, 64, 64, 3), np.uint8)
-    return Tiles(nothing, nothing, labelled, ["p1", "p1", "p2", "p2"], list("abcd"))
+    return Tiles(nothing, nothing, labelled, ["p1", "p1", "p2", "p2"], list("abcd"), [(64, 64)] * 4)
 
 
 def test_maps_with_every_cell_are_perfect(tiles):
@@ -59,6 +61,20 @@ def test_missing_cells_count_even_where_a_tile_shows_none(tiles):
     assert row["immunopositive"]["precision"] == 1
     assert row["seed_protocol"]["tiles_left_out"] == 1
     assert row["seed_protocol"]["immunopositive"]["recall"] == 1
+
+
+def test_cells_in_a_border_tiles_repeated_edge_do_not_count(tiles):
+    """Two cells lie beyond the 40 x 30 px that a tile shows, one across their edge."""
+    border = replace(
+        tiles.first(1), labelled=[[np.array([[9.0, 9.0]]), *[np.empty((0, 2))] * 2]], sizes=[(40, 30)]
+    )
+    inside_and_beyond = np.array([[9.0, 9.0], [29.0, 20.0], [50.0, 9.0], [9.0, 50.0]])
+    heat = border.within(heat_of([[inside_and_beyond, *[np.empty((0, 2))] * 2]]))
+    found = accuracy.find(heat, PROTOCOL.thresholds)
+    assert found[0][0].tolist() == [[9, 9], [pytest.approx(28.14, abs=0.2), 20]]
+    row = accuracy.row(heat, border, PROTOCOL)
+    assert (row["immunopositive"]["tp"], row["immunopositive"]["fp"]) == (1, 1)
+    assert row["seed_protocol"]["immunopositive"]["fp"] == 1
 
 
 def test_maps_without_any_cell_have_a_row_too(tiles):

@@ -50,3 +50,24 @@ def test_cutoffs_can_be_chosen():
     truth, found = {"p": (10, 90, 0)}, {"p": (20, 80, 0)}
     assert patients.compare(found, truth)["ki67_cutoff_accuracy"] == 0
     assert patients.compare(found, truth, ki67_cutoffs=(0.3, 0.5))["ki67_cutoff_accuracy"] == 1
+
+
+def test_under_30_tumour_cells_there_is_no_class():
+    assert patients.classes((15, 14, 100)) is None
+    assert patients.classes((15, 15, 0)) == (2, 0)
+
+
+def test_patients_without_a_class_are_not_in_its_share():
+    truth = {"p1": (15, 14, 0), "p2": (30, 70, 0), "p3": (30, 70, 0)}
+    found = {"p1": (0, 29, 0), "p2": (30, 70, 0), "p3": (10, 10, 0)}  # p3 loses its class
+    errors = patients.compare(found, truth)
+    assert errors["patients_with_class"] == 2
+    assert errors["ki67_cutoff_accuracy"] == errors["til_cutoff_accuracy"] == 0.5
+    assert patients.changed(found, truth, patients.KI67_CUTOFFS, patients.TIL_CUTOFFS) == (1, 1)
+
+
+def test_where_no_patient_has_a_class_there_is_no_share():
+    errors = patients.compare({"p": (15, 0, 0)}, {"p": (0, 15, 0)})
+    assert errors["ki67_mae_points"] == 100
+    assert errors["patients_with_class"] == 0
+    assert errors["ki67_cutoff_accuracy"] is errors["til_cutoff_accuracy"] is None

@@ -119,7 +119,7 @@ def test_what_evaluate_writes_is_what_report_reads(tmp_path):
     heat[0, 20, 30] = 200
     points = [np.array([[30.0, 20.0]]), np.zeros((0, 2)), np.array([[30.0, 20.0]])]
     pictures = np.zeros((2, 64, 64, 3), np.uint8)
-    tiles = Tiles(pictures, pictures, [points, points], ["p1", "p2"], ["a", "b"])
+    tiles = Tiles(pictures, pictures, [points, points], ["p1", "p2"], ["a", "b"], [pictures.shape[1:3]] * 2)
     settings = accuracy.Protocol((60.0, 55.0, 40.0))
     found = accuracy.find(heat, settings.thresholds)
     value = examples.compress_record()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from edgepatho import palette
 from edgepatho.evaluate import cells as host_cells
 from edgepatho.evaluate import patients
-from edgepatho_runtime import image
+from edgepatho_runtime import image, tables
 from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.scoring import batch, cellfiles, folders, overlay, scale, score
@@ -124,20 +124,23 @@ def test_the_host_finds_the_same_cells() -> None:
 @given(st.tuples(*[st.integers(0, 1000)] * 3))
 def test_indices_and_classes_equal_the_hosts(cells: tuple[int, int, int]) -> None:
     summary = score.summary(dict(zip(CLASSES, cells, strict=True)), SCORING)
-    host = patients.scores(cells)
+    host, classes = patients.scores(cells), patients.classes(cells)
     words = ["low", "middle", "high"]
     if cells[0] + cells[1]:
         assert summary["ki67_index"] == host.ki67
-        expected = words[patients.ki67_class(host.ki67)]
-        assert summary["ki67_class"] == (expected if cells[0] + cells[1] >= 30 else None)
+        assert summary["ki67_class"] == (words[classes[0]] if classes else None)
     else:
         assert summary["ki67_index"] is None
     if sum(cells):
         assert summary["til_score"] == host.til
-        expected = words[patients.til_class(host.til)]
-        assert summary["til_class"] == (expected if cells[0] + cells[1] >= 30 else None)
+        assert summary["til_class"] == (words[classes[1]] if classes else None)
     else:
         assert summary["til_score"] is None
+
+
+def test_host_and_device_say_alike_why_there_is_no_class() -> None:
+    assert score.MIN_TUMOUR_CELLS == patients.MIN_TUMOUR_CELLS
+    assert tables.NO_CLASS == patients.NO_CLASS
 
 
 @pytest.mark.parametrize(
