@@ -2,7 +2,7 @@
 
     python -m benchmarks.readme_tables    # after `make bench`, `make bench-arm` or `make test-arm-full`
 
-A test holds both pages to the records.
+A test checks both pages against the records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MISSING = "–"
 
 
 def headline(rows: list[Row]) -> str:
-    """Return file, memory and latency beside tflite-runtime fp32, one thread, and on which machine."""
+    """Return file size, memory and latency beside tflite-runtime fp32 with one thread, and the machine."""
     of = {_name(row): row for row in rows if row["threads"] == 1}
     ours, peer = of["edgepatho fp32"], of["tflite-runtime fp32"]
     quantities = {
@@ -41,12 +41,12 @@ def headline(rows: list[Row]) -> str:
 
 
 def host_table(rows: list[Row]) -> str:
-    """Return latency, time to the first result, memory and size on one machine; two threads beside one."""
+    """Return latency with one and two threads, time to the first result, memory and size on one machine."""
     header = [
         "engine",
         "1 thread, ms",
         "2 threads, ms",
-        "of tflite-runtime, twice",
+        "relative to tflite-runtime, twice",
         "load to first result, ms",
     ]
     header += ["peak memory, MB", "file, MB"]
@@ -70,7 +70,7 @@ def host_table(rows: list[Row]) -> str:
 
 
 def arm_table(rows: list[Row]) -> str:
-    """Return estimated cycles on both boards that have an estimate, instructions on the third, traffic."""
+    """Return estimated cycles on the two boards that have a model, instructions on the third, and traffic."""
     header = ["engine", "A72, Mcycles", "A76, Mcycles", "A53, Minstructions", "A72, MB beyond L2"]
     reference = {row["cpu"]: row["mcycles"] for row in rows if _name(row) == "tflite-runtime fp32"}
     lines = []
@@ -87,7 +87,7 @@ def arm_table(rows: list[Row]) -> str:
 
 
 def parity_table(rows: list[Row]) -> str:
-    """Return the worst of all thread counts for each processor and instruction set."""
+    """Return the worst figures over all thread counts for each processor and instruction set."""
     header = [
         "processor, instruction set",
         "threads",
@@ -96,7 +96,7 @@ def parity_table(rows: list[Row]) -> str:
         "largest difference",
         "cells that differ",
         "Ki-67 index, points",
-        "bits of all thread counts",
+        "bit-identical for all thread counts",
     ]
     lines = []
     for where in dict.fromkeys((row["processor"], row["level"]) for row in rows):
@@ -110,14 +110,14 @@ def parity_table(rows: list[Row]) -> str:
                 f"{max(row['largest_difference'] for row in of):.1e}",
                 str(max(row["cells_that_differ"] for row in of)),
                 f"{max(row['largest_ki67_change_points'] for row in of):.2f}",
-                "equal" if all(row["same_bits_as_one_thread"] for row in of) else "differ",
+                "yes" if all(row["same_bits_as_one_thread"] for row in of) else "no",
             ]
         )
     return markdown(header, lines)
 
 
 def original_sentence(frontier: dict[str, Any]) -> str:
-    """Return what the uncompressed network finds on the tiles of the frontier."""
+    """Return the F1 of the uncompressed network on the tiles of the frontier."""
     f1 = [f"{frontier['original'][name]['f1']:.3f}" for name in ("immunopositive", "immunonegative", "til")]
     return (
         f"The original finds immunopositive, immunonegative and TIL cells with an F1 of {f1[0]}, {f1[1]} and "
@@ -126,8 +126,8 @@ def original_sentence(frontier: dict[str, Any]) -> str:
 
 
 def frontier_table(frontier: dict[str, Any]) -> str:
-    """Return the published methods at k = 256, the smallest bundles, and four bits a weight."""
-    header = ["compression", "bundle, kB", "memory of weights, kB", "agreement before", "agreement after"]
+    """Return the published methods at k = 256, the smallest bundles, and four bits per weight."""
+    header = ["compression", "bundle, kB", "weights in memory, kB", "agreement before", "agreement after"]
     header += ["average F1, points", "Ki-67 index, points"]
     lines = []
     for row in sorted(frontier["rows"], key=lambda row: -row["bundle_bytes"]):
@@ -135,7 +135,7 @@ def frontier_table(frontier: dict[str, Any]) -> str:
         small = row["scale"] == "output" and not row["index_rate"]
         four_bits = row["levels"] <= 16 and row["index_rate"]
         if published or small or four_bits:
-            size = f"{row['bits']:g} bits a weight" if row["bits"] else f"k = {row['k']}"
+            size = f"{row['bits']:g} bits per weight" if row["bits"] else f"k = {row['k']}"
             lines.append(
                 [
                     f"{row['method'].upper()}, {size}" + (", indices moved" if row["index_rate"] else ""),
@@ -151,13 +151,13 @@ def frontier_table(frontier: dict[str, Any]) -> str:
 
 
 def markdown(header: list[str], lines: list[list[str]]) -> str:
-    """Return a Markdown table, figures to the right of the first column."""
+    """Return a Markdown table; all columns but the first are right-aligned."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines])
 
 
 def _ratio(ratio: float | None) -> str:
-    return MISSING if ratio is None else f"{ratio:.2f}"  # tflite-runtime is there for Python 3.11 alone
+    return MISSING if ratio is None else f"{ratio:.2f}"  # tflite-runtime exists only for Python 3.11
 
 
 def _name(row: Row) -> str:
@@ -175,7 +175,7 @@ FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in a page, reco
 
 
 def filled(text: str, folder: Path) -> str:
-    """Return `text` with what the records say between its `<!-- PLACE -->` and `<!-- /PLACE -->`."""
+    """Return `text` with the tables from the records between its `<!-- PLACE -->` and `<!-- /PLACE -->`."""
     for place, name, write in FILLED:
         record = folder / f"{name}.json"
         begin, end = f"<!-- {place} -->\n", f"<!-- /{place} -->"
@@ -188,7 +188,7 @@ def filled(text: str, folder: Path) -> str:
 
 @click.command()
 def main() -> None:
-    """Put what the records in benchmarks/results say into the pages."""
+    """Update the pages from the records in benchmarks/results."""
     for page in PAGES:
         with write_aside(page) as aside:
             aside.write_text(filled(page.read_text(), results.RESULTS))

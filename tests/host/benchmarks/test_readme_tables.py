@@ -54,7 +54,7 @@ def test_the_frontier_shows_published_settings_and_what_is_small():
     assert [line.split(" | ")[:2] for line in readme_tables.frontier_table(found).splitlines()[2:]] == [
         ["| CWS, k = 256", "2400"],
         ["| UQ, k = 16, indices moved", "925"],
-        ["| ECSQ, 0.5 bits a weight", "298"],
+        ["| ECSQ, 0.5 bits per weight", "298"],
     ]
 
 
@@ -104,5 +104,5 @@ def test_the_worst_thread_count_speaks_for_a_level():
     }
     worse = {**row, "threads": 4, "largest_difference": 2e-3, "cells_that_differ": 3}
     assert readme_tables.parity_table([row, worse]).splitlines()[2:] == [
-        "| cortex-a76, neon-fp16 | 1, 4 | 20 | 900 | 2.0e-03 | 3 | 0.10 | equal |"
+        "| cortex-a76, neon-fp16 | 1, 4 | 20 | 900 | 2.0e-03 | 3 | 0.10 | yes |"
     ]
