@@ -15,11 +15,12 @@ from bundle_recipe import floats, identity
 from PIL import Image
 
 from edgepatho.report.bench_record import read_bench
-from edgepatho_runtime import cli, device
+from edgepatho_runtime import cli, device, image
 from edgepatho_runtime.bench import child, contender
 from edgepatho_runtime.bench import record as bench
 from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import BundleError, BusyError
+from edgepatho_runtime.scoring import decoder
 
 QUICK = ["--runs", "3", "--warmup", "1", "--threads", "1"]
 
@@ -72,10 +73,24 @@ def test_the_report_reads_the_record(
 
 
 def test_all_engines_get_the_given_image(
-    folder: Path, save_picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, save_picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     facts = record_of(capsys, str(folder), "--image", str(save_picture()))["settings"]["image"]
     assert (facts["name"], facts["height"], facts["width"]) == ("field.png", 64, 64)
+    seen = image.resize(image.read(tmp_path / "field.png"), 64, 64)
+    assert facts["sha256"] == hashlib.sha256(seen.rgb).hexdigest()
+
+
+def test_a_picture_whose_decoder_dies_ends_the_benchmark_in_a_sentence(
+    folder: Path,
+    save_picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Pictures of strangers are decoded in the same process as in `score`."""
+    monkeypatch.setattr(decoder, "CODE", "import os; os.kill(os.getpid(), 9)")
+    assert cli.main(["bench", str(folder), *QUICK, "--image", str(save_picture())]) == 3
+    assert "field.png cannot be read: " in capsys.readouterr().err
 
 
 def test_a_picture_tiled_from_the_golden_one_repeats_it() -> None:

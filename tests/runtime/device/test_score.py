@@ -23,7 +23,7 @@ from edgepatho.evaluate import patients
 from edgepatho_runtime import image, tables
 from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import ImageError
-from edgepatho_runtime.scoring import batch, cellfiles, folders, overlay, scale, score
+from edgepatho_runtime.scoring import batch, cellfiles, folders, legend, overlay, scale, score
 
 CLASSES = SCORING["classes"]
 
@@ -226,7 +226,7 @@ def test_the_overlay_rings_cells_and_leaves_the_rest() -> None:
     ground = np.full((60, 80, 3), 200, np.uint8)
     cells = [score.Cell(40.0, 30.0, "immunonegative", 40.0, 30.0), score.Cell(0.0, 59.0, "til", 0.0, 59.0)]
     drawn_over = overlay.draw(picture_of(ground), cells, CLASSES, 80)
-    result = np.frombuffer(drawn_over.rgb, np.uint8).reshape(60, 80, 3)
+    result = np.frombuffer(drawn_over.rgb, np.uint8).reshape(-1, 80, 3)[:60]
     radius = overlay.RADIUS_NETWORK_PX
     assert tuple(result[30, 40 + radius]) == overlay.COLOURS[1]
     assert tuple(result[59 - radius, 0]) == overlay.COLOURS[2]
@@ -236,6 +236,34 @@ def test_the_overlay_rings_cells_and_leaves_the_rest() -> None:
     distances = [np.hypot(rows - cell.y_px, columns - cell.x_px) for cell in cells]
     assert not changed[(distances[0] > radius + 2) & (distances[1] > radius + 2)].any()
     assert not changed[30, 40]
+
+
+def test_the_legend_lies_below_the_picture_whatever_rows_are_drawn() -> None:
+    ground = np.random.default_rng(0).integers(0, 256, (300, 1228, 3), np.uint8)
+    drawn = overlay.draw(picture_of(ground), [], CLASSES, 256)
+    whole = np.frombuffer(drawn.rgb, np.uint8).reshape(drawn.height, 1228, 3)
+    assert np.array_equal(whole[:300], ground)
+    assert drawn.height == 300 + 2 * (3 * legend.LETTER_ROWS + 2 * legend.MARGIN_PX)
+    found = {tuple(map(int, colour)) for colour in np.unique(whole[300:].reshape(-1, 3), axis=0)}
+    assert found == {*overlay.COLOURS, (0, 0, 0), (255, 255, 255)}
+    bands = b"".join(bytes(band) for _, band in drawn.bands())
+    assert bands == drawn.rgb
+
+
+def test_the_legend_spells_the_class_beside_its_colour() -> None:
+    strip = legend.Legend({"til": (204, 121, 167)}, 40)
+    rows = np.frombuffer(strip.rows(2, 10), np.uint8).reshape(8, 40, 3)
+    assert tuple(rows[3, 2 + 3]) == (204, 121, 167)
+    letters = ["".join(" #"[int(pixel == 0)] for pixel in row).rstrip() for row in rows[:7, 11:, 0]]
+    assert letters == [
+        " #      #    ##",
+        " #            #",
+        "###    ##     #",
+        " #      #     #",
+        " #      #     #",
+        " # #    #     #",
+        "  #    ###   ###",
+    ]
 
 
 def test_cells_have_the_colours_of_the_report() -> None:

@@ -19,6 +19,7 @@ from edgepatho_runtime.bench.measure import PACKAGES
 from edgepatho_runtime.bundle import Bundle, read
 from edgepatho_runtime.digest import sha256
 from edgepatho_runtime.errors import BundleError, BusyError, ImageError
+from edgepatho_runtime.scoring.decoder import Decoder
 
 FORMAT, VERSION = "edgepatho-bench", 1
 NAMES = {"edgepatho": "edgepatho index map", "edgepatho-baseline": "edgepatho uncompressed"}
@@ -182,16 +183,19 @@ def _row(
     return row
 
 
-def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes | bytearray, dict[str, Any]]:
+def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes, dict[str, Any]]:
     """Return the RGB bytes that all engines get, and their entry in the record."""
     bundles = [task.file for task in todo if task.engine in NAMES]
     bundle = read(bundles[0]) if bundles else None
     side = bundle.scoring["network_size_px"] if bundle else 256
     if path is not None:
+        decoder = Decoder(image.MAX_PIXELS, side, None)
         try:
-            name, rgb = path.name, bytes(image.resize(image.read(path), side, side).rgb)
+            name, rgb = path.name, decoder.decode(path, keep=False, size=(side, side)).rgb
         except ImageError as error:
             raise ImageError(f"{path} cannot be read: {error}.") from None
+        finally:
+            decoder.close()
     elif bundle is not None:
         name, rgb = "golden.input, tiled", _tiled(bundle, side)
     else:

@@ -36,9 +36,12 @@ class Decoder:
         self._settings = {"max_pixels": max_pixels, "network_px": network_px, "scale": scale}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(self, path: Path, keep: bool) -> Seen:
-        """Return a picture; with `keep` the process holds it for an overlay."""
-        facts, rgb = self._ask(path=os.fsencode(path).hex(), keep=keep, **self._settings)
+    def decode(self, path: Path, keep: bool, size: tuple[int, int] | None = None) -> Seen:
+        """Return a picture at `size` (height, width), or the one that the scale gives.
+
+        With `keep` the process holds the picture for an overlay.
+        """
+        facts, rgb = self._ask(path=os.fsencode(path).hex(), keep=keep, size=size, **self._settings)
         return Seen(**{name: facts[name] for name in Seen._fields if name in facts}, rgb=rgb)
 
     def overlay(self, cells: list[Cell], classes: list[str], seen: Seen) -> Iterator[bytes]:

@@ -25,9 +25,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the batch finishes its picture and then closes standard input
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(
-            "1000"
-        )  # out of memory, the kernel kills this process, not the batch
+        # Out of memory, the kernel kills this process, not the one that asks.
+        Path("/proc/self/oom_score_adj").write_text("1000")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing that a library prints may look like an answer
     held: Image | None = None
@@ -48,7 +47,7 @@ def _decode(request: dict[str, Any], answers: BinaryIO) -> Image | None:
     network_px, factor = request["network_px"], request["scale"]
     try:
         picture = image.read(os.fsdecode(bytes.fromhex(request["path"])), *limits)
-        size = scale.network_size(picture.height, picture.width, network_px, factor)
+        size = request["size"] or scale.network_size(picture.height, picture.width, network_px, factor)
         seen = image.resize(picture, *size).rgb
     except ImageError as error:
         _answer(answers, b"", error=str(error))

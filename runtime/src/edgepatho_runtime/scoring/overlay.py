@@ -1,7 +1,8 @@
-"""The overlay: a picture with a ring around every cell."""
+"""The overlay: a picture with a ring around every cell, and a legend below it."""
 
 from edgepatho_runtime.image import Image
 from edgepatho_runtime.scoring.cell import Cell
+from edgepatho_runtime.scoring.legend import Legend
 
 RADIUS_NETWORK_PX = 5  # roughly a nucleus
 # Okabe and Ito's yellow, sky blue and reddish purple: bright enough on stained tissue, distinct for
@@ -19,19 +20,24 @@ def legend(classes: list[str]) -> str:
 
 
 class Drawn(Image):
-    """A picture with rings over it, drawn as rows are requested."""
+    """A picture with rings over it and the legend below, drawn as rows are requested."""
 
     def __init__(self, picture: Image, cells: list[Cell], classes: list[str], radius: int) -> None:
-        super().__init__(picture.height, picture.width, b"")
+        self._colours = {name: COLOURS[at % len(COLOURS)] for at, name in enumerate(classes)}
+        self._legend = Legend(self._colours, picture.width)
+        super().__init__(picture.height + self._legend.height, picture.width, b"")
         line = max(1, radius // 8)
         self._picture = picture
         self._cells = cells
-        self._colours = {name: COLOURS[at % len(COLOURS)] for at, name in enumerate(classes)}
         self._reach = radius + line
         self._edge, self._ring = _ring(radius, radius + line), _ring(radius - line, radius)
 
     def rows(self, first: int, end: int) -> bytearray:
         """Return RGB uint8 [end - first][width][3] of some rows."""
+        below = self._picture.height
+        if end > below:
+            rgb = self.rows(first, below) if first < below else bytearray()
+            return rgb + self._legend.rows(max(0, first - below), end - below)
         rgb = bytearray(self._picture.rows(first, end))
         for cell in self._cells:
             if not first - self._reach <= round(cell.y_px) < end + self._reach:
