@@ -20,7 +20,7 @@ EPOCH = "1700000000"  # of every file in the wheel
 
 
 def build(source: Path, out: Path, machine: str) -> Path:
-    """The wheel, written to folder `out`; RuntimeError if it needs more of a system than its tag says."""
+    """Build a wheel into folder `out`; RuntimeError if it needs a newer system than its tag states."""
     out.mkdir(parents=True, exist_ok=True)
     platform = "manylinux_{}_{}_{}".format(*C_LIBRARY, machine)
     environment = dict(
@@ -28,7 +28,7 @@ def build(source: Path, out: Path, machine: str) -> Path:
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # python-zig, cython
         SOURCE_DATE_EPOCH=EPOCH,
         CMAKE_TOOLCHAIN_FILE=str(TOOLCHAINS / f"{machine}-zig.cmake"),
-        _PYTHON_HOST_PLATFORM=f"linux-{machine}",  # else the wheel calls itself what builds it
+        _PYTHON_HOST_PLATFORM=f"linux-{machine}",  # otherwise the wheel gets the tag of the build machine
         SKBUILD_CMAKE_DEFINE="EDGEPATHO_WARNINGS_AS_ERRORS=ON",
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -37,14 +37,14 @@ def build(source: Path, out: Path, machine: str) -> Path:
         (wheel,) = Path(folder).glob("*.whl")
         report = " ".join(_run("auditwheel", "show", wheel).split())
         if not _fits(report):
-            raise RuntimeError(f"The wheel does not fit {platform}: {report}")
+            raise RuntimeError(f"The wheel does not conform to {platform}: {report}")
         tagged = _run("wheel", "tags", "--remove", "--platform-tag", platform, wheel, env=environment)
         name = tagged.split()[-1]
         return Path(shutil.copy(Path(folder) / name, out))
 
 
 def _fits(report: str) -> bool:
-    """Whether auditwheel finds that the wheel needs our tag's C library or an older one, and nothing else."""
+    """Whether auditwheel reports that the wheel needs only our tag's C library or an older one."""
     tag = re.search(r'consistent with the following platform tag: "manylinux_(\d+)_(\d+)_', report)
     return tag is not None and (int(tag[1]), int(tag[2])) <= C_LIBRARY
 

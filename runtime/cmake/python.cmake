@@ -1,8 +1,8 @@
 # The two extension modules, on Python's limited API.
 if(CMAKE_CROSSCOMPILING) # no Interpreter: FindPython would look for one that runs on the target
   find_package(Python REQUIRED COMPONENTS Development.SABIModule)
-  # Debian's pyconfig.h includes the target's, which no package of this machine has. Its own stands in: the
-  # limited API asks for sizes of types alone, which Linux gives every 64-bit processor alike.
+  # Debian's pyconfig.h includes the target's, which no package of this machine provides. This machine's own is
+  # used: the limited API needs only type sizes, which are the same on all 64-bit Linux processors.
   get_filename_component(python_name ${Python_INCLUDE_DIRS} NAME)
   file(GLOB own_config ${Python_INCLUDE_DIRS}/../*-linux-gnu/${python_name}/pyconfig.h)
   if(own_config)

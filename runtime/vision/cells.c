@@ -1,20 +1,20 @@
-/* Cells in a heat map, over integers: distances stay squared, so every comparison is exact. */
+/* Cells in a heat map, in integers: distances stay squared, so every comparison is exact. */
 #include "cells.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-typedef struct {
-    uint32_t distance; /* squared; the largest leaves the heap first, */
-    uint32_t age;      /* the oldest of equal ones before the others */
+typedef struct entry {
+    uint32_t distance; /* squared; the heap pops the largest first, */
+    uint32_t age;      /* and of equal ones the oldest */
     uint32_t at;       /* row * width + column */
 } entry;
 
-typedef struct {
+typedef struct distance_field {
     size_t height, width;
     uint32_t *distance; /* [height][width] squared distance to the background, 0 on it */
-    uint32_t *label;    /* [height][width] cell that owns the pixel, 0 = none */
+    uint32_t *label;    /* [height][width] cell of the pixel, 0 = none */
     uint32_t *line;     /* [width] */
     entry *heap;        /* [height * width]: no pixel enters twice */
     size_t heap_count;
@@ -107,7 +107,7 @@ static uint32_t distances(distance_field *field, bool any_background) {
 
 /* ---- peaks ---- */
 
-typedef struct {
+typedef struct rectangle {
     size_t top, bottom, left, right; /* bottom and right are one past the end */
 } rectangle;
 
@@ -137,13 +137,13 @@ static bool is_free(const distance_field *field, size_t at, size_t reach) {
     return true;
 }
 
-/* Give every peak a label of its own, touching peaks (min_distance 1) a common one; return how many. */
+/* Label every peak, touching peaks (min_distance 1) alike; return the number of labels. */
 static uint32_t label_peaks(distance_field *field, uint32_t lowest, size_t min_distance) {
     const size_t pixels = field->height * field->width;
     const uint32_t unnumbered = UINT32_MAX;
     memset(field->label, 0, pixels * sizeof *field->label);
 
-    /* A highest pixel of its window is a peak, unless a higher or earlier peak is nearer than
+    /* The highest pixel of its window is a peak unless a higher or earlier peak is nearer than
      * min_distance. scikit-image's extra rule for flat images selects the same pixels. */
     field->heap_count = 0;
     for (size_t at = 0; at < pixels; at++)
@@ -175,7 +175,7 @@ static uint32_t label_peaks(distance_field *field, uint32_t lowest, size_t min_d
 
 /* ---- watershed ---- */
 
-/* Water that came over a saddle never rises again: a pixel enters no higher than the one that reached it. */
+/* Water never rises again after a saddle: a pixel enters no higher than the one it was reached from. */
 static void claim(distance_field *field, size_t at, entry from, uint32_t *age) {
     if (field->distance[at] == 0 || field->label[at] != 0) return;
     field->label[at] = field->label[from.at];
@@ -219,7 +219,7 @@ static void centroids(const distance_field *field, uint32_t count, ep_cell *rest
         for (size_t column = 0; column < field->width; column++) {
             const uint32_t label = field->label[row * field->width + column];
             if (label == 0) continue;
-            cells[label - 1].x += (double)column; /* sums of whole numbers: exact */
+            cells[label - 1].x += (double)column; /* exact: sums of integers */
             cells[label - 1].y += (double)row;
             pixels[label - 1]++;
         }

@@ -7,14 +7,14 @@
 /* Largest height and width: sums of two squared distances must fit 32 bits. */
 enum { EP_CELLS_MAX_SIDE = 16383 };
 
-typedef struct {
+typedef struct ep_cell {
     double x, y; /* mean column and row of the region, in pixels of the map */
 } ep_cell;
 
 /* Bytes that ep_find_cells needs as scratch. */
 size_t ep_cells_scratch_bytes(size_t height, size_t width);
 
-/* Most cells that a map of this size can hold. */
+/* The most cells that a map of this size can hold. */
 size_t ep_cells_capacity(size_t height, size_t width, size_t min_distance);
 
 /* Find the cells of one channel of a heat map.

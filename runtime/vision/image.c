@@ -79,11 +79,11 @@ void ep_rgb_from_pixels(const uint8_t *rows, size_t height, size_t width, size_t
 
 enum { FRACTION_BITS = 22 }; /* 32 less 8 for the pixel and 2 for the sum */
 
-typedef struct {
+typedef struct span {
     int32_t first, count; /* input pixels that this output pixel sums */
 } span;
 
-/* Most input pixels that one output pixel sums. */
+/* The most input pixels that one output pixel sums. */
 static size_t filter_taps(size_t size, size_t out_size) {
     const size_t reach = size > out_size ? (size + out_size - 1) / out_size : 1;
     return 2 * reach + 1;
@@ -102,7 +102,7 @@ static void filter(size_t size, size_t out_size, span *restrict spans, int32_t *
         if (end > (int32_t)size) end = (int32_t)size;
         spans[at] = (span){first, end - first};
         double total = 0.0;
-        for (int pass = 0; pass < 2; pass++) /* the sum first, then each share of it */
+        for (int pass = 0; pass < 2; pass++) /* first the sum, then each weight's share of it */
             for (int32_t tap = 0; tap < end - first; tap++) {
                 const double apart = (tap + first - centre + 0.5) * narrow;
                 const double height = apart < 0.0 ? 1.0 + apart : 1.0 - apart;

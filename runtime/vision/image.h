@@ -13,16 +13,16 @@ enum { EP_IMAGE_MAX_SIDE = 65535 };
  * rows        IN OUT  [height][1 + row_bytes], the filter type in front of each row
  * pixel_bytes IN      distance to the byte of the pixel on the left, at least 1
  *
- * Returns false at a filter type that does not exist. */
+ * Returns false if a filter type is invalid. */
 bool ep_png_unfilter(uint8_t *rows, size_t height, size_t row_bytes, size_t pixel_bytes);
 
-/* Look up unfiltered scanlines of 1, 2, 4 or 8 bits a pixel in a table of colours.
+/* Look up unfiltered scanlines of 1, 2, 4 or 8 bits per pixel in a table of colours.
  *
  * rows  IN   [height][1 + ceil(width * depth / 8)], leftmost pixel in the high bits
  * table IN   [colours][3]
  * rgb   OUT  [height][width][3]
  *
- * Returns false at a pixel beyond the table. */
+ * Returns false if a pixel is beyond the table. */
 bool ep_rgb_from_indices(const uint8_t *rows, size_t height, size_t width, unsigned depth, const uint8_t *table,
                          size_t colours, uint8_t *restrict rgb);
 

@@ -9,13 +9,13 @@ static bool within(int64_t value, int64_t low, int64_t high) { return low <= val
 static const char *check_map(const ep_map *map, size_t arena_elements, size_t lanes) {
     if (!within(map->height, 1, EP_MAX_EXTENT) || !within(map->width, 1, EP_MAX_EXTENT) ||
         !within(map->channels, 1, EP_MAX_CHANNELS) || !within(map->rows, 1, map->height))
-        return "map has an impossible size";
-    if (map->channels % (int64_t)lanes) return "map's channels do not fill the vectors";
+        return "map has an invalid size";
+    if (map->channels % (int64_t)lanes) return "map's channels are not a multiple of the vector";
     if (map->offset < 0 || map->offset % EP_ALIGNMENT) return "map is not aligned";
     const uint64_t pixels = (uint64_t)map->rows * (uint64_t)map->width;
     if (pixels > arena_elements / (uint64_t)map->channels ||
         (uint64_t)map->offset > arena_elements - pixels * (uint64_t)map->channels)
-        return "map reaches out of the arena";
+        return "map extends beyond the arena";
     return NULL;
 }
 
@@ -45,21 +45,21 @@ static bool indices_fit(const uint8_t *weights, size_t bytes, ep_weights kind, s
 }
 
 static const char *check_weights(const ep_step *raw, const ep_bound_step *step, const ep_plan *plan) {
-    if (!within(raw->weights, 0, (int64_t)plan->weight_count - 1)) return "step names no weights";
+    if (!within(raw->weights, 0, (int64_t)plan->weight_count - 1)) return "unknown weights";
     if (!within(raw->weight_kind, 0, EP_WEIGHT_KINDS - 1)) return "unknown kind of weights";
     static const uint64_t bytes_of_8[] = {[EP_FLOAT32] = 32, [EP_INDEX4] = 4, [EP_INDEX8] = 8, [EP_INDEX16] = 16};
     uint64_t inputs = 0;
     for (size_t s = 0; s < step->source_count; s++) inputs += step->source_channels[s];
     const uint64_t rows = (step->output_channels + 7) / 8 * inputs * forms[step->operation].taps;
     const ep_buffer *buffer = &plan->weights[raw->weights];
-    if (buffer->bytes != rows * bytes_of_8[raw->weight_kind]) return "weights have another size than the layer";
+    if (buffer->bytes != rows * bytes_of_8[raw->weight_kind]) return "weights do not have the size of the layer";
     if (raw->weight_kind != EP_FLOAT32) {
-        const int64_t least = raw->weight_kind == EP_INDEX4 ? EP_NIBBLES : 1;
-        const int64_t read = raw->codebook_size < least ? least : raw->codebook_size;
+        const int64_t fewest = raw->weight_kind == EP_INDEX4 ? EP_NIBBLES : 1;
+        const int64_t read = raw->codebook_size < fewest ? fewest : raw->codebook_size;
         if (raw->codebook_size < 1 || !parameters_fit(raw->codebook, (size_t)read, plan))
             return "codebook is outside the parameters";
         if (!indices_fit(buffer->data, buffer->bytes, (ep_weights)raw->weight_kind, (size_t)raw->codebook_size))
-            return "an index lies beyond the codebook";
+            return "an index is beyond the codebook";
     }
     return NULL;
 }
@@ -94,7 +94,8 @@ static const char *check_shapes(const ep_bound_step *step, const ep_plan *plan) 
             return "source and output differ in size";
         return NULL;
     case EP_COPY: {
-        if (step->source_count != 1 || step->source_channels[0] > in->channels) return "nothing to copy";
+        if (step->source_count != 1 || step->source_channels[0] > in->channels)
+            return "source has fewer channels than are copied";
         const bool flatten = out->height * out->width == 1;
         const size_t pixels = flatten ? in->height * in->width : 1;
         if (step->source_channels[0] * pixels + step->output_start > out->channels ||
@@ -125,7 +126,7 @@ static const char *check_epilogue(const ep_step *raw, const ep_bound_step *step,
 
 /* ---- binding ---- */
 
-/* Without an arena everything but the pointers. */
+/* Without an arena, all fields but the pointers. */
 static ep_view view_of(const ep_plan *plan, int64_t map, const ep_isa_facts *isa, void *arena) {
     if (map == EP_NONE) return (ep_view){0};
     const ep_map *m = &plan->maps[map];
@@ -150,7 +151,7 @@ static ep_bound_step outline_of(const ep_plan *plan, const ep_step *raw, const e
         .add_enlarged = raw->add_enlarged != 0,
         .weight_kind = (ep_weights)raw->weight_kind,
     };
-    while (step.source_count < EP_SOURCES && raw->source[step.source_count] != EP_NONE) {
+    while (step.source_count < EP_MAX_SOURCES && raw->source[step.source_count] != EP_NONE) {
         step.source[step.source_count] = view_of(plan, raw->source[step.source_count], isa, arena);
         step.source_channels[step.source_count] = (size_t)raw->source_channels[step.source_count];
         step.source_count++;
@@ -163,13 +164,13 @@ static const char *check_step(const ep_plan *plan, const ep_step *raw, const ep_
     const int64_t maps = (int64_t)plan->map_count;
     if (!within(raw->operation, 0, EP_OPERATIONS - 1)) return "unknown operation";
     const ep_operation operation = (ep_operation)raw->operation;
-    for (int s = 0; s < EP_SOURCES; s++)
+    for (int s = 0; s < EP_MAX_SOURCES; s++)
         if (!within(raw->source[s], EP_NONE, maps - 1) || !within(raw->source_channels[s], 0, EP_MAX_CHANNELS))
             return "unknown source";
     if (!within(raw->output, operation == EP_RESULT ? EP_NONE : 0, maps - 1)) return "unknown output";
     if (!within(raw->add, EP_NONE, maps - 1)) return "unknown added map";
-    if (!within(raw->output_start, 0, EP_MAX_CHANNELS)) return "impossible first channel";
-    if (!within(raw->dilation, 1, EP_MAX_EXTENT)) return "impossible dilation";
+    if (!within(raw->output_start, 0, EP_MAX_CHANNELS)) return "invalid first channel";
+    if (!within(raw->dilation, 1, EP_MAX_EXTENT)) return "invalid dilation";
     if (operation == EP_RESULT) {
         if (raw->source[0] == EP_NONE) return "unknown source";
     } else if (!within(raw->output_channels, 1, plan->maps[raw->output].channels)) {
@@ -179,25 +180,27 @@ static const char *check_step(const ep_plan *plan, const ep_step *raw, const ep_
     const char *reason = check_shapes(&step, plan);
     if (!reason && operation != EP_RESULT) reason = check_epilogue(raw, &step, plan, isa->block);
     if (!reason && is_convolution(operation))
-        reason = step.source_count ? check_weights(raw, &step, plan) : "convolution of nothing";
+        reason = step.source_count ? check_weights(raw, &step, plan) : "convolution without a source";
     return reason;
 }
 
-static const char *check_task(const ep_plan *plan, const ep_task *task, const ep_isa_facts *isa, ep_requirements *need) {
+static const char *check_task(const ep_plan *plan, const ep_task *task, const ep_isa_facts *isa,
+                              ep_requirements *need) {
     if (!within(task->step, 0, (int64_t)plan->step_count - 1)) return "task of an unknown step";
     if (!within(task->part, 0, EP_PARTS - 1)) return "unknown part";
     const ep_step *raw = &plan->steps[task->step];
     const ep_part part = (ep_part)task->part;
     const ep_bound_step step = outline_of(plan, raw, isa, NULL);
     if (is_convolution(step.operation) == (part == EP_ROWS)) return "step has no such part";
-    if (task->begin < 0 || task->end <= task->begin || (uint64_t)task->end > part_items(&step, part, plan->result_height))
-        return "task reaches beyond its step";
+    if (task->begin < 0 || task->end <= task->begin ||
+        (uint64_t)task->end > part_items(&step, part, plan->result_height))
+        return "task extends beyond its step";
     if (part == EP_ROWS) return NULL;
-    if (part == EP_INPUTS && task->begin != 0) return "resident inputs are made from the first row on";
+    if (part == EP_INPUTS && task->begin != 0) return "resident inputs must start at the first row";
     const size_t resident = resident_elements(&step, part, isa->block);
     if (raw->resident < 0 || raw->resident % EP_ALIGNMENT || resident > plan->arena_elements ||
         (uint64_t)raw->resident > plan->arena_elements - resident)
-        return "transformed weights or inputs reach out of the arena";
+        return "transformed weights or inputs extend beyond the arena";
     const size_t scratch = scratch_bytes(&step, part, isa);
     if (scratch > need->scratch_bytes) need->scratch_bytes = scratch;
     return NULL;
@@ -209,7 +212,7 @@ bool ep_check(const ep_plan *plan, const ep_isa_facts *isa, ep_requirements *nee
         plan->arena_elements > UINT32_MAX || !(plan->image_divisor > 0) ||
         !within((int64_t)plan->image_height, 1, EP_MAX_EXTENT) || !within((int64_t)plan->image_width, 1, EP_MAX_EXTENT) ||
         !within((int64_t)plan->image_channels, 1, EP_MAX_EXTENT)) {
-        failure->reason = "plan has an impossible size";
+        failure->reason = "plan has an invalid size";
         return false;
     }
     for (size_t i = 0; i < plan->map_count; i++) {

@@ -1,4 +1,4 @@
-/* The one place that believes nothing: every field of a plan is checked here before a pointer is made of it. */
+/* Validation: every field of a plan is checked here before it becomes a pointer. */
 #ifndef EDGEPATHO_BIND_H
 #define EDGEPATHO_BIND_H
 
@@ -10,7 +10,7 @@ typedef struct ep_requirements {
 } ep_requirements;
 
 /* True if every step of `plan` stays within its maps, its maps within the arena, its weights and parameters within
- * their buffers; else the reason is in `failure`. */
+ * their buffers; otherwise `failure` says why. */
 bool ep_check(const ep_plan *plan, const ep_isa_facts *isa, ep_requirements *need, ep_failure *failure);
 
 /* Step i of a checked plan, its references resolved to `arena`, `parameters` and the plan's weights. */

@@ -1,15 +1,15 @@
-/* Sizes of steps: tiles, products, what they hold. The planner counts the same in plan/geometry.py. */
+/* Sizes of steps: tiles, products, memory. The planner's twin is plan/geometry.py. */
 #ifndef EDGEPATHO_GEOMETRY_H
 #define EDGEPATHO_GEOMETRY_H
 
 #include "step.h"
 
 enum {
-    CHUNK = 16, /* tiles (or pixels) that pass through a product together: their inputs stay in the first caches */
-    BATCH = 64, /* tiles whose products of one output block are held at once, when all inputs are resident */
+    CHUNK = 16, /* tiles (or pixels) that are multiplied together: their inputs stay in the inner caches */
+    BATCH = 64, /* tiles whose products of one output block are held at once when all inputs are resident */
 };
 
-/* How a convolution becomes products of matrices: planes of transformed inputs and weights, one product each. */
+/* How a convolution becomes matrix products: planes of transformed inputs and weights, one product each. */
 typedef struct ep_form {
     size_t taps;         /* stored weights of one (input, output) pair */
     size_t input_planes;
@@ -56,7 +56,7 @@ static inline void set_geometry(ep_bound_step *step, size_t block) {
     step->resident_tiles = round_up(step->tiles_across * step->tile_rows, CHUNK);
 }
 
-/* Items of a part that a task may name: output blocks, rows of tiles, rows. */
+/* Number of items of a part: output blocks, rows of tiles or rows. */
 static inline size_t part_items(const ep_bound_step *step, ep_part part, size_t result_height) {
     if (part == EP_WEIGHTS || part == EP_BLOCKS) return step->blocks;
     if (part != EP_ROWS) return step->tile_rows;

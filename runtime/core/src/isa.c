@@ -1,4 +1,4 @@
-/* The instruction sets that were compiled, best first, and which of them this processor has. */
+/* The compiled instruction sets, best first, and which of them this processor supports. */
 #include "isa.h"
 
 #include <string.h>
@@ -13,9 +13,9 @@ static bool has_fp16(void) {
     return (getauxval(AT_HWCAP) & (fphp | asimdhp)) == (fphp | asimdhp);
 }
 
-/* The in-order core of a Pi 3 wants other loads in its inner loop. */
+/* The in-order core of a Pi 3 needs different loads in the inner loop. */
 static bool is_cortex_a53(void) {
-    const unsigned long cpuid = 1ul << 11; /* HWCAP_CPUID: the kernel lets us read the register */
+    const unsigned long cpuid = 1ul << 11; /* HWCAP_CPUID: the register is readable */
     if (!(getauxval(AT_HWCAP) & cpuid)) return false;
     uint64_t midr;
     __asm__("mrs %0, MIDR_EL1" : "=r"(midr));
@@ -25,10 +25,10 @@ static bool is_cortex_a53(void) {
 #include <cpuid.h>
 
 static bool has_sse2(void) { return true; }
-/* Asked of the processor itself: __builtin_cpu_supports knows nothing where zig compiles. */
+/* Asks the processor itself: __builtin_cpu_supports does not work when compiled by zig. */
 static bool has(unsigned leaf_1_ecx, unsigned leaf_7_ebx, unsigned saved_by_system) {
     unsigned a, b, c, d, saved;
-    const unsigned xsave = 1u << 27; /* the system keeps registers, XGETBV tells which */
+    const unsigned xsave = 1u << 27; /* the system saves registers; XGETBV says which */
     if (!__get_cpuid(1, &a, &b, &c, &d) || ~c & (leaf_1_ecx | xsave)) return false;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || ~b & leaf_7_ebx) return false;
     __asm__ volatile("xgetbv" : "=a"(saved), "=d"(d) : "c"(0));
@@ -50,8 +50,8 @@ ISA(avx512) ISA(avx2) ISA(sse2)
 
 static const struct {
     const ep_isa *isa;
-    bool (*available)(void); /* this processor can run it */
-    bool (*preferred)(void); /* and it is the best one for this processor */
+    bool (*available)(void); /* this processor supports it */
+    bool (*preferred)(void); /* and it is the best one for its element type */
 } isas[] = {
 #ifdef __aarch64__
     {&ep_isa_neon_a53, has_neon, is_cortex_a53},

@@ -1,4 +1,4 @@
-/* An instruction set: the kernels compiled for it, with the sizes that they work in. */
+/* An instruction set: the kernels compiled for it, and their sizes. */
 #ifndef EDGEPATHO_ISA_H
 #define EDGEPATHO_ISA_H
 
@@ -9,7 +9,7 @@ typedef struct ep_isa {
     ep_kernel *kernels[EP_PARTS];
 } ep_isa;
 
-/* As ep_isa_find, NULL if there is none. */
+/* Like ep_isa_find, but NULL if unavailable. */
 const ep_isa *ep_isa_get(const char *name, size_t element_bytes);
 
 #endif

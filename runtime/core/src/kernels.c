@@ -1,4 +1,4 @@
-/* The kernels of one instruction set: compiled once for each with other flags and another EP_ISA. */
+/* The kernels, compiled once for each instruction set with its own flags and EP_ISA. */
 #include "geometry.h"
 #include "isa.h"
 #include "product.h"
@@ -10,15 +10,15 @@ typedef struct tile {
     ptrdiff_t y, x; /* of its first output pixel */
 } tile;
 
-/* ---- where things lie ---- */
+/* ---- addresses ---- */
 
 INLINE element *row_of(const ep_view *map, size_t y) {
     const size_t at = y < map->rows ? y : y % map->rows;
     return (element *)map->data + at * map->width * map->channels;
 }
 
-/* First output pixel, in one direction, of the n-th tile of a dilated convolution. The tiles of all phases of a band
- * follow each other, so that a band's pixels are read while they are in the cache. */
+/* First output pixel, along one axis, of the n-th tile. The tiles of all phases of a dilated convolution's band are
+ * consecutive, so that a band's pixels are read while they are in the cache. */
 static ptrdiff_t origin(const ep_bound_step *step, size_t n) {
     const size_t d = step->dilation;
     switch (step->operation) {
@@ -28,7 +28,7 @@ static ptrdiff_t origin(const ep_bound_step *step, size_t n) {
     }
 }
 
-/* Tiles `first` and following, counted along the rows of tiles from row `begin` on. */
+/* Locate `count` tiles from tile `first` on, counted from tile row `begin`. */
 static void locate(const ep_bound_step *step, size_t begin, size_t first, size_t count, tile tiles[CHUNK]) {
     size_t row = begin + first / step->tiles_across, column = first % step->tiles_across;
     ptrdiff_t y = origin(step, row);
@@ -43,7 +43,7 @@ static void locate(const ep_bound_step *step, size_t begin, size_t first, size_t
 
 /* ---- inputs ---- */
 
-/* Rows of `map` from y on, `d` apart; NULL for those outside. Returns whether all are inside. */
+/* Find rows of `map` from y on, `d` apart; NULL for those outside. Returns whether all are inside. */
 INLINE bool find_rows(const ep_view *map, ptrdiff_t y, ptrdiff_t d, size_t points, element **rows) {
     bool inside = true;
     for (size_t i = 0; i < points; i++, y += d) {
@@ -54,8 +54,8 @@ INLINE bool find_rows(const ep_view *map, ptrdiff_t y, ptrdiff_t d, size_t point
     return inside;
 }
 
-/* Pointers to points x points pixels: of `rows` from column x on, `d` apart; `outside` for those beyond the rows or
- * the width. In memory a row is of `channels` and has one pixel for 2^enlarged columns. */
+/* Find points x points pixels: in `rows` from column x on, `d` apart; `outside` for those beyond the rows or the
+ * width. A stored pixel has `channels` elements and covers 2^enlarged columns. */
 INLINE void find_taps(element *const *rows, size_t width, size_t channels, unsigned enlarged, ptrdiff_t x,
                       ptrdiff_t d, size_t points, element *outside, element **taps) {
     for (size_t j = 0; j < points; j++, x += d) {
@@ -65,7 +65,7 @@ INLINE void find_taps(element *const *rows, size_t width, size_t channels, unsig
     }
 }
 
-/* The planes of one source of a 3x3 convolution, see gather. */
+/* Write the planes of one source of a 3x3 convolution, see gather. */
 static void gather_winograd(const ep_view *in, const tile *tiles, size_t count, ptrdiff_t d, element *zeros,
                             element *v) {
     element *rows[6];
@@ -141,7 +141,7 @@ static void gather(const ep_call *call, const tile *tiles, size_t count, element
 
 _Static_assert(CHUNK % TILES == 0 && BATCH % CHUNK == 0, "a chunk is whole products, a batch whole chunks");
 
-/* The products of `count` tiles in chunks that follow each other, with the weights u: [planes][depth][BLOCK]. */
+/* Multiply `count` tiles, in consecutive chunks, by the weights u: [planes][depth][BLOCK]. */
 static void multiply(const ep_bound_step *step, const element *v, size_t count, const element *u, element *m) {
     const ep_form *form = &forms[step->operation];
     const size_t row = form->input_planes * INPUT_PLANE, chunk = step->depth / LANES * row;
@@ -160,16 +160,16 @@ static void multiply(const ep_bound_step *step, const element *v, size_t count, 
 
 /* ---- outputs ---- */
 
-typedef struct finish { /* what follows the sum, for one vector of channels */
+typedef struct epilogue { /* what follows the sum, for one vector of channels */
     vec shift, slope, post_scale, post_shift, post_slope;
-} finish;
+} epilogue;
 
 INLINE vec parameter(const float *values, size_t channel, float otherwise) {
     return values ? narrow(load_wide(values + channel)) : splat(otherwise);
 }
 
-INLINE finish finish_of(const ep_bound_step *step, size_t channel) {
-    return (finish){
+INLINE epilogue epilogue_of(const ep_bound_step *step, size_t channel) {
+    return (epilogue){
         .shift = parameter(step->shift, channel, 0),
         .slope = splat(step->slope ? *step->slope : 1),
         .post_scale = parameter(step->post_scale, channel, 1),
@@ -181,20 +181,20 @@ INLINE finish finish_of(const ep_bound_step *step, size_t channel) {
 /* max(x, slope * x): LeakyReLU, ReLU for slope 0, nothing for slope 1; slopes are within 0..1. */
 INLINE vec activate(vec x, vec slope) { return larger(x, x * slope); }
 
-INLINE vec finished(vec x, const finish *f, bool add, const element *added, bool post) {
-    x = activate(x, f->slope);
+INLINE vec apply_epilogue(vec x, const epilogue *e, bool add, const element *added, bool post) {
+    x = activate(x, e->slope);
     if (add) x += load(added);
-    if (post) x = activate(x * f->post_scale + f->post_shift, f->post_slope);
+    if (post) x = activate(x * e->post_scale + e->post_shift, e->post_slope);
     return x;
 }
 
-/* Where the 4x4 pixels of a tile (or the only one) go, and where those that are added lie, both at channel 0. Pixels
- * outside the map go to the sink. */
+/* Where the 4x4 pixels of a tile (or its only one) are written, and where the added ones are read, at channel 0.
+ * Pixels outside the map are written to the sink. */
 typedef struct spot {
     element *out[16], *add[16];
 } spot;
 
-/* The map that is added may repeat its channels: a concatenation with itself. */
+/* The channels of the added map may repeat: a concatenation with itself. */
 INLINE size_t added_channel(const ep_bound_step *step, size_t channel) {
     return step->add.data ? channel % step->add.channels : 0;
 }
@@ -226,25 +226,25 @@ static void find_spots(const ep_call *call, const tile *tiles, size_t count, ele
         find_spots_of(call, tiles, count, 4, sink, spots);
 }
 
-/* Finish the products of one output block. Inlined for each operation and epilogue, so that no loop asks. */
+/* Finish the products of one output block. Inlined for each operation and epilogue, so that no loop branches. */
 INLINE void output_as(ep_operation operation, bool add, bool post, const ep_bound_step *step, const spot *spots,
                       size_t count, const element *m, size_t block) {
     const size_t points = operation == EP_POINTWISE ? 1 : 16;
     for (size_t j = 0; j < BLOCK; j += LANES) {
         const size_t channel = block * BLOCK + j, added = added_channel(step, channel);
         if (channel >= step->output.channels) break;
-        const finish f = finish_of(step, channel);
+        const epilogue e = epilogue_of(step, channel);
         for (size_t t = 0; t < count; t++) {
             const element *products = m + t * BLOCK + j;
             vec pixels[16];
             if (operation == EP_WINOGRAD)
-                winograd_outputs(products, f.shift, pixels);
+                winograd_outputs(products, e.shift, pixels);
             else if (operation == EP_UPSAMPLED)
-                upsampled_outputs(products, f.shift, pixels);
+                upsampled_outputs(products, e.shift, pixels);
             else
-                pixels[0] = load(products) + f.shift;
+                pixels[0] = load(products) + e.shift;
             UNROLL for (size_t i = 0; i < points; i++)
-                store(spots[t].out[i] + channel, finished(pixels[i], &f, add, spots[t].add[i] + added, post));
+                store(spots[t].out[i] + channel, apply_epilogue(pixels[i], &e, add, spots[t].add[i] + added, post));
         }
     }
 }
@@ -273,7 +273,7 @@ static size_t tiles_left(const ep_call *call, size_t first) {
     return left < CHUNK ? left : CHUNK;
 }
 
-/* Scratch of a part begins with as many elements as the output has channels, for pixels that nobody wants. */
+/* Scratch begins with the sink, one element per output channel, for pixels outside the map. */
 static element *after_sink(const ep_bound_step *step, void *scratch) {
     return (element *)scratch + step->blocks * BLOCK;
 }
@@ -299,7 +299,7 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     const ep_bound_step *step = call->step;
     const ep_form *form = &forms[step->operation];
     element *u = after_sink(step, scratch), *m = u + form->planes * step->depth * BLOCK;
-    float *g = (float *)m; /* the weights, before any product */
+    float *g = (float *)m; /* decoded weights, overwritten by the first product */
     const size_t total = step->tile_rows * step->tiles_across;
 
     decode_block(step, block, g);
@@ -360,13 +360,13 @@ static void elementwise_row(const ep_call *call, size_t y) {
     const element *added = add->data ? row_of(add, y >> step->add_enlarged) : NULL;
     element *to = row_of(out, y);
     for (size_t c = 0; c < out->channels; c += LANES) {
-        const finish f = finish_of(step, c);
+        const epilogue e = epilogue_of(step, c);
         const vec scale = parameter(step->scale, c, 1);
         const size_t added_c = added_channel(step, c);
         for (size_t x = 0; x < out->width; x++) {
-            const vec value = load(from + (x >> step->enlarged) * in->channels + c) * scale + f.shift;
+            const vec value = load(from + (x >> step->enlarged) * in->channels + c) * scale + e.shift;
             const element *plus = added ? added + (x >> step->add_enlarged) * add->channels + added_c : NULL;
-            store(to + x * out->channels + c, finished(value, &f, plus != NULL, plus, post));
+            store(to + x * out->channels + c, apply_epilogue(value, &e, plus != NULL, plus, post));
         }
     }
 }
@@ -381,7 +381,7 @@ static void maxpool_row(const ep_call *call, size_t y) {
                              larger(load(lower + c), load(lower + in->channels + c))));
 }
 
-/* Rows of the source; to the same pixels of the output, or all one after the other into its only pixel (flatten). */
+/* Copy a row of the source to the same pixels of the output, or into its part of the only pixel (flatten). */
 static void copy_row(const ep_call *call, size_t y) {
     const ep_bound_step *step = call->step;
     const ep_view *in = step->source, *out = &step->output;
@@ -392,7 +392,7 @@ static void copy_row(const ep_call *call, size_t y) {
     to += step->output_start;
     for (size_t x = 0; x < in->width; x++, from += in->channels, to += flatten ? real : out->channels)
         memcpy(to, from, real * sizeof *to);
-    if (!flatten || y + 1 == in->height) { /* padding lanes hold 0; a later part overwrites what is its own */
+    if (!flatten || y + 1 == in->height) { /* padding channels hold 0; a later copy overwrites its own */
         element *pixel = flatten ? out->data : row_of(out, y);
         const size_t end = step->output_start + real * (flatten ? in->height * in->width : 1);
         for (size_t x = 0; x < out->width; x++, pixel += out->channels)

@@ -1,4 +1,4 @@
-/* A network: the memory that a checked plan needs, and its inferences. */
+/* A network: the memory of a checked plan, and its inferences. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ enum { CACHE_LINE = 64 };
 
 struct ep_network {
     const ep_isa *isa;
-    ep_inference inference; /* but for image and result */
+    ep_inference inference; /* without image and result */
     ep_bound_step *steps;
     ep_task *tasks;
     size_t task_count;

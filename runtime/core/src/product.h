@@ -13,9 +13,9 @@
 #include "vector.h"
 
 #ifdef __aarch64__
-/* All 32 registers are in use, which no compiler manages: 16 sums (v16 to v31, two a tile), the inputs of 8 tiles
- * (v0 to v7), pairs of weights (v8 to v15). A step takes as many k as a vector has lanes. The first step multiplies
- * instead of clearing the sums, the last one stores each sum as soon as it is done. */
+/* All 32 registers are used, which compilers do not manage: 16 sums (v16 to v31, two a tile), the inputs of 8 tiles
+ * (v0 to v7), pairs of weights (v8 to v15). A step covers as many k as a vector has lanes. The first step multiplies
+ * instead of clearing the sums, the last one stores each sum as soon as it is complete. */
 #ifdef EP_HALF
 #define VEC ".8h"
 #define LANE ".h"

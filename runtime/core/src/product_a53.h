@@ -1,7 +1,7 @@
-/* The step of product.h for the Cortex-A53, which works in order: a 128-bit load holds the multiplications up for two
- * cycles, a 64-bit one for one; a load to an integer register passes beside a multiplication, an insertion beside a
- * load (ncnn's notes, "arm a53 a55 dual issue"). So a vector comes in halves, among the multiplications: the weights of
- * the next k, and the next inputs of a tile as soon as its last sums have begun. */
+/* The step of product.h for the in-order Cortex-A53. A 128-bit load stalls the multiplications for two cycles, a 64-bit
+ * one for one; a load to an integer register issues together with a multiplication, an insertion with a load (ncnn's
+ * notes, "arm a53 a55 dual issue"). So vectors are loaded in halves between the multiplications: the weights of the
+ * next k, and the next inputs of a tile as soon as its last sums have begun. */
 #define LOW(to, from, at) "ldr d" #to ", [%[" #from "], #" #at "]\n"
 #define HIGH(from, at) "ldr x9, [%[" #from "], #" #at " + 8]\n"
 #define WHOLE(to) "ins v" #to ".d[1], x9\n"

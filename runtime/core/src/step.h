@@ -1,4 +1,4 @@
-/* What the kernels see: a step whose every reference is checked and resolved to a pointer. */
+/* A step as the kernels see it: every reference checked and resolved to a pointer. */
 #ifndef EDGEPATHO_STEP_H
 #define EDGEPATHO_STEP_H
 
@@ -13,8 +13,8 @@ typedef struct ep_view {
 
 typedef struct ep_bound_step {
     ep_operation operation;
-    ep_view source[EP_SOURCES];
-    size_t source_channels[EP_SOURCES];
+    ep_view source[EP_MAX_SOURCES];
+    size_t source_channels[EP_MAX_SOURCES];
     size_t source_count;
     bool enlarged;
     ep_view output;
@@ -28,9 +28,9 @@ typedef struct ep_bound_step {
     bool add_enlarged;
     const float *post_scale, *post_shift, *post_slope; /* NULL if absent */
     void *resident;
-    size_t depth;          /* stored input channels over all sources: length of a product */
+    size_t depth;          /* stored input channels of all sources: depth of a product */
     size_t blocks;         /* of output channels */
-    size_t tiles_across;   /* tiles (pixels of a 1x1 convolution) in a row of tiles */
+    size_t tiles_across;   /* tiles (pixels of a 1x1 convolution) per row of tiles */
     size_t tile_rows;
     size_t resident_tiles; /* tiles of the whole map, padded, when the inputs are resident */
 } ep_bound_step;

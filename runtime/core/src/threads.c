@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* A helper looks this often for the next job before it sleeps: long enough to bridge the gap between two steps
+/* How often a helper polls for the next job before it sleeps: long enough to bridge the gap between two steps
  * (a few microseconds), too short to disturb others on a shared machine. */
-enum { LOOKS = 2000 };
+enum { MAX_POLLS = 2000 };
 
 typedef struct helper {
     ep_pool *pool;
@@ -46,7 +46,7 @@ static void take_items(ep_pool *pool, size_t thread) {
 }
 
 static void await_generation_after(ep_pool *pool, size_t seen) {
-    for (int look = 0; look < LOOKS; look++) {
+    for (int poll = 0; poll < MAX_POLLS; poll++) {
         if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen) return;
         pause_briefly();
     }
@@ -82,14 +82,14 @@ void ep_pool_run(ep_pool *pool, ep_job *job, void *context, size_t begin, size_t
     pool->context = context;
     pool->end = end;
     atomic_store_explicit(&pool->next, begin, memory_order_relaxed);
-    if (pool->helper_count == 0 || end - begin == 1) { /* not worth waking anybody */
+    if (pool->helper_count == 0 || end - begin == 1) { /* not worth waking the helpers */
         take_items(pool, 0);
         return;
     }
     atomic_store_explicit(&pool->busy, pool->helper_count, memory_order_relaxed);
     announce(pool);
     take_items(pool, 0);
-    for (int look = 0; look < LOOKS; look++) {
+    for (int poll = 0; poll < MAX_POLLS; poll++) {
         if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0) return;
         pause_briefly();
     }

@@ -2,8 +2,8 @@
  *
  * F(4x4, 3x3) is Lavin and Gray's. The enlarged form is ours: a 3x3 convolution (a b c) of a nearest-x2 enlarged row
  * is two convolutions of 2 taps on the row itself, (a, b+c) for even and (a+b, c) for odd outputs. By Karatsuba each
- * takes 3 products for 2 outputs, and their middle product, (a+b+c) times the middle pixel, is the same: 5 products
- * for 4 outputs, 25 for a tile of 4x4. */
+ * takes 3 products for 2 outputs, and they share the middle one, (a+b+c) times the middle pixel: 5 products for 4
+ * outputs, 25 for a tile of 4x4. */
 #ifndef EDGEPATHO_TRANSFORMS_H
 #define EDGEPATHO_TRANSFORMS_H
 
@@ -54,8 +54,8 @@ enum { WINOGRAD_CONSTANT = 1 * 6 + 1, UPSAMPLED_CONSTANT = 2 * 5 + 2 };
 
 /* B^T d B. pixels_of(x, column) loads the six pixels of column x; the result goes to 36 planes from `out` on.
  *
- * The rows are transformed while the columns arrive: 1 to 4 first, which four of the six results need, then 0 and 5
- * for one each. So no more than 24 values are held, and nothing waits for the last column. */
+ * The rows are transformed as the columns are loaded: 1 to 4 first, which four of the six results need, then 0 and 5
+ * for one each. So at most 24 values are live, and nothing waits for the last column. */
 #define TRANSFORM_INPUTS(pixels_of, out) \
     do { \
         vec column[6], c1[6], c2[6], c3[6], c4[6], first[6], last[6]; \
@@ -83,7 +83,7 @@ INLINE void load_column(const element *planes, size_t points, size_t x, vec *out
     UNROLL for (size_t y = 0; y < points; y++) out[y] = load(planes + (y * points + x) * OUTPUT_PLANE);
 }
 
-/* A^T m A, in the same order, to 4x4 pixels; `shift` joins the plane that carries constants. */
+/* A^T m A, in the same order, to 4x4 pixels; `shift` is added to the plane that carries constants. */
 INLINE void winograd_outputs(const element *restrict planes, vec shift, vec pixels[16]) {
     vec m[6], c1[4], c2[4], c3[4], c4[4];
     load_column(planes, 6, 1, m);
@@ -105,7 +105,7 @@ INLINE void winograd_outputs(const element *restrict planes, vec shift, vec pixe
     UNROLL for (size_t y = 0; y < 4; y++) pixels[4 * y + 3] += c1[y];
 }
 
-/* Input plane that each of the five weight sums is multiplied with. */
+/* Input plane that each of the five weight sums is multiplied by. */
 static const uint8_t upsampled_input_of[5] = {0, 0, 1, 2, 2};
 
 /* B^T d B of 3x3 neighbouring pixels, the first one before the tile's own: differences to the middle one.

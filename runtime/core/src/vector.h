@@ -1,4 +1,4 @@
-/* The vector of an instruction set, in the compiler's own vector extension: one source for every instruction set. */
+/* Vectors in the compiler's vector extension: one source for all instruction sets. */
 #ifndef EDGEPATHO_VECTOR_H
 #define EDGEPATHO_VECTOR_H
 
@@ -31,19 +31,20 @@ typedef float element;
 #endif
 
 typedef element vec __attribute__((vector_size(LANES * sizeof(element))));
-typedef element vec_anywhere __attribute__((vector_size(LANES * sizeof(element)), aligned(sizeof(element)), may_alias));
-/* Weights are decoded and transformed in float32 whatever the element is, and rounded once. */
+typedef element vec_unaligned
+    __attribute__((vector_size(LANES * sizeof(element)), aligned(sizeof(element)), may_alias));
+/* Weights are decoded and transformed in float32 for every element type, and rounded once. */
 typedef float wide __attribute__((vector_size(LANES * sizeof(float))));
-typedef float wide_anywhere __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef float wide_unaligned __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
-#ifndef UNROLL /* empty with sanitizers, whose checks multiply in unrolled code */
+#ifndef UNROLL /* empty with sanitizers, whose checks bloat unrolled code */
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 
-INLINE vec load(const element *from) { return *(const vec_anywhere *)from; }
-INLINE void store(element *to, vec value) { *(vec_anywhere *)to = value; }
-INLINE wide load_wide(const float *from) { return *(const wide_anywhere *)from; }
+INLINE vec load(const element *from) { return *(const vec_unaligned *)from; }
+INLINE void store(element *to, vec value) { *(vec_unaligned *)to = value; }
+INLINE wide load_wide(const float *from) { return *(const wide_unaligned *)from; }
 INLINE vec splat(float value) { return (vec){0} + (element)value; }
 
 INLINE vec narrow(wide value) {
@@ -54,7 +55,7 @@ INLINE vec narrow(wide value) {
 #endif
 }
 
-/* The same value, but the compiler does not know that: keeps it from replacing one address by dozens of pointers. */
+/* The same value, unknown to the compiler, which would otherwise keep dozens of pointers for one address. */
 INLINE size_t opaque(size_t value) {
     __asm__("" : "+r"(value));
     return value;

@@ -1,4 +1,4 @@
-/* From stored weights to the planes that inputs are multiplied with. Dense weights exist for one block at a time. */
+/* From stored weights to the planes that inputs are multiplied by. Only one block is dense at a time. */
 #ifndef EDGEPATHO_WEIGHTS_H
 #define EDGEPATHO_WEIGHTS_H
 
@@ -7,7 +7,7 @@
 
 enum { STORED_BLOCK = 8 }; /* output channels side by side in the file */
 
-/* Decode rows of 8 indices of 4 bits, low nibble first, by looking all 8 up at once in a codebook of 16 values. */
+/* Decode rows of eight 4-bit indices, low nibble first, looking up all eight at once in a codebook of 16 values. */
 static void decode_nibbles(const uint8_t *restrict stored, const float *restrict codebook, size_t rows,
                            float *restrict out) {
 #if defined __aarch64__
@@ -26,8 +26,8 @@ static void decode_nibbles(const uint8_t *restrict stored, const float *restrict
         UNROLL for (int i = 0; i < 4; i++) values.val[i] = vqtbl1_u8(bytes.val[i], at);
         vst4_u8((uint8_t *)out, values);
 #elif defined __AVX2__
-        const __m256i at = _mm256_srlv_epi32(_mm256_set1_epi32((int)index), shifts); /* in the low bits; 3 count */
-        const __m256 in_upper = _mm256_castsi256_ps(_mm256_slli_epi32(at, 28));      /* the fourth, as the sign */
+        const __m256i at = _mm256_srlv_epi32(_mm256_set1_epi32((int)index), shifts); /* in the low bits; 3 are used */
+        const __m256 in_upper = _mm256_castsi256_ps(_mm256_slli_epi32(at, 28));      /* the fourth bit, as the sign */
         _mm256_storeu_ps(out, _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, at),
                                                _mm256_permutevar8x32_ps(upper, at), in_upper));
 #else
@@ -64,7 +64,7 @@ static size_t stored_row_bytes(ep_weights kind) {
     return kind == EP_FLOAT32 ? 32 : kind == EP_INDEX4 ? 4 : kind == EP_INDEX8 ? 8 : 16;
 }
 
-/* Decode output block `block` to g: [depth][taps][BLOCK]; channels that only pad the maps get weight 0. */
+/* Decode output block `block` to g: [depth][taps][BLOCK]; padding channels get weight 0. */
 static void decode_block(const ep_bound_step *step, size_t block, float *restrict g) {
     const size_t taps = forms[step->operation].taps;
     size_t inputs = 0;

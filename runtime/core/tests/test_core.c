@@ -1,6 +1,6 @@
 /* The core against plain loops in double precision, on plans built here: test_core ISA GROUP.
  *
- * Buffers that the core only reads or writes through the caller end at a page that may not be touched. */
+ * The caller's buffers end at an inaccessible page. */
 #define _DEFAULT_SOURCE
 #include <math.h>
 #include <stdbool.h>
@@ -32,55 +32,57 @@ static uint32_t random_bits(void) { return random_state = random_state * 1664525
 
 static float random_value(void) { return (float)random_bits() / (1 << 23) - 1; }
 
-/* Memory whose last byte is followed by a page that may not be touched. */
+/* Memory whose last byte is followed by an inaccessible page. */
 static void *guarded(size_t bytes) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
     char *base = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED || mprotect(base + whole, page, PROT_NONE) != 0) abort();
-    return base + whole - bytes; /* kept until the process ends */
+    return base + whole - bytes; /* never freed */
 }
 
-static int64_t padded(int64_t channels, size_t unit) { return (channels + (int64_t)unit - 1) / (int64_t)unit * (int64_t)unit; }
+static int64_t padded(int64_t channels, size_t unit) {
+    return (channels + (int64_t)unit - 1) / (int64_t)unit * (int64_t)unit;
+}
 
 enum { MAPS = 8, STEPS = 8, TASKS = 64, PARAMETERS = 4096 };
 
 /* A plan under construction: image -> steps -> result. */
-typedef struct bench {
+typedef struct builder {
     ep_plan plan;
     ep_map maps[MAPS];
     ep_step steps[STEPS];
     ep_task tasks[TASKS];
     float parameters[PARAMETERS];
     ep_buffer weights[STEPS];
-} bench;
+} builder;
 
-static void start(bench *b, size_t height, size_t width, size_t channels) {
+static void start(builder *b, size_t height, size_t width, size_t channels) {
     memset(b, 0, sizeof *b);
     b->plan = (ep_plan){.maps = b->maps, .steps = b->steps, .tasks = b->tasks, .parameters = b->parameters,
                         .weights = b->weights, .image_height = height, .image_width = width,
                         .image_channels = channels, .image_divisor = 255};
 }
 
-static int64_t reserve(bench *b, size_t elements) {
+static int64_t reserve(builder *b, size_t elements) {
     const size_t at = b->plan.arena_elements;
     b->plan.arena_elements += (elements + EP_ALIGNMENT - 1) / EP_ALIGNMENT * EP_ALIGNMENT;
     return (int64_t)at;
 }
 
-static int64_t new_map(bench *b, int64_t height, int64_t width, int64_t channels) {
+static int64_t new_map(builder *b, int64_t height, int64_t width, int64_t channels) {
     const int64_t stored = padded(channels, facts.lanes);
     b->maps[b->plan.map_count] =
         (ep_map){reserve(b, (size_t)(height * width * stored)), height, width, stored, height};
     return (int64_t)b->plan.map_count++;
 }
 
-static int64_t parameter(bench *b, size_t count, float (*value)(size_t)) {
+static int64_t parameter(builder *b, size_t count, float (*value)(size_t)) {
     for (size_t i = 0; i < count; i++) b->parameters[b->plan.parameter_count + i] = value(i);
     b->plan.parameter_count += count;
     return (int64_t)(b->plan.parameter_count - count);
 }
 
-static ep_step *new_step(bench *b, ep_operation operation, int64_t source, int64_t channels, int64_t output,
+static ep_step *new_step(builder *b, ep_operation operation, int64_t source, int64_t channels, int64_t output,
                          int64_t output_channels) {
     ep_step *step = &b->steps[b->plan.step_count++];
     *step = (ep_step){.operation = operation, .source = {source, EP_NONE, EP_NONE, EP_NONE},
@@ -91,11 +93,11 @@ static ep_step *new_step(bench *b, ep_operation operation, int64_t source, int64
     return step;
 }
 
-static void new_task(bench *b, ep_part part, int64_t end) {
+static void new_task(builder *b, ep_part part, int64_t end) {
     b->tasks[b->plan.task_count++] = (ep_task){(int64_t)b->plan.step_count - 1, part, 0, end};
 }
 
-static int64_t start_with_image(bench *b, size_t height, size_t width, size_t channels) {
+static int64_t start_with_image(builder *b, size_t height, size_t width, size_t channels) {
     start(b, height, width, channels);
     const int64_t map = new_map(b, (int64_t)height, (int64_t)width, (int64_t)channels);
     new_step(b, EP_IMAGE, EP_NONE, 0, map, (int64_t)channels);
@@ -103,7 +105,7 @@ static int64_t start_with_image(bench *b, size_t height, size_t width, size_t ch
     return map;
 }
 
-static void end_with_result(bench *b, int64_t map, size_t channels) {
+static void end_with_result(builder *b, int64_t map, size_t channels) {
     new_step(b, EP_RESULT, map, (int64_t)channels, EP_NONE, 0);
     b->plan.result_height = (size_t)b->maps[map].height;
     b->plan.result_width = (size_t)b->maps[map].width;
@@ -111,8 +113,8 @@ static void end_with_result(bench *b, int64_t map, size_t channels) {
     new_task(b, EP_ROWS, b->maps[map].height);
 }
 
-/* Run on guarded buffers with 1 and 3 threads; both must give the same bits. Returns the output. */
-static const float *run(bench *b, const uint8_t *image) {
+/* Run on guarded buffers with 1 and 3 threads; both outputs must be bit-identical. Returns the output. */
+static const float *run(builder *b, const uint8_t *image) {
     const size_t outputs = b->plan.result_height * b->plan.result_width * b->plan.result_channels;
     const size_t inputs = b->plan.image_height * b->plan.image_width * b->plan.image_channels;
     float *out[2];
@@ -126,11 +128,11 @@ static const float *run(bench *b, const uint8_t *image) {
         CHECK(ep_network_run(network, image, inputs, out[i], outputs) == EP_OK, "run");
         ep_network_destroy(network);
     }
-    CHECK(memcmp(out[0], out[1], outputs * sizeof(float)) == 0, "threads change the output");
+    CHECK(memcmp(out[0], out[1], outputs * sizeof(float)) == 0, "the number of threads changes the output");
     return out[0];
 }
 
-static uint8_t *random_image(const bench *b) {
+static uint8_t *random_image(const builder *b) {
     const size_t size = b->plan.image_height * b->plan.image_width * b->plan.image_channels;
     uint8_t *image = guarded(size);
     for (size_t i = 0; i < size; i++) image[i] = (uint8_t)random_bits();
@@ -141,13 +143,13 @@ static uint8_t *random_image(const bench *b) {
 static double tolerance(void) { return facts.element_bytes == 4 ? 1e-5 : 5e-2; }
 
 static void compare(const float *got, const double *expected, size_t count, const char *what) {
-    double most = 0, error = 0;
-    for (size_t i = 0; i < count; i++) most = fmax(most, fabs(expected[i]));
+    double largest = 0, error = 0;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i]));
     for (size_t i = 0; i < count && !isnan(error); i++) { /* fmax alone would pass over NaN */
         const double difference = fabs(got[i] - expected[i]);
         error = isnan(difference) ? difference : fmax(error, difference);
     }
-    CHECK(error <= tolerance() * most && most > 0, "%s: error %g of %g", what, error, most);
+    CHECK(error <= tolerance() * largest && largest > 0, "%s: error %g of %g", what, error, largest);
 }
 
 /* ---- convolutions ---- */
@@ -190,7 +192,7 @@ static uint8_t *random_weights(const layer *l, const float *codebook, size_t siz
 }
 
 static void test_layer(const layer *l) {
-    bench b;
+    builder b;
     const int64_t in = start_with_image(&b, l->height, l->width, l->inputs);
     const size_t factor = l->operation == EP_UPSAMPLED ? 2 : 1, d = l->dilation;
     const size_t height = factor * l->height, width = factor * l->width, taps = taps_of[l->operation];
@@ -205,7 +207,7 @@ static void test_layer(const layer *l) {
     step->scale = parameter(&b, wide, small);
     step->shift = parameter(&b, wide, small);
     step->slope = parameter(&b, 1, slope);
-    if (l->adds) step->add = in; /* needs channels to repeat or match */
+    if (l->adds) step->add = in; /* its channels must match or repeat */
     if (l->posts) {
         step->post_scale = parameter(&b, wide, small);
         step->post_shift = parameter(&b, wide, small);
@@ -217,7 +219,7 @@ static void test_layer(const layer *l) {
     ep_buffer *buffer = &b.weights[b.plan.weight_count];
     buffer->data = random_weights(l, b.parameters + step->codebook, size, &buffer->bytes, dense);
     step->weights = (int64_t)b.plan.weight_count++;
-    step->resident = reserve(&b, 1 << 18); /* enough for all here */
+    step->resident = reserve(&b, 1 << 18); /* enough for every layer here */
 
     const size_t phases = l->operation == EP_WINOGRAD ? d : 1, span = l->operation == EP_POINTWISE ? 1 : 4 * phases;
     size_t rows = height / span * phases + (height % span < phases ? height % span : phases);
@@ -283,7 +285,7 @@ static void test_convolutions(void) {
 /* ---- other steps ---- */
 
 static void test_steps(void) {
-    bench b;
+    builder b;
     const size_t h = 6, w = 10, c = 3;
     const int64_t in = start_with_image(&b, h, w, c);
     const int64_t pooled = new_map(&b, 3, 5, 3), back = new_map(&b, 6, 10, 3), joined = new_map(&b, 6, 10, 6);
@@ -309,21 +311,21 @@ static void test_steps(void) {
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < w; x++)
             for (size_t k = 0; k < c; k++) {
-                double most = 0;
+                double peak = 0;
                 for (size_t corner = 0; corner < 4; corner++)
-                    most = fmax(most, image[((y / 2 * 2 + corner / 2) * w + x / 2 * 2 + corner % 2) * c + k] / 255.0);
+                    peak = fmax(peak, image[((y / 2 * 2 + corner / 2) * w + x / 2 * 2 + corner % 2) * c + k] / 255.0);
                 const double own = image[(y * w + x) * c + k] / 255.0;
-                const double value = most * b.parameters[done.scale + (int64_t)k] + b.parameters[done.shift + (int64_t)k];
+                const double value = peak * b.parameters[done.scale + (int64_t)k] + b.parameters[done.shift + (int64_t)k];
                 expected[(y * w + x) * 6 + k] = fmax(value, 0.3f * value) + own;
                 expected[(y * w + x) * 6 + 3 + k] = own;
             }
     compare(run(&b, image), expected, 360, "pool, enlarge, add, join, flatten");
 }
 
-/* ---- memory: two maps of three rows stand for whole ones ---- */
+/* ---- memory: a map streamed through 4 of its 40 rows ---- */
 
 static void test_memory(void) {
-    bench b;
+    builder b;
     start(&b, 40, 12, 3);
     const int64_t in = new_map(&b, 40, 12, 3), half = new_map(&b, 20, 6, 3);
     b.maps[in].rows = 4;
@@ -347,9 +349,11 @@ static void test_memory(void) {
     compare(run(&b, image), expected, 20 * 6 * 3, "streamed rows");
 }
 
-/* ---- refusals: every number of a good plan is bent in turn ---- */
+/* ---- refusals: every field of a good plan is corrupted in turn ---- */
 
-static void good_plan(bench *b) {
+static uint8_t good_indices[2 * 16 * 9 * 8];
+
+static void good_plan(builder *b) {
     const int64_t in = start_with_image(b, 8, 8, 16), out = new_map(b, 8, 8, 16);
     ep_step *step = new_step(b, EP_WINOGRAD, in, 16, out, 16);
     step->weight_kind = EP_INDEX8;
@@ -359,8 +363,7 @@ static void good_plan(bench *b) {
     step->shift = parameter(b, 16, small);
     step->slope = parameter(b, 1, slope);
     step->add = in;
-    static uint8_t indices[2 * 16 * 9 * 8];
-    b->weights[0] = (ep_buffer){indices, sizeof indices};
+    b->weights[0] = (ep_buffer){good_indices, sizeof good_indices};
     b->plan.weight_count = 1;
     step->weights = 0;
     step->resident = reserve(b, 36 * 16 * 16);
@@ -368,12 +371,12 @@ static void good_plan(bench *b) {
     end_with_result(b, out, 16);
 }
 
-static bool accepted(const bench *b) {
+static bool accepted(const builder *b) {
     ep_network *network = NULL;
     ep_failure failure;
     const ep_status status = ep_network_create(&b->plan, isa, 1, &network, &failure);
     CHECK(status == EP_OK || (status == EP_BAD_PLAN && *failure.reason) || status == EP_NO_MEMORY, "status %d", status);
-    if (status == EP_OK) { /* then it must be harmless: sanitizers watch */
+    if (status == EP_OK) { /* then it must be harmless: the sanitizers check */
         const size_t inputs = b->plan.image_height * b->plan.image_width * b->plan.image_channels;
         const size_t outputs = b->plan.result_height * b->plan.result_width * b->plan.result_channels;
         uint8_t *image = calloc(inputs, 1);
@@ -388,7 +391,7 @@ static bool accepted(const bench *b) {
     return status == EP_OK;
 }
 
-static size_t bend(bench *b, int64_t *fields, size_t count) {
+static size_t corrupt(builder *b, int64_t *fields, size_t count) {
     static const int64_t values[] = {-2, -1, 0, 1, 2, 3, 5, 33, 4097, 1 << 20, INT64_C(1) << 33, INT64_MAX, INT64_MIN};
     size_t refused = 0;
     for (size_t i = 0; i < count; i++)
@@ -402,17 +405,17 @@ static size_t bend(bench *b, int64_t *fields, size_t count) {
 }
 
 static void test_refusals(void) {
-    bench b;
+    builder b;
     good_plan(&b);
     CHECK(accepted(&b), "the good plan is refused");
-    size_t refused = bend(&b, (int64_t *)b.maps, b.plan.map_count * sizeof(ep_map) / 8);
-    refused += bend(&b, (int64_t *)b.steps, b.plan.step_count * sizeof(ep_step) / 8);
-    refused += bend(&b, (int64_t *)b.tasks, b.plan.task_count * sizeof(ep_task) / 8);
-    CHECK(refused > 500, "only %zu bent plans were refused", refused);
+    size_t refused = corrupt(&b, (int64_t *)b.maps, b.plan.map_count * sizeof(ep_map) / 8);
+    refused += corrupt(&b, (int64_t *)b.steps, b.plan.step_count * sizeof(ep_step) / 8);
+    refused += corrupt(&b, (int64_t *)b.tasks, b.plan.task_count * sizeof(ep_task) / 8);
+    CHECK(refused > 500, "only %zu corrupted plans were refused", refused);
 
-    ((uint8_t *)b.weights[0].data)[7] = 200;
+    good_indices[7] = 200;
     CHECK(!accepted(&b), "an index beyond the codebook");
-    ((uint8_t *)b.weights[0].data)[7] = 0;
+    good_indices[7] = 0;
     b.weights[0].bytes--;
     CHECK(!accepted(&b), "short weights");
     b.weights[0].bytes++;
@@ -422,7 +425,7 @@ static void test_refusals(void) {
     CHECK(accepted(&b), "indices of 4 bits");
     b.steps[1].codebook_size = 15;
     b.steps[1].codebook = (int64_t)b.plan.parameter_count - 15;
-    CHECK(!accepted(&b), "fewer parameters than a nibble can name");
+    CHECK(!accepted(&b), "fewer parameters than a nibble can index");
     b.steps[1] = good;
     b.weights[0].bytes *= 2;
     b.parameters[b.steps[1].slope] = 1.5f;
@@ -432,7 +435,7 @@ static void test_refusals(void) {
     for (b.plan.arena_elements = 0; b.plan.arena_elements < arena; b.plan.arena_elements += 640)
         CHECK(!accepted(&b), "an arena of %zu elements", b.plan.arena_elements);
     b.plan.arena_elements = arena;
-    CHECK(accepted(&b), "the good plan is refused in the end");
+    CHECK(accepted(&b), "the good plan is refused afterwards");
 
     ep_network *network;
     ep_failure failure;
@@ -459,7 +462,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
 }
 
 static void test_allocations(void) {
-    bench b;
+    builder b;
     good_plan(&b);
     size_t n = 0;
     for (;; n++) {

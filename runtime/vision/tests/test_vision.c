@@ -1,4 +1,4 @@
-/* Random sizes and contents through the image and cell code, in buffers without a byte to spare. Meant for
+/* Random sizes and contents through the image and cell code, in buffers of exactly the right size. Meant for
  * -fsanitize=address,undefined; the results themselves are tested from Python against Pillow and SciPy.
  *
  *     test_vision [rounds] */
@@ -30,7 +30,8 @@ static void png_rows(void) {
     const size_t row_bytes = (width * depth + 7) / 8, colours = 1 + random_below(256);
     uint8_t *rows = random_bytes(height * (1 + row_bytes), 6);
     uint8_t *table = random_bytes(3 * colours, 256), *rgb = malloc(3 * height * width);
-    if (ep_png_unfilter(rows, height, row_bytes, 1)) ep_rgb_from_indices(rows, height, width, depth, table, colours, rgb);
+    if (ep_png_unfilter(rows, height, row_bytes, 1))
+        ep_rgb_from_indices(rows, height, width, depth, table, colours, rgb);
     free(rows);
     free(table);
 
@@ -54,23 +55,24 @@ static void resize(void) {
     free(out);
 }
 
-static void cells(void) {
+static void find_cells(void) {
     const size_t height = 1 + random_below(50), width = 1 + random_below(50), stride = 1 + random_below(3);
     const size_t min_distance = 1 + random_below(8);
     const uint32_t share = 1 + random_below(100);
-    const size_t count = ((height * width - 1) * stride) + 1;
-    float *heat = malloc(count * sizeof *heat);
-    for (size_t i = 0; i < count; i++) heat[i] = random_below(100) < share ? 100.0f : 0.0f;
+    const size_t values = ((height * width - 1) * stride) + 1;
+    float *heat = malloc(values * sizeof *heat);
+    for (size_t i = 0; i < values; i++) heat[i] = random_below(100) < share ? 100.0f : 0.0f;
     const size_t capacity = ep_cells_capacity(height, width, min_distance);
-    ep_cell *found = malloc(capacity * sizeof *found);
+    ep_cell *cells = malloc(capacity * sizeof *cells);
     void *scratch = malloc(ep_cells_scratch_bytes(height, width));
-    const size_t number = ep_find_cells(heat, height, width, stride, 60.0f, min_distance, scratch, found);
-    if (number > capacity) exit(4);
-    for (size_t i = 0; i < number; i++)
-        if (!(found[i].x >= 0 && found[i].x <= (double)width - 1 && found[i].y >= 0 && found[i].y <= (double)height - 1))
+    const size_t count = ep_find_cells(heat, height, width, stride, 60.0f, min_distance, scratch, cells);
+    if (count > capacity) exit(4);
+    for (size_t i = 0; i < count; i++)
+        if (!(cells[i].x >= 0 && cells[i].x <= (double)width - 1 && cells[i].y >= 0 &&
+              cells[i].y <= (double)height - 1))
             exit(5);
     free(heat);
-    free(found);
+    free(cells);
     free(scratch);
 }
 
@@ -79,7 +81,7 @@ int main(int argc, char **argv) {
     for (long round = 0; round < rounds; round++) {
         png_rows();
         resize();
-        cells();
+        find_cells();
     }
     printf("%ld rounds\n", rounds);
     return 0;

@@ -1,4 +1,4 @@
-"""The float64 reference of the fixtures, and every instruction set of this processor."""
+"""The fixtures' float64 reference, and every instruction set of this processor."""
 
 from __future__ import annotations
 

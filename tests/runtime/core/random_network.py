@@ -1,4 +1,4 @@
-"""Networks for the tests of planner and core: built node by node or at random, with a float64 meaning."""
+"""Networks for the tests of planner and core: built node by node or at random, with a float64 reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy_network
 
 Shape = tuple[int, int, int]
-LEVELS = {"index4": 13, "index8": 200, "index16": 700}
+CODEBOOK_SIZES = {"index4": 13, "index8": 200, "index16": 700}
 
 
 class Builder:
@@ -83,7 +83,7 @@ class Builder:
         source = {"name": "image", "channels": 3, "divisor": 255}
         return {"input": source, "nodes": self.nodes, "output": self.nodes[-1]["name"]}
 
-    # ---- what the network means ----
+    # ---- the reference ----
 
     def expected(self, image: np.ndarray) -> np.ndarray:
         result = numpy_network.output(self.graph(), self.kernels, self.affines, image)
@@ -96,7 +96,7 @@ class Builder:
 
     def share(self, kind: str) -> None:
         """Round every kernel to a random codebook, one for all layers."""
-        codebook = np.unique(self.rng.normal(0, 0.3, LEVELS[kind]).astype(np.float32))
+        codebook = np.unique(self.rng.normal(0, 0.3, CODEBOOK_SIZES[kind]).astype(np.float32))
         self.codebook = codebook
         for node in self.nodes:
             if node["name"] in self.kernels:
@@ -134,11 +134,11 @@ def _blocked(kernel: np.ndarray) -> np.ndarray:
     return blocked
 
 
-def _stored(indices: np.ndarray, levels: int) -> np.ndarray:
+def _stored(indices: np.ndarray, codebook_size: int) -> np.ndarray:
     blocked = _blocked(indices)
-    if levels > 256:
+    if codebook_size > 256:
         return blocked.astype(np.uint16)
-    if levels > 16:
+    if codebook_size > 16:
         return blocked.astype(np.uint8)
     return (blocked[..., 0::2] | blocked[..., 1::2] << 4).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""The C code: free of warnings, its own tests, plain and with address and undefined-behaviour sanitizers."""
+"""The C code compiles without warnings and passes its tests, plain and with sanitizers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOOLS = Path(sys.executable).parent  # cmake and ninja are PyPI's
 
 
 @pytest.mark.slow
-@pytest.mark.needs("cc")  # the system's compiler has the sanitizers, zig's has not
+@pytest.mark.needs("cc")  # the system's compiler has the sanitizers, zig's does not
 @pytest.mark.parametrize("sanitizers", ["", "address,undefined"], ids=["plain", "sanitized"])
 def test_core(tmp_path, sanitizers):
     options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={TOOLS / 'ninja'}"]

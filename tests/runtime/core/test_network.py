@@ -1,4 +1,4 @@
-"""Any network of the closed list runs: all instruction sets and kinds of weights, any number of threads."""
+"""Any network of the supported operations, on all instruction sets, kinds of weights and thread counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from array import array
 
 import numpy as np
 import pytest
-from random_network import LEVELS, Builder, random_network
+from random_network import CODEBOOK_SIZES, Builder, random_network
 
 from edgepatho_runtime.network import Network
 
@@ -24,7 +24,9 @@ def check(b: Builder, threads: tuple[int, ...] = (1,)) -> None:
         assert np.array_equal(outputs[-1], np.array(network.run(image))), "a second run differs"
     assert outputs[0].shape == expected.shape
     assert np.abs(outputs[0] - expected).max() <= TOLERANCE * np.abs(expected).max()
-    assert all(np.array_equal(outputs[0], other) for other in outputs[1:]), "threads change bits"
+    assert all(np.array_equal(outputs[0], other) for other in outputs[1:]), (
+        "the number of threads changes the output"
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -42,7 +44,7 @@ def test_odd_sizes_without_enlargement(isa, size):
     check(b)
 
 
-@pytest.mark.parametrize("kind", LEVELS)
+@pytest.mark.parametrize("kind", CODEBOOK_SIZES)
 def test_kinds_of_index_maps(isa, kind):
     b = Builder(4)
     b.conv(b.conv(b.conv("image", 20), 9, 3, 4), 3, 1)
@@ -96,14 +98,14 @@ def test_impossible_thread_counts_are_refused(threads):
 
 @pytest.mark.parametrize("size", [(0, 8), (8, -8), (8, 5000)])
 def test_impossible_sizes_are_refused(size):
-    with pytest.raises(ValueError, match="sides are 1 to 4096"):
+    with pytest.raises(ValueError, match="expected sides of 1 to 4096"):
         Network(small().bundle(), *size)
 
 
 def test_a_size_that_leaves_nothing_or_does_not_fit_the_dense_layer_is_refused():
     b = Builder(9, (8, 8))
     b.dense(b.flatten(b.pool(b.pool(b.conv("image", 4)))), 2)
-    with pytest.raises(ValueError, match="nothing is left"):
+    with pytest.raises(ValueError, match="would be empty"):
         Network(b.bundle(), 3, 8)
     with pytest.raises(ValueError, match="expects 16 input channels"):
         Network(b.bundle(), 16, 8)
@@ -128,7 +130,7 @@ def test_the_result_is_written_into_the_callers_buffer():
     assert np.array_equal(out, np.array(Network(b.bundle(), 8, 8).run(image)))
 
 
-def test_unknown_levels_and_precisions_are_refused(monkeypatch):
+def test_unknown_instruction_sets_and_precisions_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="expected fp32 or fp16"):
         Network(small().bundle(), 8, 8, precision="int8")
     monkeypatch.setenv("EDGEPATHO_ISA", "abacus")

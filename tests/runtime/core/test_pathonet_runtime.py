@@ -28,7 +28,7 @@ def pathonet() -> tuple[Builder, Any]:
     return b, model
 
 
-def keras_answer(model: Any, image: np.ndarray) -> np.ndarray:
+def keras_output(model: Any, image: np.ndarray) -> np.ndarray:
     return np.asarray(model((image[None] / np.float32(255)).astype(np.float32), training=False))[0]
 
 
@@ -36,7 +36,7 @@ def keras_answer(model: Any, image: np.ndarray) -> np.ndarray:
 def test_equals_keras_on_every_instruction_set_and_thread_count(pathonet, size, monkeypatch):
     b, model = pathonet
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
-    expected = keras_answer(model, image)
+    expected = keras_output(model, image)
     for isa in available_isas():
         monkeypatch.setenv("EDGEPATHO_ISA", isa)
         outputs = [np.array(Network(b.bundle(), *size, threads=n).run(image)) for n in (1, 2, 3, 4)]
@@ -47,13 +47,13 @@ def test_equals_keras_on_every_instruction_set_and_thread_count(pathonet, size, 
 def test_other_sizes_equal_keras_on_the_edge_padded_image(pathonet):
     b, model = pathonet
     image = np.random.default_rng(2).integers(0, 256, (50, 75, 3), dtype=np.uint8)
-    expected = keras_answer(model, np.pad(image, ((0, 14), (0, 5), (0, 0)), mode="edge"))[:50, :75]
+    expected = keras_output(model, np.pad(image, ((0, 14), (0, 5), (0, 0)), mode="edge"))[:50, :75]
     got = np.array(Network(b.bundle(), 50, 75).run(image))
     assert np.abs(got - expected).max() <= TOLERANCE * expected.max()
 
 
 def test_index_maps_equal_their_decoded_kernels_bit_for_bit(pathonet):
-    """The uncompressed baseline runs the same kernels, so that the index map's cost is one subtraction."""
+    """The uncompressed baseline runs the same kernels, so the cost of the index map is a plain difference."""
     original, _ = pathonet
     b = Builder(12)
     b.nodes = [dict(node) for node in original.nodes]
@@ -84,5 +84,5 @@ def test_half_precision_stays_close(pathonet):
             Network(b.bundle(), 64, 64, precision="fp16")
         return
     network = Network(b.bundle(), 64, 64, precision="fp16")
-    expected = keras_answer(model, image)
+    expected = keras_output(model, image)
     assert np.abs(np.array(network.run(image)) - expected).max() <= 0.05 * expected.max()

@@ -1,4 +1,4 @@
-"""What the planner promises: nothing overlaps that lives together, and every step is done once."""
+"""The planner's promises: nothing overlaps while live, and every step is done exactly once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def planned(b: Builder) -> plan.Plan:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_things_that_live_together_do_not_overlap(seed):
+def test_nothing_overlaps_while_live(seed):
     p = planned(random_network(seed, (32, 40)))
     spans: dict[object, list[int]] = {}
     places: dict[object, tuple[int, int]] = {}

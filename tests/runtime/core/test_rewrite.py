@@ -1,4 +1,4 @@
-"""Every rewrite keeps the network's function, on random graphs and at odd sizes, and does what it is for."""
+"""Every rewrite preserves the network's function, on random graphs and at odd sizes, and has its effect."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def meaning(b: Builder, nodes: list[Any], image: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", PASSES)
 @pytest.mark.parametrize("size", [(16, 16), (9, 13)])
-def test_random_networks_keep_their_function(name, size):
+def test_random_networks_compute_the_same(name, size):
     changed = 0
     for seed in range(40):
         b = random_network(seed, size)

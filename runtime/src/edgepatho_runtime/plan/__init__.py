@@ -1,4 +1,4 @@
-"""The planner: from a bundle's graph to what the core does at one image size."""
+"""The planner: from a bundle's graph to the core's plan for one image size."""
 
 from edgepatho_runtime.plan.planner import Plan, build
 

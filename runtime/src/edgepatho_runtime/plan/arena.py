@@ -1,4 +1,4 @@
-"""Where everything lies: one arena, whose places maps and transformed weights share at different times."""
+"""Memory layout: one arena, whose space maps and transformed weights share over time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ def lay_out(
     """Set every map's offset; return (offset, elements) of each convolution's transformed weights or inputs,
     and the size of the arena.
 
-    The largest go first, each to the lowest place that is free while it lives (Pisarchyk and Lee, "Efficient
+    Largest first, each at the lowest offset that is free during its lifetime (Pisarchyk and Lee, "Efficient
     Memory Management for Deep Neural Net Inference", 2020, greedy by size).
     """
-    life: dict[Map | Step, tuple[int, int]] = {}  # first and last task; a step stands for what it transformed
+    life: dict[
+        Map | Step, tuple[int, int]
+    ] = {}  # first and last task; a step stands for its transformed data
     for time, task in enumerate(tasks):
         step = steps[task.step]
         used = [*step.reads, step.output] if task.part != "weights" else []

@@ -1,26 +1,24 @@
-"""From a rewritten graph to fused steps: a convolution takes along what follows it, concatenations vanish.
+"""From a rewritten graph to fused steps: convolutions absorb what follows them, concatenations disappear.
 
 A step computes `max(x, slope * x)` of its sum, adds a map, applies an affine and another `max(x, slope * x)`,
-in this order, each part only where the network has it.
+in this order; each part is optional.
 """
 
 from collections.abc import Callable
 
 from edgepatho_runtime.plan.rewrite import Node
-from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
-
-MAX_SOURCES = 4  # EP_SOURCES in core.h
+from edgepatho_runtime.plan.steps import CONVOLUTIONS, MAX_SOURCES, Map, Step
 
 
 class Enlarged:
-    """A map as if nearest-x2 enlarged; most readers can do that while they read."""
+    """A map to be read as nearest-x2 enlarged; most readers enlarge it on the fly."""
 
     def __init__(self, small: Map) -> None:
         self.small = small
 
 
 class Joined:
-    """Maps as if concatenated channel by channel; convolutions read them one after the other."""
+    """Maps to be read as concatenated along channels; convolutions read them in turn."""
 
     def __init__(self, parts: list[Map]) -> None:
         self.parts = parts
@@ -41,20 +39,20 @@ def fuse(nodes: list[Node], image: Map, lanes: int, output: str) -> tuple[list[S
 
 
 class Fusion:
-    """The steps so far; each node so far began one or is the end of an earlier one."""
+    """The steps so far; each node either started a step or was appended to one."""
 
     def __init__(self, image: Map, lanes: int) -> None:
         self.lanes = lanes
         self.image = image
         self.values: dict[str, Value] = {image.name: image}
         self.steps: list[Step] = [Step("image", image, [image.name])]
-        self.maker: dict[str, Step] = {}  # node -> the step whose end it is, so far
-        self.uses: dict[str, int] = {}  # node -> how many read it
+        self.maker: dict[str, Step] = {}  # node -> the step that ends with it
+        self.uses: dict[str, int] = {}  # node -> its number of readers
 
     def new_map(self, name: str, height: int, width: int, channels: int) -> Map:
-        """Return a map of its own; an image that leaves nothing of it is a ValueError."""
+        """Return a new map; ValueError if the image is too small for it."""
         if height < 1 or width < 1:
-            raise ValueError(f"The image is too small: nothing is left of it at {name}.")
+            raise ValueError(f"The image is too small: the output of {name} would be empty.")
         return Map(name, height, width, channels, self.lanes)
 
     def map_of(self, name: str) -> Map:
@@ -82,27 +80,27 @@ class Fusion:
         return value.parts if isinstance(value, Joined) else [self.map_of(name)]
 
     def start(self, node: Node, step: Step) -> Step:
-        """Begin a step with `node`, whose output is the value of the node."""
+        """Start a step with `node`, whose value is the step's output."""
         self.steps.append(step)
         self.maker[node["name"]] = step
         self.values[node["name"]] = step.output
         return step
 
     def ending_in(self, name: str) -> Step | None:
-        """The step that ends in node `name`, if it can go on and nothing but the node at hand reads it."""
+        """The step that ends with node `name`, if it can be extended and has no other reader."""
         step = self.maker.get(name)
-        goes_on = step is not None and step.operation in (*CONVOLUTIONS, "elementwise")
-        return step if goes_on and self.uses[name] == 1 else None
+        extendable = step is not None and step.operation in (*CONVOLUTIONS, "elementwise")
+        return step if extendable and self.uses[name] == 1 else None
 
     def extend(self, node: Node, step: Step) -> None:
-        """Let `step` go on through `node`."""
+        """Append `node` to `step`."""
         step.nodes.append(node["name"])
         step.output.name = node["name"]
         self.maker[node["name"]] = step
         self.values[node["name"]] = step.output
 
     def elementwise(self, node: Node, name: str) -> Step:
-        """A new step that begins as a copy of node `name`, enlarged on the way if it is an enlargement."""
+        """A new elementwise step that reads node `name`, enlarging it on the fly if needed."""
         value = self.values[name]
         source = value.small if isinstance(value, Enlarged) else self.map_of(name)
         factor = 2 if isinstance(value, Enlarged) else 1
@@ -110,7 +108,7 @@ class Fusion:
         return self.start(node, Step("elementwise", output, [node["name"]], [source], enlarged=factor == 2))
 
     def operand(self, name: str) -> tuple[Map, bool]:
-        """The map that a step adds for node `name`, and whether it enlarges it on the way."""
+        """The map that a step adds for node `name`, and whether to enlarge it on the fly."""
         value = self.values[name]
         if isinstance(value, Enlarged):
             return value.small, True
@@ -132,7 +130,8 @@ def _conv2d(fusion: Fusion, node: Node) -> None:
         parts = [fusion.map_of(node["inputs"][0])]
     if sum(part.channels for part in parts) != node["in_channels"]:
         raise ValueError(
-            f"{node['name']} expects {node['in_channels']} input channels; build it for another size."
+            f"{node['name']} expects {node['in_channels']} input channels and gets "
+            f"{sum(part.channels for part in parts)} at this image size; give an image of another size."
         )
     enlarged = bool(node.get("enlarged"))
     factor = 2 if enlarged else 1
@@ -183,7 +182,7 @@ def _affine(fusion: Fusion, node: Node) -> None:
 
 
 def _add(fusion: Fusion, node: Node) -> None:
-    """The first operand whose step can still add takes the other one in."""
+    """Append the sum to the step of the first operand that can still add; the other operand is added."""
     one, other = node["inputs"]
     for name, operand in ((one, other), (other, one)):
         step = fusion.ending_in(name)

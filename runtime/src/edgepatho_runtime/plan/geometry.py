@@ -19,7 +19,7 @@ class Isa(NamedTuple):
 
 
 class Form(NamedTuple):
-    """How a convolution becomes matrix products: stored taps, planes of inputs, of weights and products."""
+    """How a convolution becomes matrix products: taps, input planes, planes of weights and products."""
 
     taps: int
     input_planes: int
@@ -46,7 +46,7 @@ def tiles_along(extent: int, dilation: int) -> int:
 
 
 def tile_grid(step: Step) -> tuple[int, int]:
-    """Rows of tiles, tiles in a row; pixels for all but 3x3 convolutions."""
+    """Rows of tiles and tiles per row; pixels for all but 3x3 convolutions."""
     out = step.output
     if step.operation == "winograd":
         return tiles_along(out.height, step.dilation), tiles_along(out.width, step.dilation)
@@ -58,7 +58,7 @@ def tile_grid(step: Step) -> tuple[int, int]:
 
 
 def depth_of(step: Step) -> int:
-    """Length of the products: stored channels of all sources."""
+    """Depth of the products: stored channels of all sources."""
     return sum(source.stored for source in step.sources)
 
 
@@ -68,13 +68,13 @@ def blocks_of(step: Step, isa: Isa) -> int:
 
 
 def keeps_inputs(step: Step) -> bool:
-    """Whether all transformed inputs are held while the weights pass by, or the other way round."""
+    """Whether the transformed inputs are kept while weights stream through, rather than the reverse."""
     rows, columns = tile_grid(step)
     return is_convolution(step) and rows * columns <= step.output.channels
 
 
 def resident_elements(step: Step, isa: Isa) -> int:
-    """Elements of the transformed weights or inputs that are held."""
+    """Elements of the transformed weights or inputs that are kept."""
     form, (rows, columns) = FORMS[step.operation], tile_grid(step)
     if keeps_inputs(step):
         return form.input_planes * depth_of(step) * ceil_div(rows * columns, CHUNK) * CHUNK
@@ -82,7 +82,7 @@ def resident_elements(step: Step, isa: Isa) -> int:
 
 
 def multiplications(step: Step, isa: Isa) -> int:
-    """Of the matrix products, padding included."""
+    """Multiplications of the matrix products, including padding."""
     if not is_convolution(step):
         return 0
     rows, columns = tile_grid(step)
@@ -90,15 +90,15 @@ def multiplications(step: Step, isa: Isa) -> int:
 
 
 def elements_of(m: Map) -> int:
-    """Return the floats of a map, rows that are held and stored channels only."""
+    """Return the elements of a map: the rows kept, with stored channels."""
     return m.rows * m.width * m.stored
 
 
-# ---- which rows a step writes and reads, as functions of the tile rows that it has done ----
+# ---- rows that a step writes and reads, as functions of the tile rows done ----
 
 
 def rows_done(step: Step, tile_rows: int) -> int:
-    """Output rows that are complete after that many tile rows."""
+    """Output rows that are complete after `tile_rows` tile rows."""
     height = step.output.height
     if step.operation == "winograd":
         return min(height, 4 * step.dilation * ceil_div(tile_rows, step.dilation))
@@ -108,7 +108,7 @@ def rows_done(step: Step, tile_rows: int) -> int:
 
 
 def tile_rows_for(step: Step, rows: int) -> int:
-    """Fewest tile rows that complete so many output rows; of a dilated convolution all phases of a band."""
+    """Fewest tile rows that complete `rows` output rows; a dilated convolution does all phases of a band."""
     if step.operation == "winograd":
         return min(tile_grid(step)[0], ceil_div(rows, 4 * step.dilation) * step.dilation)
     if step.operation == "upsampled":
@@ -117,7 +117,7 @@ def tile_rows_for(step: Step, rows: int) -> int:
 
 
 def rows_read(step: Step, read: Map, tile_rows: int) -> int:
-    """Rows of a map it reads that must be there before that many tile rows are done."""
+    """Rows of the input map `read` that must exist before `tile_rows` tile rows can be done."""
     needed = 0
     if read in step.sources:
         if step.operation == "winograd":
@@ -133,7 +133,7 @@ def rows_read(step: Step, read: Map, tile_rows: int) -> int:
 
 
 def first_row_read(step: Step, read: Map, tile_rows: int) -> int:
-    """First row of a map it reads that the tile rows from that one on will touch."""
+    """First row of the input map `read` that is still needed from tile row `tile_rows` on."""
     first = read.height
     if read in step.sources:
         if step.operation == "winograd":

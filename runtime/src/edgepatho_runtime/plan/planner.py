@@ -1,4 +1,4 @@
-"""The plan: what the core does at one image size, step by step, and where everything lies in one arena."""
+"""The plan: the core's steps for one image size, and their layout in one arena."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Row(NamedTuple):
     step: str  # the nodes that it computes
     operation: str
     shape: tuple[int, int, int]
-    macs: int  # multiplications of the matrix products as they are done
-    output_bytes: int  # of the map, or of the part of it that is kept
+    macs: int  # multiplications of the matrix products as computed
+    output_bytes: int  # of the map, or of the rows kept
     scratch_bytes: int  # transformed weights or inputs
 
 
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     steps: list[Step]
     tasks: list[Task]
     maps: list[Map]
-    residents: dict[Step, tuple[int, int]]  # offset and elements of what a convolution transformed
+    residents: dict[Step, tuple[int, int]]  # offset and elements of a convolution's transformed data
     arena_elements: int
     step_records: array[int]
     parameters: array[float]
@@ -75,10 +75,10 @@ class Plan(NamedTuple):
 def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, isa: Isa) -> Plan:
     """Plan a bundle's graph for images of height x width. ValueError if the network cannot take that size.
 
-    Images whose sides are not multiples of what the network halves are edge-padded, and the result cropped.
+    Images whose sides are not multiples of `size_unit` are edge-padded, and the result is cropped.
     """
     if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX):
-        raise ValueError(f"The image is {height} x {width} pixels; sides are 1 to {MAX_SIDE_PX}.")
+        raise ValueError(f"The image is {height} x {width} pixels, expected sides of 1 to {MAX_SIDE_PX}.")
     source = graph["input"]["name"]
     nodes = rewritten(graph["nodes"], graph["output"], source)
     unit = size_unit(nodes, source)
@@ -89,8 +89,8 @@ def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: in
     share_sums(steps, result)
     steps.append(Step("result", result, ["result"], [result]))
 
-    padded = (result.height, result.width) == (image.height, image.width)
-    result_height, result_width = (height, width) if padded else (result.height, result.width)
+    same_size = (result.height, result.width) == (image.height, image.width)
+    result_height, result_width = (height, width) if same_size else (result.height, result.width)
     tasks = schedule(steps, result_height, isa)
     maps = list(dict.fromkeys(step.output for step in steps))
     residents, arena_elements = lay_out(steps, maps, tasks, isa)
@@ -115,7 +115,7 @@ def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: in
 
 
 def size_unit(nodes: list[Node], image: str) -> int:
-    """What an image's sides must be multiples of: 2 for each maxpool if maps are enlarged again, else 1."""
+    """The unit of image sides: 2 to the power of nested maxpools if maps are enlarged again, else 1."""
     if not any(node["op"] == "upsample2_nearest" or node.get("enlarged") for node in nodes):
         return 1
     depth = {image: 0}
@@ -126,7 +126,7 @@ def size_unit(nodes: list[Node], image: str) -> int:
 
 
 def share_sums(steps: list[Step], result: Map) -> None:
-    """A step writes over the map that it adds, where that map has the same shape and no other reader."""
+    """Let each step overwrite the map that it adds, if that has the same shape and no other reader."""
     for step in steps:
         added, output = step.add, step.output
         if added is None or step.add_enlarged or added.channels != output.channels or added is result:

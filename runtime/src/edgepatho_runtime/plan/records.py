@@ -6,49 +6,49 @@ from array import array
 from typing import Any
 
 from edgepatho_runtime.plan.geometry import Isa, ceil_div
-from edgepatho_runtime.plan.steps import Map, Step
+from edgepatho_runtime.plan.steps import MAX_SOURCES, Map, Step
 
 NONE = -1  # EP_NONE
-NIBBLES = 16  # EP_NIBBLES: values that the core reads of a codebook for 4-bit indices
+NIBBLES = 16  # EP_NIBBLES: values that the core reads from a codebook for 4-bit indices
 OPERATIONS = ("image", "pointwise", "winograd", "upsampled", "elementwise", "maxpool", "copy", "result")
 WEIGHT_KINDS = ("float32", "index4", "index8", "index16")
 
 
 class Pool:
-    """Parameters and weights that steps refer to by number."""
+    """Parameters and weights, which steps refer to by index."""
 
     def __init__(self, tensors: dict[str, Any], isa: Isa) -> None:
         self.tensors, self.isa = tensors, isa
         self.parameters = array("f")
         self.weights: list[memoryview] = []
-        self._places: dict[tuple[str, int], int] = {}
+        self._indices: dict[tuple[str, int], int] = {}
 
     def number(self, value: float | None) -> int:
-        """Return the place of a new parameter, NONE for None."""
+        """Return the index of a new parameter, NONE for None."""
         if value is None:
             return NONE
         self.parameters.append(value)
         return len(self.parameters) - 1
 
     def tensor(self, name: str, values: int = 0) -> int:
-        """Place of a float tensor, followed by zeros up to whole blocks that hold `values`."""
+        """Index of a float tensor, padded with zeros to whole blocks for `values` values."""
         padded = ceil_div(values, self.isa.block) * self.isa.block
-        if (name, padded) not in self._places:
+        if (name, padded) not in self._indices:
             tensor = array("f")
             tensor.frombytes(self.tensors[name].data)
-            self._places[name, padded] = len(self.parameters)
+            self._indices[name, padded] = len(self.parameters)
             self.parameters.extend(tensor)
             self.parameters.extend([0.0] * (padded - len(tensor)))
-        return self._places[name, padded]
+        return self._indices[name, padded]
 
     def constant(self, value: float, channels: int) -> int:
-        """Place of one value, repeated for every channel."""
+        """Index of one value repeated for every channel."""
         padded = ceil_div(channels, self.isa.block) * self.isa.block
         self.parameters.extend([value] * padded)
         return len(self.parameters) - padded
 
     def weight(self, step: Step) -> tuple[int, int, int, int]:
-        """Fields weights, weight_kind, codebook, codebook_size."""
+        """The fields weights, weight_kind, codebook and codebook_size."""
         if step.weights is None:
             return NONE, 0, NONE, 0
         kind, codebook, values = "float32", NONE, 0
@@ -63,8 +63,8 @@ class Pool:
 def step_record(step: Step, maps: list[Map], pool: Pool, resident: int) -> list[int]:
     """The fields of ep_step, in order."""
     at = {m: i for i, m in enumerate(maps)}
-    sources = [at[source] for source in step.sources] + [NONE] * (4 - len(step.sources))
-    channels = [source.channels for source in step.sources] + [0] * (4 - len(step.sources))
+    sources = [at[source] for source in step.sources] + [NONE] * (MAX_SOURCES - len(step.sources))
+    channels = [source.channels for source in step.sources] + [0] * (MAX_SOURCES - len(step.sources))
     stored = step.output.stored
     first = step.weights or step.affine
     post_scale = post_shift = NONE

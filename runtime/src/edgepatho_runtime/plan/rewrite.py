@@ -1,13 +1,13 @@
-"""Exact rewrites of a network's graph that leave less to compute; each pass maps nodes to nodes.
+"""Exact rewrites of a network's graph that reduce its computation; each pass maps nodes to nodes.
 
-Nearest x2 enlargement makes four equal pixels of one. Whatever treats pixels alone commutes with it, and so
-does a 3x3 convolution of even dilation d: its taps lie d apart in the enlarged map, d/2 apart in the map
-itself, and zeros outside stay zeros outside. (For odd d above 1 the taps of one pixel's four copies fall on
-different pixels: no such luck.) A 3x3 convolution of dilation 1 reads at most two different pixels a row,
-which the core has a form for.
+Nearest x2 enlargement turns one pixel into four equal ones. Pixelwise operations commute with it, and so does
+a 3x3 convolution of even dilation d: its taps are d apart in the enlarged map, d/2 apart in the map itself,
+and zeros outside stay zeros outside. (For odd d above 1 the taps of a pixel's four copies fall on different
+pixels, so it does not commute.) A 3x3 convolution of dilation 1 reads at most two different pixels per row,
+for which the core has its own form.
 
-Nodes are those of docs/bundle-format.md with two additions: `weights` names the tensors of a node that was
-renamed, `enlarged` marks a convolution that reads its input as if it were enlarged.
+Nodes are those of docs/bundle-format.md with two additions: `weights` names the tensors of a renamed node,
+`enlarged` marks a convolution that reads its input as if enlarged.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ UPSAMPLE = "upsample2_nearest"
 
 
 def rewritten(nodes: list[Node], output: str, image: str = "image") -> list[Node]:
-    """All passes in order; nodes that the output does not need are dropped. `image` names the input."""
+    """Apply all passes in order and drop nodes that the output does not need. `image` names the input."""
     nodes = absorb_upsampling(postpone_upsampling(pair_sums(nodes)))
     return reachable(repeat_head(nodes, image), output)
 
 
 def pair_sums(nodes: list[Node]) -> list[Node]:
-    """Sums of three and more become sums of two, enlarged maps first among themselves: a + (b + c)."""
+    """Split sums of three or more into sums of two, adding enlarged maps to each other first: a + (b + c)."""
     upsampled = {node["name"] for node in postpone_upsampling(nodes) if node["op"] == UPSAMPLE}
     paired: list[Node] = []
     for node in nodes:
@@ -41,9 +41,9 @@ def pair_sums(nodes: list[Node]) -> list[Node]:
 
 
 def postpone_upsampling(nodes: list[Node]) -> list[Node]:
-    """Enlargements move behind the nodes that commute with them; dilations of these halve.
+    """Move enlargements after the nodes that commute with them, halving those nodes' dilations.
 
-    A node that moves is called `<name>.small`; the enlargement behind it takes its name.
+    A moved node is renamed `<name>.small`; the enlargement after it takes its name.
     """
     source_of: dict[str, str] = {}  # enlargement -> what it enlarges
     moved: list[Node] = []
@@ -70,7 +70,7 @@ def _commutes(node: Node) -> bool:
 
 
 def absorb_upsampling(nodes: list[Node]) -> list[Node]:
-    """A 3x3 convolution of dilation 1 behind an enlargement reads what was enlarged."""
+    """Let a 3x3 convolution of dilation 1 after an enlargement read the small map."""
     source_of = {node["name"]: node["inputs"][0] for node in nodes if node["op"] == UPSAMPLE}
     absorbed = []
     for node in nodes:
@@ -83,10 +83,10 @@ def absorb_upsampling(nodes: list[Node]) -> list[Node]:
 
 
 def repeat_head(nodes: list[Node], image: str = "image") -> list[Node]:
-    """What the first maxpool reads is computed again for late readers, if at most two convolutions make it.
+    """Recompute the input of the first maxpool for late readers, if it takes at most two convolutions.
 
-    It is the largest map of all and would lie in memory from the first step to the last, which costs more
-    than the arithmetic (docs/kernels.md). Repeated nodes are called `<name>.again`.
+    It is the largest map and would stay in memory from the first step to the last, which costs more than the
+    arithmetic (docs/kernels.md). Repeated nodes are named `<name>.again`.
     """
     pool = next((node for node in nodes if node["op"] == "maxpool2"), None)
     if pool is None:

@@ -1,7 +1,7 @@
-"""The order of work: which steps run whole, one after the other, and which pass on bands of rows.
+"""The schedule: which steps run whole, one after another, and which are streamed in bands of rows.
 
-Full-resolution maps are large and read once or twice. Steps of a streamed group take turns: each computes
-just the rows that the next ones need for their next band, and a map between them keeps only those rows.
+Full-resolution maps are large and read once or twice. The steps of a streamed group take turns: each computes
+just the rows that the later ones need for their next band, and the maps between them keep only those rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgepatho_runtime.plan.geometry import (
 )
 from edgepatho_runtime.plan.steps import Map, Step
 
-BAND = 16  # rows that the last step of a group does at a time
+BAND = 16  # rows that the last step of a group computes at a time
 
 
 class Task(NamedTuple):
@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
 
 def schedule(steps: list[Step], result_height: int, isa: Isa) -> list[Task]:
-    """Tasks in order; sets `rows` of every map."""
+    """Return the tasks in order; sets `rows` of every map."""
     for step in steps:
         step.output.rows = step.output.height
     tasks: list[Task] = []
@@ -53,8 +53,8 @@ def schedule(steps: list[Step], result_height: int, isa: Isa) -> list[Task]:
 
 
 def groups(steps: list[Step]) -> list[list[int]]:
-    """Runs of steps that could pass rows on. A run ends where that does not pay: where the resolution
-    changes, before the long reach of a dilated convolution, around a step that holds all its inputs.
+    """Split the steps into runs that could be streamed. A run ends where streaming does not pay: where the
+    resolution changes, before the long reach of a dilated convolution, around a step that keeps its inputs.
     """
     runs: list[list[int]] = []
     for i, step in enumerate(steps):
@@ -72,7 +72,7 @@ def groups(steps: list[Step]) -> list[list[int]]:
 
 
 def whole(i: int, step: Step, result_height: int, isa: Isa) -> list[Task]:
-    """The tasks of a step that runs by itself."""
+    """The tasks of a step that runs whole."""
     rows = tile_grid(step)[0]
     if not is_convolution(step):
         return [Task(i, "rows", 0, result_height if step.operation == "result" else rows)]
@@ -95,9 +95,9 @@ def local_maps(steps: list[Step], group: list[int]) -> list[Map]:
 
 
 def whole_elements(steps: list[Step], group: list[int], isa: Isa) -> int:
-    """What the group takes at most if its steps run by themselves: local maps alive, transformed weights."""
+    """Peak elements of a group whose steps run whole: live local maps and transformed weights."""
     local = local_maps(steps, group)
-    most = 0
+    peak = 0
     for at, i in enumerate(group):
         alive = [
             m
@@ -109,12 +109,12 @@ def whole_elements(steps: list[Step], group: list[int], isa: Isa) -> int:
             or steps[i].output is m
         ]
         resident = resident_elements(steps[i], isa) if is_convolution(steps[i]) else 0
-        most = max(most, resident + sum(elements_of(m) for m in alive))
-    return most
+        peak = max(peak, resident + sum(elements_of(m) for m in alive))
+    return peak
 
 
 class Streamed(NamedTuple):
-    """A group of steps that take turns: tasks, rows that local maps keep, elements that it all takes."""
+    """A streamed group: its tasks, the rows that each local map keeps, and the elements it takes in all."""
 
     tasks: list[Task]
     rings: dict[Map, int]
@@ -122,7 +122,7 @@ class Streamed(NamedTuple):
 
 
 def stream(steps: list[Step], group: list[int], result_height: int, isa: Isa) -> Streamed:
-    """Let the steps of `group` take turns, band by band of the last one's rows."""
+    """Stream the steps of `group`, band by band of the last one's rows."""
     turns = Turns(steps, group, dict.fromkeys(local_maps(steps, group), 0))
     convolutions = [i for i in group if is_convolution(steps[i])]
     turns.tasks += [Task(i, "weights", 0, blocks_of(steps[i], isa)) for i in convolutions]
@@ -139,7 +139,7 @@ def stream(steps: list[Step], group: list[int], result_height: int, isa: Isa) ->
 
 
 class Turns:
-    """Steps that take turns, as far as they are: tile rows done, rows that local maps keep, tasks so far."""
+    """The progress of a streamed group: tile rows done, rows that local maps keep, tasks so far."""
 
     def __init__(self, steps: list[Step], group: list[int], rings: dict[Map, int]) -> None:
         self.steps, self.group, self.rings = steps, group, rings
@@ -147,7 +147,7 @@ class Turns:
         self.tasks: list[Task] = []
 
     def advance(self, wanted: dict[int, int]) -> None:
-        """Let every step do the tile rows that those in `wanted` need."""
+        """Let every step do the tile rows that the steps in `wanted` need."""
         for at in reversed(range(len(self.group))):
             i = self.group[at]
             for read in self.steps[i].reads if wanted.get(i, 0) > self.done[i] else []:
@@ -163,11 +163,11 @@ class Turns:
                 self.keep(i)
 
     def writer_before(self, at: int, m: Map) -> int | None:
-        """The step of the group that last wrote a map before its at-th step reads it."""
+        """The step of the group that last writes a map before its at-th step reads it."""
         return next((i for i in reversed(self.group[:at]) if self.steps[i].output is m), None)
 
     def keep(self, writer: int) -> None:
-        """Widen the ring that a step has just written to, to hold all that its readers still need."""
+        """Grow the ring that a step has just written so that it holds all rows its readers still need."""
         m = self.steps[writer].output
         if m in self.rings and self.steps[writer].operation != "result":
             readers = [i for i in self.group if m in self.steps[i].reads]

@@ -1,10 +1,11 @@
-"""The planner's nouns: maps in memory, and the steps that read and write them."""
+"""Maps in memory, and the steps that read and write them."""
 
+MAX_SOURCES = 4  # EP_MAX_SOURCES in core.h
 CONVOLUTIONS = ("pointwise", "winograd", "upsampled")
 
 
 class Map:
-    """A feature map; `stored` channels are those in memory, a multiple of the vector."""
+    """A feature map; `stored` channels are those in memory, a multiple of the vector length."""
 
     def __init__(self, name: str, height: int, width: int, channels: int, lanes: int) -> None:
         self.name = name
@@ -19,7 +20,7 @@ class Map:
 class Step:
     """One operation of the core (EP_... in core.h, lower case) with the nodes that it computes.
 
-    Plain classes here and elsewhere in the planner: importing dataclasses takes a megabyte of a small device.
+    Plain classes here and elsewhere in the planner: importing dataclasses costs a megabyte of memory.
     """
 
     def __init__(
