@@ -1,1 +1,1 @@
-"""What `edgepatho deploy` runs on the device, as package data; see README.md in this folder."""
+"""The scripts that `edgepatho deploy` runs on a device, as package data; see README.md in this folder."""

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# install.sh ID PLACE=SHA256...: make the release ID from received parts. PLACE is a path in the release,
-# or lib for a wheel, which is unpacked there. A folder in releases/ is there only after its files
-# matched the manifest, its self-test passed and all of it was on disk.
+# install.sh ID PLACE=SHA256...: assemble release ID from received parts. PLACE is a path in the release,
+# or lib for a wheel, which is unpacked there. A folder appears in releases/ only after its files matched
+# the manifest, its self-test passed and all of it is on disk.
 
 place() {
     case $1 in
-        # Byte code that a wheel brings along (numpy does) would be made anew below, under the same name.
+        # Byte code shipped in a wheel (as in numpy's) is removed: it is compiled below under the same name.
         lib) "$aside/python" -I -m zipfile -e "$2" "$aside/lib" && find "$aside/lib" -name '*.pyc' -exec rm {} + ;;
         *) mkdir -p "$(dirname "$aside/$1")" && { ln "$2" "$aside/$1" 2>/dev/null || cp "$2" "$aside/$1"; } ;;
     esac
@@ -28,12 +28,12 @@ main() {
         part=$EDGEPATHO_ROOT/parts/${item##*=}
         if [ "$(sha256sum "$part" 2>/dev/null | cut -d ' ' -f 1)" != "${item##*=}" ]; then
             rm -f "$part" # so that the next deploy uploads it again
-            fail 10 "the part ${item%=*} of release $id is absent or damaged on this device"
+            fail 10 "part ${item%=*} of release $id is missing or damaged on this device; deploy it again"
         fi
         place "${item%=*}" "$part" || fail 11 "cannot write ${item%=*} of release $id"
     done
-    matches "$aside" "$id" || fail 10 "the uploaded parts do not make up release $id"
-    trusted "$aside" || fail 16 "release $id carries no signature of a key in $EDGEPATHO_ROOT/allowed_signers"
+    matches "$aside" "$id" || fail 10 "the uploaded parts do not make up release $id; deploy it again"
+    trusted "$aside" || fail 16 "release $id has no signature by a key in $EDGEPATHO_ROOT/allowed_signers"
     chmod 755 "$aside/bin/"*
     # The launcher never writes byte code, so that a release stays as it was verified.
     "$aside/python" -I -m compileall -q --invalidation-mode unchecked-hash -s "$aside" -p "$release" "$aside/lib" >/dev/null ||

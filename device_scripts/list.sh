@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# list.sh: one line for each release: id, KiB on disk, time of installation in seconds since 1970,
-# whole, damaged or no-python (gone since), its marks (current, previous) or -, release.json.
+# list.sh: one line per release: id, KiB on disk, time of installation in seconds since 1970, state (whole,
+# damaged or, if its Python is gone, no-python), mark (current, previous or -), release.json.
 
 main() {
     current=$(release_at current)

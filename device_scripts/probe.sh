@@ -1,22 +1,22 @@
 # shellcheck shell=sh
-# probe.sh: print what deploy must know about a device, one name=value a line; leaves nothing behind.
-# Everything a device may lack (sensors, vcgencmd, a device tree) is left out, not an error.
+# probe.sh: print what deploy needs to know about a device, one name=value per line; leaves nothing behind.
+# Whatever a device lacks (sensors, vcgencmd, a device tree) is empty, not an error.
 
 fact() {
     printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"
 }
 
-# readable FILE: its text without the NUL that ends device-tree strings.
+# readable FILE: print its text without the NUL that ends device-tree strings.
 readable() {
     if [ -r "$1" ]; then tr -d '\000' <"$1" 2>/dev/null || true; fi
 }
 
-# memory NAME: a line of /proc/meminfo in KiB.
+# memory NAME: print a field of /proc/meminfo in KiB.
 memory() {
     awk -v name="$1:" '$1 == name { print $2 }' /proc/meminfo
 }
 
-# ancestor FOLDER: the folder itself or the nearest one above it that exists.
+# ancestor FOLDER: print the folder itself or the nearest one above it that exists.
 ancestor() {
     folder=$1
     while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
@@ -40,7 +40,7 @@ board() {
     fact clock "$(date +%s)"
 }
 
-# uname speaks for the kernel; a 32-bit system often runs a 64-bit one. Python knows its own width.
+# uname describes the kernel, and a 32-bit system often runs a 64-bit one. Python knows its own width.
 python() {
     command -v python3 >/dev/null || return 0
     fact python_path "$(python_path 2>/dev/null)"
@@ -48,8 +48,8 @@ python() {
         *sys.version_info[:3], struct.calcsize("P") * 8, sys.implementation.name))' 2>/dev/null || true
 }
 
-# runs_programs FOLDER: print whether a program in it may run, nothing if none can be written there.
-# A file system mounted noexec says no, and so does one that knows no execute bit.
+# runs_programs FOLDER: print whether programs can run in it, nothing if none can be written there.
+# They cannot on a file system that is mounted noexec or has no execute bits.
 runs_programs() {
     trial=$1/.edgepatho-probe.$$
     trap 'rm -f "$trial"' EXIT

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# prune.sh: keep the current and the previous release and the newest up to three; remove older ones,
-# parts that belong to none, and what interrupted deploys left behind.
+# prune.sh: keep the current, the previous and the newest releases, three in all; remove older ones, unused
+# parts, and leftovers of interrupted deploys.
 
 KEPT_RELEASES=3
 
@@ -18,7 +18,7 @@ main() {
         kept=$((kept + 1))
         [ "$kept" -le "$KEPT_RELEASES" ] || discard "$id"
     done
-    # A day's grace: a deploy that has not installed yet may be uploading parts right now.
+    # A day's grace: a deploy that has not installed yet may be uploading parts now.
     find parts -type f -mmin +1440 | while read -r part; do
         grep -qs "$(basename "$part")" releases/*/release.json || rm -f "$part"
     done

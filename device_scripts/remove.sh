@@ -7,7 +7,7 @@ main() {
     release=$EDGEPATHO_ROOT/releases/$1
     [ -e "$release" ] || fail 16 "there is no release $1 on this device"
     for name in current previous; do
-        [ "$(release_at $name)" != "$1" ] || fail 16 "release $1 is the $name one and stays"
+        [ "$(release_at $name)" != "$1" ] || fail 16 "release $1 is the $name one and cannot be removed"
     done
     discard "$1"
 }

@@ -24,7 +24,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk, w
 
 @pytest.fixture(scope="session")
 def openssh(require: Callable[..., None]) -> None:
-    """What a loopback device is made of; tests without it are skipped."""
+    """The programs that a loopback device needs; without them tests are skipped."""
     require("ssh", "sshd", "ssh-keygen")
 
 
@@ -45,7 +45,7 @@ def device(server: LoopbackDevice, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Release]:
-    """A function that makes the release of a name; the name is also what its bundles hold."""
+    """A function that makes a release named `name`; its bundles contain that name."""
     folder = tmp_path_factory.mktemp("releases")
     return lambda name: standin_payload.release(folder, name)
 
@@ -63,7 +63,7 @@ def deployed(device: LoopbackDevice) -> Callable[[Release], Outcome]:
 
 @pytest.fixture(scope="session")
 def laboratory(openssh: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    """The fault matrix's device; `root` because its disk is a small one of its own."""
+    """The fault matrix's device; it needs root for its own small disk."""
     if os.getuid() != 0:
         pytest.skip("mounts a small disk, which takes root")
     with fault_matrix.laboratory(tmp_path_factory.mktemp("laboratory")) as lab:
@@ -72,7 +72,7 @@ def laboratory(openssh: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def compress_folder(tmp_path: Path) -> Path:
-    """A folder as `edgepatho compress` leaves it, as far as deploy is concerned: small real bundles."""
+    """A compress folder as far as deploy is concerned: small real bundles."""
     folder = tmp_path / "compressed"
     folder.mkdir()
     shutil.copy(FIXTURES / "coded.epb", folder / "model.epb")

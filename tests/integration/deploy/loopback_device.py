@@ -1,4 +1,4 @@
-"""A real OpenSSH server on the loopback that plays the device, with a home folder of its own."""
+"""A real OpenSSH server on the loopback that acts as the device, with its own home folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LoopbackDevice:
         account: str = "",
     ):
         self.folder = folder
-        self.home = folder / "home of lab user"  # each test is one with a space in its paths
+        self.home = folder / "home of lab user"  # so that every test has a space in its paths
         self.store = self.home / ".local" / "share" / "edgepatho"
         self.address = address
         self.user = account or getpass.getuser()
@@ -47,7 +47,7 @@ class LoopbackDevice:
 
     def __enter__(self) -> LoopbackDevice:
         if os.getuid() == 0:
-            Path("/run/sshd").mkdir(exist_ok=True)  # a root server insists on it
+            Path("/run/sshd").mkdir(exist_ok=True)  # required by a root server
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
         with (self.folder / "sshd.log").open("wb") as log:
             self._server = subprocess.Popen([sshd, "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log)
@@ -84,7 +84,7 @@ class LoopbackDevice:
         (self.folder / "ssh_config").write_text("\n".join([f"Host {HOST}* {address}", *lines]) + "\n")
 
     def empty(self) -> None:
-        """Make the home folder a fresh one."""
+        """Start with an empty home folder."""
         for entry in self.home.iterdir():
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
@@ -127,7 +127,7 @@ class LoopbackDevice:
 
 
 def is_whole(release: Path) -> bool:
-    """Return whether a release folder is what its name promises, by an account of its own."""
+    """Return whether a release folder is what its name promises, checked independently."""
     manifest = release / "MANIFEST"
     if not manifest.is_file() or not hashlib.sha256(manifest.read_bytes()).hexdigest().startswith(
         release.name
@@ -138,9 +138,9 @@ def is_whole(release: Path) -> bool:
         file = release / path
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
             return False
-    found = {str(path.relative_to(release)) for path in release.rglob("*") if path.is_file()}
-    made_there = {path for path in found if "__pycache__" in path}
-    return found - made_there - {"BYTECODE", "MANIFEST", "MANIFEST.sig", "python"} == set(listed)
+    files = {str(path.relative_to(release)) for path in release.rglob("*") if path.is_file()}
+    made_there = {path for path in files if "__pycache__" in path}
+    return files - made_there - {"BYTECODE", "MANIFEST", "MANIFEST.sig", "python"} == set(listed)
 
 
 def _free_port(address: str) -> int:

@@ -102,7 +102,7 @@ class TestStartUpFiles:
         assert result.exit_code == 5
         assert (
             result.output
-            == f"Error: {HOST}: rollback.sh: this device has no previous release to go back to\n"
+            == f"Error: {HOST}: rollback.sh: this device has no previous release to roll back to\n"
         )
 
     @pytest.mark.parametrize("redirection", ["", ">&2"])
