@@ -33,7 +33,7 @@ def wheel_file() -> Path:
 
 @pytest.fixture(scope="session")
 def runtime_site(wheel_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked wheel and nothing else: what a release on a device holds."""
+    """The unpacked wheel and nothing else, as in a release on a device."""
     return wheel.unpack(wheel_file, tmp_path_factory.mktemp("runtime"))
 
 

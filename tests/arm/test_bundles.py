@@ -16,12 +16,12 @@ pytestmark = pytest.mark.arm
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "v1"
 BUNDLES = sorted(FIXTURES.glob("*.epb"))
 ISAS = {"a53": "neon-a53", "a72": "neon", "a76": "neon"}
-Answers = dict[str, np.ndarray]
+Outputs = dict[str, np.ndarray]
 
 
 @pytest.fixture
-def run(userland, runtime_site: Path, tmp_path: Path) -> Callable[..., tuple[str, Answers]]:
-    """A function that runs all fixture bundles and returns the instruction set and the answers by bundle."""
+def run(userland, runtime_site: Path, tmp_path: Path) -> Callable[..., tuple[str, Outputs]]:
+    """A function that runs all fixture bundles and returns the instruction set and the outputs by bundle."""
     picture = np.load(FIXTURES / "picture.npy")
     tasks: list[str] = []
     for bundle in BUNDLES:
@@ -38,40 +38,40 @@ def run(userland, runtime_site: Path, tmp_path: Path) -> Callable[..., tuple[str
             environment={"EDGEPATHO_ISA": isa},
         )
         assert done.returncode == 0, done.stderr
-        answers = {path.stem: np.fromfile(path, np.float32) for path in tmp_path.glob("*.f32")}
-        return done.stdout.strip(), answers
+        outputs = {path.stem: np.fromfile(path, np.float32) for path in tmp_path.glob("*.f32")}
+        return done.stdout.strip(), outputs
 
     return run
 
 
-def errors(answers: Answers) -> dict[str, float]:
-    """The largest difference from the frozen answers over their maximum, by bundle."""
-    frozen = {name: np.load(FIXTURES / f"{name}.output.npy").ravel() for name in answers}
-    return {name: np.abs(answers[name] - frozen[name]).max() / np.abs(frozen[name]).max() for name in answers}
+def errors(outputs: Outputs) -> dict[str, float]:
+    """The largest difference from the frozen outputs, relative to their maximum, by bundle."""
+    frozen = {name: np.load(FIXTURES / f"{name}.output.npy").ravel() for name in outputs}
+    return {name: np.abs(outputs[name] - frozen[name]).max() / np.abs(frozen[name]).max() for name in outputs}
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_answers_are_the_frozen_ones_at_the_level_of_the_board(run, board, threads):
-    isa, answers = run(board, threads=threads)
+def test_outputs_are_the_frozen_ones_on_the_instruction_set_of_the_board(run, board, threads):
+    isa, outputs = run(board, threads=threads)
     assert isa == ISAS[board.cpu]
-    assert len(answers) == len(BUNDLES) >= 8
-    assert max(errors(answers).values()) <= 1e-5
+    assert len(outputs) == len(BUNDLES) >= 8
+    assert max(errors(outputs).values()) <= 1e-5
 
 
-def test_any_level_gives_the_frozen_answers_where_the_processor_has_it(run):
+def test_any_supported_instruction_set_gives_the_frozen_outputs(run):
     for isa in ("neon", "neon-a53"):
-        chosen, answers = run(BOARDS["a76"], isa=isa)
+        chosen, outputs = run(BOARDS["a76"], isa=isa)
         assert chosen == isa
-        assert max(errors(answers).values()) <= 1e-5
+        assert max(errors(outputs).values()) <= 1e-5
 
 
 def test_half_precision_is_opt_in_and_close(run):
-    isa, answers = run(BOARDS["a76"], precision="fp16")
+    isa, outputs = run(BOARDS["a76"], precision="fp16")
     assert isa == "neon-fp16"
-    found = errors(answers)
-    assert 1e-5 < max(found.values()) < 2e-2
+    largest = max(errors(outputs).values())
+    assert 1e-5 < largest < 2e-2
 
 
 def test_the_same_wheel_runs_on_the_python_of_the_next_debian(run, board):
-    _, answers = run(board, system=sysroot.userland("trixie"))
-    assert max(errors(answers).values()) <= 1e-5
+    _, outputs = run(board, system=sysroot.userland("trixie"))
+    assert max(errors(outputs).values()) <= 1e-5

@@ -26,14 +26,14 @@ def device(userland, runtime_site: Path, board):
     return run
 
 
-def test_info_tells_the_levels_of_the_processor(device, board):
+def test_info_lists_the_instruction_sets_of_the_processor(device, board):
     facts = json.loads(device("info", BUNDLE, "--plan", "--json").stdout)
     half = board.cpu == "a76"
     assert ("neon-fp16" in facts["isa"]) == half
     assert facts["plan"]["isa"] == {"a53": "neon-a53"}.get(board.cpu, "neon")
 
 
-def test_selftest_passes_and_refuses_what_the_processor_has_not(device, board):
+def test_selftest_passes_and_refuses_what_the_processor_lacks(device, board):
     done = device("selftest", BUNDLE, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

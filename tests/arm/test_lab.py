@@ -1,4 +1,4 @@
-"""The lab itself: what it counts is what ran, and a wrong instruction is fatal on the older boards."""
+"""The lab itself: it counts what ran, and an unsupported instruction is fatal on the older boards."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_instructions_are_counted_exactly_and_only_in_the_region(userland: Userl
 
 
 @pytest.mark.parametrize(("cpu", "multiply_adds_per_cycle"), [("a72", 1), ("a76", 2)])
-def test_cycles_meet_the_multipliers_of_the_core(userland, program, cpu, multiply_adds_per_cycle):
+def test_cycles_agree_with_the_multipliers_of_the_core(userland, program, cpu, multiply_adds_per_cycle):
     board = BOARDS[cpu]
     cycles = estimate(count(userland, board, [program("peak")]), board.mca_cpu).cycles
     bound = PASSES * 16 / multiply_adds_per_cycle
@@ -51,7 +51,7 @@ def test_cycles_meet_the_multipliers_of_the_core(userland, program, cpu, multipl
 
 
 @pytest.mark.parametrize(("cpu", "latency_cycles"), [("a72", 5), ("a76", 3)])
-def test_cycles_keep_dependencies(userland, program, cpu, latency_cycles):
+def test_cycles_respect_dependencies(userland, program, cpu, latency_cycles):
     """FMUL latency: 5 in LLVM's A57 model, 3 in Arm's Neoverse N1 optimization guide."""
     board = BOARDS[cpu]
     cycles = estimate(count(userland, board, [program("chain")]), board.mca_cpu).cycles
@@ -85,7 +85,7 @@ def test_what_crosses_the_simulated_cache(userland: Userland, tmp_path: Path, st
 
 @pytest.mark.parametrize("name", ["dot_product", "half_precision"])
 @pytest.mark.parametrize(("cpu", "ending"), [("a53", -signal.SIGILL), ("a72", -signal.SIGILL), ("a76", 0)])
-def test_an_instruction_that_a_board_has_not_is_fatal(userland, program, name, cpu, ending):
+def test_an_instruction_that_a_board_lacks_is_fatal(userland, program, name, cpu, ending):
     assert userland.run(BOARDS[cpu], [program(name)]).returncode == ending
 
 

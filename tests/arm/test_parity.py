@@ -1,4 +1,4 @@
-"""The wheel against Keras on whole tiles: same heat maps, same cells, same bits for any number of threads."""
+"""The wheel against Keras on whole tiles: same heat maps and cells, bit-identical for any thread count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.arm
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[Path]:
-    """Two synthetic test tiles with Keras' answers; `make test-arm-full` takes 20."""
+    """Two synthetic test tiles with Keras's outputs; `make test-arm-full` uses 20."""
     with matrix.reference(2) as folder:
         yield folder
 
@@ -65,6 +65,6 @@ def test_score_of_a_png_finds_the_cells_of_keras_and_scikit_image(
     )
     assert done.returncode == 0, done.stderr
     expected = json.loads((reference / "cells.json").read_text())[0]
-    found = json.loads(done.stdout)["images"][0]["counts"]
-    assert list(found.values()) == [len(points) for points in expected]
+    counts = json.loads(done.stdout)["images"][0]["counts"]
+    assert list(counts.values()) == [len(points) for points in expected]
     assert {path.suffix for path in tmp_path.iterdir()} >= {".png", ".geojson", ".csv"}

@@ -1,4 +1,4 @@
-"""The cross-built wheel is what its name says: arm64, the limited API, hardened, for any glibc it claims."""
+"""The cross-built wheel is what its name claims: arm64, limited API, its glibc; and it is hardened."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SYSTEM_LIBRARIES = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "
 def libraries(wheel_file: Path) -> dict[str, ELFFile]:
     """The shared libraries inside the wheel, by name."""
     with zipfile.ZipFile(wheel_file) as archive:
-        found = {name: archive.read(name) for name in archive.namelist() if ".so" in Path(name).name}
-    assert found, f"{wheel_file} holds no shared library"
-    return {name: ELFFile(io.BytesIO(data)) for name, data in found.items()}
+        contents = {name: archive.read(name) for name in archive.namelist() if ".so" in Path(name).name}
+    assert contents, f"{wheel_file} holds no shared library"
+    return {name: ELFFile(io.BytesIO(data)) for name, data in contents.items()}
 
 
 def dynamic(library: ELFFile) -> list:
@@ -70,9 +70,9 @@ def test_libraries_need_no_more_than_the_glibc_of_the_tag(wheel_file, libraries)
         ]
         assert versions
         for version in versions:
-            found = re.fullmatch(r"GLIBC_2\.(\d+)(\.\d+)?", version)
-            assert found, f"{name} needs {version}"
-            assert int(found[1]) <= promised, f"{name} needs {version}"
+            match = re.fullmatch(r"GLIBC_2\.(\d+)(\.\d+)?", version)
+            assert match, f"{name} needs {version}"
+            assert int(match[1]) <= promised, f"{name} needs {version}"
 
 
 def test_the_wheel_depends_on_nothing_and_is_whole(wheel_file):

@@ -1,8 +1,8 @@
 """Bundles with exactly one defect each, and the refusal that each must get from every reader.
 
-`CASES` maps what is wrong to the refusal's name in docs/bundle-format.md and a function that makes such a
-file. Each starts from a frozen good bundle, bends one thing and, unless the checksum is the thing, signs the
-result anew: nothing is refused for its checksum alone. Standard library only.
+`CASES` maps each defect to its refusal in docs/bundle-format.md and a function that makes such a file. Each
+starts from a frozen good bundle, changes one thing and, unless that is the checksum, recomputes the checksum:
+nothing is refused for its checksum alone. Standard library only.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def compact(value: Any) -> str:
 
 
 def file_of(header: Json | str | bytes, payload: bytes, length: int | None = None) -> bytes:
-    """The signed file of a header (a dict, or text as it is) and a payload."""
+    """The signed file of a header (a dict, or verbatim text) and a payload."""
     text = compact(header) if isinstance(header, dict) else header
     raw = text.encode() if isinstance(text, str) else text
     raw += b" " * (-len(raw) % 8)
@@ -90,7 +90,7 @@ def good(name: str) -> bytes:
 
 
 def with_parts(change: Change, name: str = "nibbles") -> Callable[[], bytes]:
-    """Bend the parts before the header is made."""
+    """Change the parts before the header is made."""
 
     def build() -> bytes:
         parts = Parts(name)
@@ -101,7 +101,7 @@ def with_parts(change: Change, name: str = "nibbles") -> Callable[[], bytes]:
 
 
 def with_header(change: Change, name: str = "nibbles") -> Callable[[], bytes]:
-    """Bend the header after it is made."""
+    """Change the header after it is made."""
 
     def build() -> bytes:
         parts = Parts(name)
@@ -113,7 +113,7 @@ def with_header(change: Change, name: str = "nibbles") -> Callable[[], bytes]:
 
 
 def with_text(change: Callable[[str], str | bytes]) -> Callable[[], bytes]:
-    """Bend the header's JSON text."""
+    """Change the header's JSON text."""
 
     def build() -> bytes:
         parts = Parts("nibbles")
@@ -123,27 +123,27 @@ def with_text(change: Callable[[str], str | bytes]) -> Callable[[], bytes]:
 
 
 def with_json(key: str, change: Change, name: str = "nibbles") -> Callable[[], bytes]:
-    """Bend one metadata object."""
+    """Change one metadata object."""
     return with_parts(lambda parts: change(parts.texts[key]), name)
 
 
 def with_node(node: str, change: Change, name: str = "nibbles") -> Callable[[], bytes]:
-    """Bend one node of the graph."""
+    """Change one node of the graph."""
     return with_json("graph", lambda graph: change(find(graph, node)), name)
 
 
 def with_entry(change: Change, tensor: str = "e1.index") -> Callable[[], bytes]:
-    """Bend one tensor's entry in the header."""
+    """Change one tensor's entry in the header."""
     return with_header(lambda header: change(header[tensor]))
 
 
 def with_coding(change: Change, tensor: str = "d1.index") -> Callable[[], bytes]:
-    """Bend the entry of a coded tensor."""
+    """Change the entry of a coded tensor."""
     return with_json("coding", lambda entries: change(entries[tensor]), "coded")
 
 
 def with_stream(stream: Callable[[bytes], bytes], tensor: str, codec: str = "") -> Callable[[], bytes]:
-    """Replace the stream of a coded tensor by one made from the stream that was there."""
+    """Replace the stream of a coded tensor by one made from it."""
 
     def change(parts: Parts) -> None:
         parts.tensors[tensor][2] = stream(parts.tensors[tensor][2])
@@ -155,7 +155,7 @@ def with_stream(stream: Callable[[bytes], bytes], tensor: str, codec: str = "") 
 
 
 def with_metadata(**values: Any) -> Callable[[], bytes]:
-    """Replace metadata texts as they are; None takes one away."""
+    """Replace metadata texts verbatim; None removes one."""
 
     def change(header: Json) -> None:
         for key, value in values.items():
@@ -168,7 +168,7 @@ def with_metadata(**values: Any) -> Callable[[], bytes]:
 
 
 def with_bytes(tensor: str, change: Callable[[bytearray], Any]) -> Callable[[], bytes]:
-    """Bend the bytes of one tensor."""
+    """Change the bytes of one tensor."""
 
     def bend(parts: Parts) -> None:
         data = bytearray(parts.tensors[tensor][2])
@@ -251,7 +251,7 @@ def claim_dictionary(stream: bytes) -> bytes:
 
 
 def huge_decoded(parts: Parts) -> None:
-    """A small stream that truly gives 65 MiB, under an entry that says so."""
+    """A small stream that decodes to 65 MiB, as its entry states."""
     stream = zlib.compress(bytes(65 << 20), 9)
     parts.tensors["d1.index"] = ["U8", [len(stream)], stream]
     entry = parts.texts["coding"]["d1.index"]
@@ -300,7 +300,7 @@ FILE_CASES = {
         lambda: struct.pack("<Q", len(good("nibbles")) - 7) + good("nibbles")[8:],
     ),
     "header above 1 MiB": ("HeaderTooLarge", with_text(lambda text: text + " " * (1 << 20))),
-    "byte behind the last tensor": ("TrailingBytes", lambda: signed(good("nibbles") + b"\0")),
+    "byte after the last tensor": ("TrailingBytes", lambda: signed(good("nibbles") + b"\0")),
     "last byte missing": ("MisplacedTensor", lambda: signed(good("nibbles")[:-1])),
     "a png": ("HeaderTooLarge", raw(b"\x89PNG\r\n\x1a\n" + bytes(100))),
     "a zip": ("HeaderTooLarge", raw(b"PK\x03\x04" + bytes(100))),
@@ -315,8 +315,8 @@ HEADER_CASES = {
         "InvalidUtf8",
         with_text(lambda text: text.replace("heat.scale", "heat.scal\xff").encode("latin-1")),
     ),
-    "header is cut": ("InvalidJson", with_text(lambda text: text[:-1])),
-    "header has text behind its object": ("InvalidJson", with_text(lambda text: text + "{}")),
+    "header is truncated": ("InvalidJson", with_text(lambda text: text[:-1])),
+    "header has text after its object": ("InvalidJson", with_text(lambda text: text + "{}")),
     "header is NaN": ("InvalidJson", lambda: file_of("NaN", b"")),
     "header nests 100,000 deep": ("InvalidJson", lambda: file_of("[" * 100_000, b"")),
     "header has a number of 5,000 digits": (
@@ -396,7 +396,7 @@ METADATA_CASES = {
     ),
     "checksum in capitals": (
         "InvalidChecksum",
-        lambda: CHECKSUM_DIGITS.sub(lambda found: CHECKSUM + found[1].upper(), good("nibbles")),
+        lambda: CHECKSUM_DIGITS.sub(lambda match: CHECKSUM + match[1].upper(), good("nibbles")),
     ),
     "checksum of zeros": (
         "ChecksumMismatch",
@@ -522,7 +522,7 @@ GRAPH_CASES = {
             "dense",
         ),
     ),
-    "flatten with other channels behind": (
+    "flatten before other channels": (
         "ChannelMismatch",
         with_node("d1", put("in_channels", 319), "dense"),
     ),
@@ -654,7 +654,7 @@ CODING_CASES = {
     "coded shape with 0": ("InvalidShape", with_coding(lambda entry: entry["shape"].__setitem__(0, 0))),
     "stream of another codec": ("DictionaryTooLarge", with_coding(put("codec", "lzma"))),
     "stream cut": ("DamagedStream", with_stream(lambda stream: stream[:-1], "d1.index")),
-    "stream with a byte behind it": ("DamagedStream", with_stream(lambda stream: stream + b"\0", "d1.index")),
+    "stream with a byte after it": ("DamagedStream", with_stream(lambda stream: stream + b"\0", "d1.index")),
     "stream followed by another": ("DamagedStream", with_stream(lambda stream: stream + stream, "d1.index")),
     "stream damaged": (
         "DamagedStream",
@@ -678,7 +678,7 @@ CODING_CASES = {
         with_stream(lambda _: lzma_alone(bytes(16 << 20)), "d1.index", "lzma"),
     ),
     "lzma stream cut": ("DamagedStream", with_stream(lambda stream: stream[:-1], "e1.index")),
-    "lzma stream with a byte behind it": (
+    "lzma stream with a byte after it": (
         "DamagedStream",
         with_stream(lambda stream: stream + b"\0", "e1.index"),
     ),

@@ -1,4 +1,4 @@
-"""The two readers of bundles, host's and device's, asked together: for one file they give one answer."""
+"""Both readers of bundles, the host's and the device's: they must agree on every file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import BundleError
 
 READERS = {"host": (bundle.parse, refusals.BundleError), "device": (reader.parse, BundleError)}
-MAX_REFUSED_BYTES = 16 << 20  # less than any bomb holds, more than the largest header becomes in memory
+MAX_REFUSED_BYTES = 16 << 20  # less than any bomb decodes to, more than the largest header takes in memory
 
 
 def refused(data: bytes) -> str:
-    """The refusal that both readers give a file, each in one sentence and without unpacking a bomb."""
+    """The refusal that both readers give for a file, each in one sentence and without unpacking a bomb."""
     names = set()
     for parse, error in READERS.values():
         tracemalloc.start()
@@ -34,7 +34,7 @@ def refused(data: bytes) -> str:
 
 
 def answers(data: bytes) -> dict[str, str | None]:
-    """By reader: the refusal's name, None where the file is taken."""
+    """By reader: the refusal's name, None if the file is accepted."""
     given: dict[str, str | None] = {}
     for name, (parse, error) in READERS.items():
         try:

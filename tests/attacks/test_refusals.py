@@ -1,4 +1,4 @@
-"""Why a bundle is refused is one closed list, and both readers have the same answer to every file."""
+"""Refusals are one closed list, and both readers give the same one for every file."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_page_host_and_device_have_the_same_limits() -> None:
     assert documented == limits_of(host_limits) == limits_of(device_limits)
 
 
-def test_every_refusal_is_given_to_a_bad_bundle() -> None:
+def test_every_refusal_has_a_bad_bundle() -> None:
     given = {refusal for refusal, _ in bad_bundles.CASES.values()}
     assert given == set(host.REFUSALS) - {"NotAFile"}  # below
 
 
 @pytest.mark.parametrize("case", bad_bundles.CASES)
-def test_a_defect_gets_its_refusal_from_both_readers(case: str) -> None:
+def test_both_readers_refuse_a_defect_by_the_same_name(case: str) -> None:
     refusal, build = bad_bundles.CASES[case]
     assert readers.refused(build()) == refusal
 
@@ -58,7 +58,7 @@ def test_the_files_that_attacks_start_from_are_good(name: str) -> None:
     assert readers.answers(bad_bundles.good(name)) == {"host": None, "device": None}
 
 
-def test_an_lzma_dictionary_of_exactly_the_limit_is_taken() -> None:
+def test_an_lzma_dictionary_of_exactly_the_limit_is_accepted() -> None:
     data = bad_bundles.lzma_with_dictionary(host_limits.MAX_DICTIONARY_BYTES)()
     assert readers.answers(data) == {"host": None, "device": None}
 

@@ -1,7 +1,7 @@
 """The image of the virtual Raspberry Pi, made from Debian packages that are unpacked, not configured.
 
-No arm64 instruction runs while it is built, which takes under a minute on a machine that has nothing else
-to do. Needs root, because files of several owners go into it, and a Debian host.
+No arm64 instruction runs while it is built, which takes under a minute on an idle machine.
+It needs root, because its files have several owners, and a Debian host.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PACKAGES = (
     *("findutils", "grep", "gzip", "hostname", "libc-bin", "libstdc++6", "login", "mawk", "mount", "netbase"),
     *("openssh-client", "openssh-server", "passwd", "procps", "python3", "sed", "tar", "util-linux"),
 )
-# The cloud kernel has NVMe and ext4 built in, so that no initrd is needed; the network card's modules go
-# into the image, in the order in which they load.
+# The cloud kernel has NVMe and ext4 built in, so no initrd is needed; the network card's modules go into the
+# image, in load order.
 KERNEL = "linux-image-cloud-arm64"
 MODULES = (
     *("failover", "net_failover", "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev"),
@@ -70,7 +70,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 Subsystem sftp /usr/lib/openssh/sftp-server
 """
-# QEMU's machine has no sensors; a Pi's tool answers as on a board that is well.
+# QEMU's machine has no sensors; this stand-in for a Pi's tool answers as on a healthy board.
 VCGENCMD = """#!/bin/sh
 case "$1" in
     measure_temp) echo "temp=48.7'C" ;;
@@ -83,7 +83,7 @@ esac
 def build(suite: str = "bookworm") -> Path:
     """Return the folder of the suite's image (vmlinuz, disk.ext4, board.dtb, keys), built if need be."""
     if os.getuid() != 0:
-        sys.exit("The virtual Pi's image holds files of several owners: build it as root.")
+        sys.exit("The files of the virtual Pi's image have several owners: build it as root.")
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     folder = cache() / f"virtual-pi-{suite}-{recipe}"
     if folder.exists():

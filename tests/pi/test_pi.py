@@ -1,8 +1,8 @@
-"""The whole road on a virtual Raspberry Pi, from synthetic tiles to a benchmark record, with breakdowns.
+"""The whole workflow on a virtual Raspberry Pi, from synthetic tiles to a benchmark record, with failures.
 
     make test-pi
 
-boots Bookworm and Trixie in turn. Emulated: its times say nothing about a board. What happened is also
+boots Bookworm and Trixie in turn. It is emulated: its times say nothing about a board. The log is also
 written to benchmarks/results/test-pi-<suite>.log.
 """
 
@@ -42,7 +42,7 @@ from cutting_proxy import CuttingProxy  # noqa: E402
 pytestmark = pytest.mark.pi
 CLASSES = ("immunopositive", "immunonegative", "til")  # label_id 1, 2, 3 of a tile
 SCORE = ".local/bin/edgepatho-run score tile.jpg --bundle .local/share/edgepatho/current/model.epb --json"
-LARGEST_WHEEL_BYTES = 300_000
+MAX_WHEEL_BYTES = 300_000
 IDLE_LOAD = 0.5
 Log = Callable[[str], None]
 
@@ -67,12 +67,12 @@ def edgepatho(log: Log, *arguments: object, expected: int = 0) -> str:
 
 
 @pytest.fixture(scope="session")
-def road(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path, list[str]]:
+def workflow(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path, list[str]]:
     """Two folders that `edgepatho compress` wrote, a tile to score, and the log of how they were made.
 
     Few tiles and few retraining steps; the weights are the shipped ones.
     """
-    folder = tmp_path_factory.mktemp("road")
+    folder = tmp_path_factory.mktemp("workflow")
     lines: list[str] = []
     tiles, prepared = folder / "tiles", folder / "prepared"
     edgepatho(lines.append, "synth", tiles, "--patients", 4, "--tiles", 4)
@@ -89,7 +89,7 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def log(suite: str, road: tuple[list[Path], Path, list[str]]) -> Iterator[Log]:
+def log(suite: str, workflow: tuple[list[Path], Path, list[str]]) -> Iterator[Log]:
     """A function that writes a line to the suite's log and to the terminal."""
     path = ROOT / "benchmarks" / "results" / f"test-pi-{suite}.log"
     with path.open("w", encoding="utf-8") as file:
@@ -101,7 +101,7 @@ def log(suite: str, road: tuple[list[Path], Path, list[str]]) -> Iterator[Log]:
 
         write(f"Virtual Raspberry Pi: QEMU, {CPU}, {MEMORY_MB} MB, Debian {suite}, no network but SSH.")
         write("Emulated: no time in this log is a device's. Research use only; the tiles are synthetic.\n")
-        for line in road[2]:
+        for line in workflow[2]:
             write(line)
         yield write
 
@@ -145,8 +145,10 @@ def wait_until_idle(pi: VirtualPi) -> None:
         time.sleep(5)
 
 
-def test_the_whole_road(pi: VirtualPi, log: Log, road: tuple[list[Path], Path, list[str]], tmp_path: Path):
-    (first, second), tile, _ = road
+def test_the_whole_workflow(
+    pi: VirtualPi, log: Log, workflow: tuple[list[Path], Path, list[str]], tmp_path: Path
+):
+    (first, second), tile, _ = workflow
     with CuttingProxy(("127.0.0.1", pi.port)) as proxy:
         pi.point_client_at(proxy.port)
         edgepatho(log, "deploy", HOST, first, "--dry-run")
@@ -163,15 +165,15 @@ def test_the_whole_road(pi: VirtualPi, log: Log, road: tuple[list[Path], Path, l
         )
         for step, seconds in result["seconds"].items():
             log(f"  {step.split('-cp')[0]:40s} {seconds:6.1f} s")
-        log(f"The runtime's wheel: {wheel_bytes:,} bytes; the target is under {LARGEST_WHEEL_BYTES:,}.\n")
-        assert wheel_bytes < LARGEST_WHEEL_BYTES
+        log(f"The runtime's wheel: {wheel_bytes:,} bytes; the target is under {MAX_WHEEL_BYTES:,}.\n")
+        assert wheel_bytes < MAX_WHEEL_BYTES
         assert "nothing changed" in edgepatho(log, "deploy", HOST, first)
 
         assert pi.ssh("cat > tile.jpg", input=tile.read_bytes()).returncode == 0
         drawn = labels(tile)
         log(f"tile.jpg is a synthetic tile, drawn with {sum(drawn.values())} cells: {drawn}")
-        found = score(pi, log)["counts"]
-        assert sum(found.values()) == pytest.approx(sum(drawn.values()), rel=0.5)
+        counts = score(pi, log)["counts"]
+        assert sum(counts.values()) == pytest.approx(sum(drawn.values()), rel=0.5)
 
         record = tmp_path / "bench.json"
         wait_until_idle(pi)
@@ -186,20 +188,20 @@ def test_the_whole_road(pi: VirtualPi, log: Log, road: tuple[list[Path], Path, l
         proxy.cut_after((second / "model.epb").stat().st_size // 2)
         edgepatho(log, "deploy", HOST, second, expected=4)
         proxy.heal()
-        assert score(pi, log)["counts"] == found
+        assert score(pi, log)["counts"] == counts
 
         edgepatho(log, "deploy", HOST, second)
         score(pi, log)
         edgepatho(log, "rollback", HOST)
-        assert score(pi, log)["counts"] == found
+        assert score(pi, log)["counts"] == counts
         edgepatho(log, "ls", HOST)
     pi.point_client_at(pi.port)
 
 
-def test_the_tflite_interpreter_goes_along(
-    pi: VirtualPi, log: Log, road: tuple[list[Path], Path, list[str]], tmp_path: Path
+def test_the_tflite_interpreter_is_deployed_too(
+    pi: VirtualPi, log: Log, workflow: tuple[list[Path], Path, list[str]], tmp_path: Path
 ):
-    first = road[0][0]
+    first = workflow[0][0]
     edgepatho(log, "deploy", HOST, first, "--with-tflite")
     record = tmp_path / "bench.json"
     wait_until_idle(pi)
@@ -215,7 +217,7 @@ def test_the_tflite_interpreter_goes_along(
 
 
 def forget(pi: VirtualPi, release: Release) -> None:
-    """Remove a release and its own parts from the machine by hand, so that it is new there."""
+    """Remove a release and its own parts from the machine by hand, so that the machine has never seen it."""
     parts = [part.sha256 for part in release.parts if part.name in ("model.epb", "MANIFEST")]
     paths = ["previous", f"releases/{release.id}", *(f"parts/{sha256}" for sha256 in parts)]
     command = f"cd .local/share/edgepatho && rm -rf {' '.join(paths)} && sync"
@@ -232,10 +234,10 @@ def forget(pi: VirtualPi, release: Release) -> None:
     ],
 )
 def test_a_power_cut_leaves_a_whole_release(
-    pi: VirtualPi, log: Log, road: tuple[list[Path], Path, list[str]], moment: str, after_it: str
+    pi: VirtualPi, log: Log, workflow: tuple[list[Path], Path, list[str]], moment: str, after_it: str
 ):
     """The plug is pulled; the disk has a journal and what was synced."""
-    first, second = road[0]
+    first, second = workflow[0]
     with Remote(HOST) as remote:
         device = probe(remote)
         old = Job(first, images=False).release_for(device)

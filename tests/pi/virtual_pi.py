@@ -70,7 +70,7 @@ class VirtualPi:
             *("-dtb", self.image / "board.dtb", "-kernel", self.image / "vmlinuz", "-no-reboot"),
             *("-append", "root=/dev/nvme0n1 rw console=ttyAMA0 init=/sbin/init quiet panic=-1"),
             *("-drive", disk, "-device", "nvme,drive=disk,serial=1"),
-            # restrict: nothing but the forwarded port, as in a hospital without internet
+            # restrict: only the forwarded port, as in a hospital without internet access
             *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
             *(
                 "-device",

@@ -1,4 +1,4 @@
-"""Run bundles: raw float32 answers beside the pictures, the instruction set on stdout.
+"""Run bundles: raw float32 outputs go beside the pictures, the instruction set to stdout.
 
 python run_bundles.py THREADS PRECISION FOLDER [BUNDLE HEIGHT WIDTH]...    pictures are FOLDER/<bundle>.rgb
 """

@@ -81,13 +81,13 @@ def test_all_engines_get_the_given_image(
     assert facts["sha256"] == hashlib.sha256(seen.rgb).hexdigest()
 
 
-def test_a_picture_whose_decoder_dies_ends_the_benchmark_in_a_sentence(
+def test_a_picture_whose_decoder_dies_ends_the_benchmark_with_an_error(
     folder: Path,
     save_picture: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Pictures of strangers are decoded in the same process as in `score`."""
+    """Untrusted pictures are decoded in a separate process, as in `score`."""
     monkeypatch.setattr(decoder, "CODE", "import os; os.kill(os.getpid(), 9)")
     assert cli.main(["bench", str(folder), *QUICK, "--image", str(save_picture())]) == 3
     assert "field.png cannot be read: " in capsys.readouterr().err

@@ -85,7 +85,7 @@ def test_score_writes_whole_files_only(tmp_path: Path, bundle_file: Path, save_p
         "scores.json",
     }
     with Image.open(results / "field.png.overlay.png") as drawn_over:
-        assert drawn_over.size == (128, 128 + 31)  # the legend lies below
+        assert drawn_over.size == (128, 128 + 31)  # the legend is below
     assert len((results / "field.png.cells.csv").read_text().splitlines()) == 1 + 6
     assert json.loads((results / "scores.json").read_text())["pooled"]["fields"] == 1
 

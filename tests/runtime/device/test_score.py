@@ -238,14 +238,14 @@ def test_the_overlay_rings_cells_and_leaves_the_rest() -> None:
     assert not changed[30, 40]
 
 
-def test_the_legend_lies_below_the_picture_whatever_rows_are_drawn() -> None:
+def test_the_legend_is_below_the_picture_whatever_rows_are_drawn() -> None:
     ground = np.random.default_rng(0).integers(0, 256, (300, 1228, 3), np.uint8)
     drawn = overlay.draw(picture_of(ground), [], CLASSES, 256)
     whole = np.frombuffer(drawn.rgb, np.uint8).reshape(drawn.height, 1228, 3)
     assert np.array_equal(whole[:300], ground)
     assert drawn.height == 300 + 2 * (3 * legend.LETTER_ROWS + 2 * legend.MARGIN_PX)
-    found = {tuple(map(int, colour)) for colour in np.unique(whole[300:].reshape(-1, 3), axis=0)}
-    assert found == {*overlay.COLOURS, (0, 0, 0), (255, 255, 255)}
+    colours = {tuple(map(int, colour)) for colour in np.unique(whole[300:].reshape(-1, 3), axis=0)}
+    assert colours == {*overlay.COLOURS, (0, 0, 0), (255, 255, 255)}
     bands = b"".join(bytes(band) for _, band in drawn.bands())
     assert bands == drawn.rgb
 

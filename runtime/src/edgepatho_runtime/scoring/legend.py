@@ -5,11 +5,11 @@ from edgepatho_runtime.image import Image
 Colour = tuple[int, int, int]
 
 PAPER, INK = b"\xff\xff\xff", b"\0\0\0"
-LETTER_ROWS = 9  # 7, one below the line, one between lines
+LETTER_ROWS = 9  # 7, one below the baseline, one between lines
 SWATCH_PX = 7
 MARGIN_PX = 2
-PICTURE_PX = 500  # letters grow with the picture: 1 px is drawn as 1 px for every so many
-# Columns of letters of 5 x 8 px from left to right; the least bit of each is the top.
+PICTURE_PX = 500  # letters grow with the picture: one letter pixel is drawn as 1 px per so many of width
+# Letters of 5 x 8 px: their columns from left to right, the lowest bit at the top.
 GLYPHS = (  # each letter and its columns
     "a2054545478 b7f28444438 c3844444428 d384444287f e3854545418 f00087e0902 g18a4a49c78 "
     "h7f08040478 i00447d4000 j20403d0000 k7f10284400 l00417f4000 m7c04780478 n7c08040478 "
