@@ -1,4 +1,4 @@
-"""Every step of a deploy and of a rollback, with every fault: is the promise kept?
+"""Every fault in every step of a deploy and a rollback: is the promise kept?
 
     python tests/integration/deploy/fault_matrix.py [--every N] [--jobs N]
 
@@ -44,7 +44,7 @@ UPLOAD_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a step's bytes, where the conn
 
 
 class WatchedRemote(Remote):
-    """Writes down what each remote command is about: a script's name, or the hash of an upload.
+    """Records what each remote command is: a script's name, or the hash of an upload.
 
     Calls `before` with the number of the command about to start.
     """
@@ -71,7 +71,7 @@ class StepFacts:
 
 @dataclass(frozen=True)
 class Case:
-    """One fault in one step; `where` is a byte, a call or KiB, as the fault needs it."""
+    """One fault in one step; `where` is a byte, a call or KiB, depending on the fault."""
 
     operation: str
     step: int
@@ -80,14 +80,14 @@ class Case:
 
 
 class Laboratory:
-    """A device on an old release with a proxy before it, which each case starts from anew."""
+    """A device on an old release behind a proxy; every case starts from it afresh."""
 
     def __init__(self, folder: Path, device: FaultyDevice, proxy: CuttingProxy):
         self.device, self.proxy = device, proxy
         self.old = standin_payload.release(folder, "old", kilobytes=64)
         self.new = standin_payload.release(folder, "new", kilobytes=64)
         self.snapshot = folder / "snapshot"
-        for release in (self.new, self.old):  # so that the old one has a previous one to roll back to
+        for release in (self.new, self.old):  # so that the old release has one to roll back to
             with Remote(HOST) as remote:
                 deploy(remote, release, probe(remote))
         shutil.copytree(device.home, folder / "rollback", symlinks=True)
@@ -184,7 +184,7 @@ class Laboratory:
 def cases(operation: str, steps: list[StepFacts]) -> Iterator[Case]:
     """Yield every case of an operation whose undisturbed steps are known."""
     for number, step in enumerate(steps, 1):
-        # The probe changes nothing on the device: a few of its programs stand for all.
+        # The probe changes nothing on the device: a few of its programs represent all.
         calls = range(1, step.calls + 1, 16 if step.name == "probe" else 1)
         bytes_up = sorted({max(1, int(step.bytes_up * share)) for share in UPLOAD_SHARES})
         wheres = {
@@ -203,7 +203,7 @@ def cases(operation: str, steps: list[StepFacts]) -> Iterator[Case]:
 
 @contextmanager
 def laboratory(folder: Path) -> Iterator[Laboratory]:
-    """Yield a laboratory on a small disk of its own; needs root for that disk."""
+    """Yield a laboratory on its own small disk, which needs root."""
     device = FaultyDevice(folder / "device")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "edgepatho", device.home], check=True)
     path = os.environ["PATH"]
@@ -224,7 +224,7 @@ def _fill(folder: Path, free_kib: int) -> None:
 
 
 def check_share(every: int, share: int, shares: int) -> None:
-    """Check every so many cases, of these the share-th, and print each as a line of JSON when it is done."""
+    """Check one share of every `every`-th case and print each as a line of JSON when done."""
     with tempfile.TemporaryDirectory(prefix="edgepatho-matrix-") as folder, laboratory(Path(folder)) as lab:
         surveys = {operation: lab.survey(operation) for operation in lab.starts}
         chosen = [case for operation in surveys for case in cases(operation, surveys[operation])]

@@ -1,7 +1,7 @@
 """A loopback device on which any command of any step can fail, and which can lose power.
 
-Every program that the device scripts call is found first as a shim. The shims count the calls of a
-remote command, make a chosen one fail or stop the device, and write down what `sync` has put on disk.
+Every program that the device scripts call is replaced by a shim. The shims count the calls of a remote
+command, make a chosen one fail or stop the device, and record what `sync` has written to disk.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ fi
 read -r step < $faults/step
 read -r target < $faults/target
 case $target in count | "$step "*)
-    printf . >> $faults/calls # one byte a call: programs of one pipeline count at the same time
+    printf . >> $faults/calls # one byte per call: programs of one pipeline count concurrently
     call=$(/usr/bin/wc -c < $faults/calls)
     case $target in
         "$step $call fail") exit 1 ;;
@@ -81,7 +81,7 @@ class FaultyDevice(LoopbackDevice):
         self.repair()
 
     def repair(self) -> None:
-        """Let everything work again and count steps from the beginning."""
+        """Let everything work again and count steps from the start."""
         for name in ("step", "done", "target"):
             (self.faults / name).write_text("0\n")
         (self.faults / "calls").write_text("")
@@ -92,7 +92,7 @@ class FaultyDevice(LoopbackDevice):
         (self.faults / "target").write_text("count\n")
 
     def watch_disk(self) -> None:
-        """Take all that is there as safely on disk, and write down what `sync` adds, until `repair`."""
+        """Treat everything present as safely on disk and record what `sync` adds, until `repair`."""
         self._before = on_disk(self.home)
         (self.faults / "synced").write_text("")
 
@@ -101,15 +101,15 @@ class FaultyDevice(LoopbackDevice):
         (self.faults / "target").write_text(f"{step} {call} {action}\n")
 
     def hold(self, step: int) -> None:
-        """Keep the step-th remote command from ending after it has done everything, until `repair`."""
+        """Keep the step-th remote command from ending once it has finished, until `repair`."""
         (self.faults / "target").write_text(f"{step} hold\n")
 
     def calls(self) -> int:
-        """Return how many programs the last remote command has called."""
+        """Return the number of programs that the last remote command called."""
         return (self.faults / "calls").stat().st_size
 
     def done(self) -> int:
-        """Return the number of the last remote command that has done everything."""
+        """Return the number of the last remote command that finished."""
         return int((self.faults / "done").read_text() or 0)
 
     def lose_power(self) -> None:
@@ -137,7 +137,7 @@ class FaultyDevice(LoopbackDevice):
 
 
 def on_disk(folder: Path) -> OnDisk:
-    """Return the state of a folder, all of it taken as safely on disk."""
+    """Return the state of a folder, treated as safely on disk."""
     files, entries = set(), set()
     for parent, names, file_names in os.walk(folder):
         inode = Path(parent).stat().st_ino

@@ -1,4 +1,4 @@
-"""A wheel of the runtime that is installed here, for devices on the loopback: they have this processor."""
+"""A wheel of the installed runtime, for loopback devices, which have this processor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts as they are: start-up files that print, other login shells, other Pythons, noexec homes."""
+"""Real-world accounts: start-up files that print, other login shells, other Pythons, noexec homes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cli(*arguments: object) -> Result:
 def account(
     openssh: None, monkeypatch: pytest.MonkeyPatch, require: Callable[..., None]
 ) -> Iterator[Callable[[str], LoopbackDevice]]:
-    """A function that starts a device with an account of its own, whose login shell is the one named."""
+    """A function that starts a device with its own account and the given login shell."""
     name = f"edgepatho-{os.getpid()}"
     folder = Path(tempfile.mkdtemp(prefix="edgepatho-account-"))
     folder.chmod(0o755)  # the account looks for its key in there
@@ -76,7 +76,7 @@ def account(
 
 
 class TestStartUpFiles:
-    """Whatever a .bashrc prints, the answers are read as if it had printed nothing."""
+    """Whatever a .bashrc prints, answers are read as if it had printed nothing."""
 
     def test_deploy_ls_and_rollback_read_our_scripts_alone(
         self, device: LoopbackDevice, compress_folder: Path, wheel: Path
@@ -155,7 +155,7 @@ class TestLoginShells:
     @pytest.mark.needs("tcsh", "fish")
     @pytest.mark.parametrize("shell", ["tcsh", "fish"])
     def test_a_start_up_file_that_starts_another_shell_is_named(self, device: LoopbackDevice, shell: str):
-        """Nor may that shell run our script, which it would read from its standard input."""
+        """Nor may that shell run our script, which it would read from standard input."""
         (device.home / ".bashrc").write_text(f"exec {shell}\n")
         result = cli("ls", HOST)
         assert result.exit_code == 5

@@ -1,4 +1,4 @@
-"""What deploy promises: whole releases, nothing twice, and a way back."""
+"""What deploy promises: whole releases, nothing sent twice, and a way back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Named = Callable[[str], Release]
 
 
 def answer(device: LoopbackDevice) -> str:
-    """Return what the runtime says when it is called as a person would call it."""
+    """Return what the runtime prints when called as a user would."""
     command = [device.home / ".local/bin/edgepatho-run", "selftest", device.store / "current/model.epb"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -113,9 +113,7 @@ def test_rollback_without_a_previous_release_is_refused(
     assert device.current() == release("first").id
 
 
-def test_a_release_that_went_bad_is_not_rolled_back_to(
-    device: LoopbackDevice, deployed: Deployed, release: Named
-):
+def test_a_damaged_release_is_not_rolled_back_to(device: LoopbackDevice, deployed: Deployed, release: Named):
     deployed(release("first"))
     deployed(release("second"))
     (device.store / "releases" / release("first").id / "model.epb").write_text("something else")
@@ -124,7 +122,7 @@ def test_a_release_that_went_bad_is_not_rolled_back_to(
     assert device.current() == release("second").id
 
 
-def test_ls_tells_current_previous_and_damaged(device: LoopbackDevice, deployed: Deployed, release: Named):
+def test_ls_shows_current_previous_and_damaged(device: LoopbackDevice, deployed: Deployed, release: Named):
     for name in ("first", "second", "third"):
         deployed(release(name))
     (device.store / "releases" / release("first").id / "baseline.epb").unlink()
@@ -148,8 +146,8 @@ def test_rm_removes_old_releases_only(device: LoopbackDevice, deployed: Deployed
         for bad in ("../current", "", "releases", "no such"):
             with pytest.raises(ScriptFailed, match="is not a release id"):
                 remote.run("remove", bad)
-    found = {path.name for path in (device.store / "releases").iterdir()}
-    assert found == {release("second").id, release("third").id}
+    kept = {path.name for path in (device.store / "releases").iterdir()}
+    assert kept == {release("second").id, release("third").id}
 
 
 def test_rm_makes_room_but_leaves_what_other_releases_share(
@@ -175,12 +173,12 @@ def test_pruning_keeps_three_and_always_the_previous(
     with Remote(HOST) as remote:
         rollback(remote)
     deployed(release("f"))
-    found = {path.name for path in (device.store / "releases").iterdir()}
-    assert found == {release(name).id for name in ("d", "e", "f")}
+    kept = {path.name for path in (device.store / "releases").iterdir()}
+    assert kept == {release(name).id for name in ("d", "e", "f")}
     assert (device.store / "previous").resolve().name == release("d").id
 
 
-def test_pruning_leaves_what_is_no_release(device: LoopbackDevice, deployed: Deployed, release: Named):
+def test_pruning_leaves_other_files_alone(device: LoopbackDevice, deployed: Deployed, release: Named):
     notes = device.store / "releases" / "my notes"
     notes.mkdir(parents=True)
     for name in ("first", "second", "third", "fourth"):
@@ -189,7 +187,7 @@ def test_pruning_leaves_what_is_no_release(device: LoopbackDevice, deployed: Dep
     assert len(list((device.store / "releases").iterdir())) == 4
 
 
-def test_what_interrupted_deploys_left_is_cleared_away(
+def test_leftovers_of_interrupted_deploys_are_removed(
     device: LoopbackDevice, deployed: Deployed, release: Named
 ):
     deployed(release("first"))
@@ -257,7 +255,7 @@ def test_a_switch_that_lost_power_before_its_health_check_is_checked_by_the_next
     assert answer(device) == "self-test passed: first"
 
 
-def test_damaged_byte_code_is_found_and_made_again(
+def test_damaged_byte_code_is_detected_and_rebuilt(
     device: LoopbackDevice, deployed: Deployed, release: Named
 ):
     wanted = release("first")
@@ -284,7 +282,7 @@ def test_a_damaged_release_is_repaired(
 
 
 def test_byte_code_in_a_wheel_is_left_out(device: LoopbackDevice, deployed: Deployed, tmp_path: Path):
-    """numpy's wheel brings some along, under the name that the device's own gets."""
+    """numpy's wheel ships some, under the name that the device's own gets."""
     content = standin_payload.compress_folder(tmp_path / "compressed", "first")
     wheel = standin_payload.wheel(tmp_path)
     name = Path(importlib.util.cache_from_source("edgepatho_runtime/__main__.py"))
@@ -298,7 +296,7 @@ def test_byte_code_in_a_wheel_is_left_out(device: LoopbackDevice, deployed: Depl
     assert answer(device) == "self-test passed: first"
 
 
-def test_two_deploys_at_once_both_end_well(device: LoopbackDevice, deployed: Deployed, release: Named):
+def test_two_concurrent_deploys_both_succeed(device: LoopbackDevice, deployed: Deployed, release: Named):
     releases = [release("left"), release("right")]
     errors: list[Exception] = []
 
@@ -340,7 +338,7 @@ def test_a_deploy_waits_for_another_one(
     assert device.current() == release("first").id
 
 
-def test_a_deploy_that_waited_too_long_is_told(
+def test_a_deploy_that_waited_too_long_fails(
     device: LoopbackDevice, deployed: Deployed, release: Named, monkeypatch: pytest.MonkeyPatch
 ):
     original = ssh.device_script
@@ -359,7 +357,7 @@ def test_a_deploy_that_waited_too_long_is_told(
 
 
 class TestSignatures:
-    """A device with an allowed_signers file takes nothing that is not signed by one of those keys."""
+    """A device with an allowed_signers file accepts only releases signed by one of those keys."""
 
     @pytest.fixture
     def keys(self, openssh: None, tmp_path: Path) -> dict[str, Path]:
@@ -431,9 +429,9 @@ def test_a_disk_without_room_is_refused_before_anything_is_sent(
     device: LoopbackDevice,
 ):
     with Remote(HOST) as remote:
-        found = probe(remote)
+        facts = probe(remote)
     with pytest.raises(DeviceUnfit, match=r"MB free under .* needs .* MB"):
-        check_room(found, HOST, found.free_bytes)
+        check_room(facts, HOST, facts.free_bytes)
 
 
 def test_what_an_interrupted_deploy_left_counts_as_room():

@@ -1,4 +1,4 @@
-"""`edgepatho bench HOST`: the record that comes home, what it brings along, and what it refuses."""
+"""`edgepatho bench HOST`: the record that it fetches, what it deploys first, and what it refuses."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TestWithTheRuntime:
     def test_a_record_of_an_engine_that_fails_comes_home_with_exit_code_1(
         self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
     ):
-        """The baseline of the fixture ends in dense layers, which know one size of picture alone."""
+        """The fixture's baseline ends in dense layers, which accept only one picture size."""
         record = tmp_path / "bench.json"
         options = ("--wheel", runtime, "--runs", 1, "-o", record)
         result = cli("bench", HOST, compress_folder, *options)
@@ -86,7 +86,7 @@ class TestWithTheRuntime:
 @pytest.mark.parametrize(
     "answer", ["", "hello", '{"format": "edgepatho-bench"}', '{"format": "edgepatho-bench", "version": 9}']
 )
-def test_what_is_no_record_is_refused_and_leaves_the_old_one(
+def test_an_invalid_record_is_refused_and_leaves_the_old_one(
     device: LoopbackDevice, compress_folder: Path, tmp_path: Path, answer: str
 ):
     wheel = standin_payload.wheel(tmp_path, main=LYING.format(answer=answer))
@@ -116,7 +116,7 @@ def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
 def test_progress_is_shown_as_it_comes_and_not_waited_for(
     device: LoopbackDevice, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    """The script ends only once its line was shown, and leaves a program behind that keeps the pipes open."""
+    """The script ends only after its line is shown, and a program it started keeps the pipes open."""
     script = """
         echo 1/2 edgepatho >&2
         until [ -e "$HOME/shown" ]; do sleep 0.05; done

@@ -1,4 +1,4 @@
-"""The device scripts as files: correct sh, and harmless when a connection breaks while they are sent."""
+"""The device scripts as files: valid sh, and harmless if the connection breaks while they are sent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NAMES = ("activate", "bench", "install", "list", "probe", "prune", "receive", "r
 
 
 def test_every_script_is_tested():
-    found = {
+    scripts = {
         path.name
         for path in resources.files("edgepatho.device_scripts").iterdir()
         if path.name.endswith(".sh")
     }
-    assert found == {f"{name}.sh" for name in (*NAMES, "store")}
+    assert scripts == {f"{name}.sh" for name in (*NAMES, "store")}
 
 
 @pytest.mark.needs("shellcheck")
@@ -35,8 +35,8 @@ def test_shellcheck_finds_nothing(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_script_that_arrives_in_part_does_nothing(name: str, tmp_path: Path):
-    """sh runs what it reads as it reads it, so nothing may happen before the last line."""
+def test_a_partially_received_script_does_nothing(name: str, tmp_path: Path):
+    """sh runs a script as it reads it, so nothing may happen before the last line."""
     script = device_script(name)
     environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     last_line = len(script.rstrip().rpartition("\n")[0])
@@ -46,7 +46,7 @@ def test_a_script_that_arrives_in_part_does_nothing(name: str, tmp_path: Path):
         assert not any(tmp_path.iterdir()), f"{name}.sh did something after {end} characters"
 
 
-def test_the_release_by_hand_of_the_readme(device: LoopbackDevice, tmp_path: Path):
+def test_the_readmes_release_by_hand(device: LoopbackDevice, tmp_path: Path):
     scripts = tmp_path / "device_scripts"
     shutil.copytree(str(resources.files("edgepatho.device_scripts")), scripts)
     standin_payload.wheel(scripts)

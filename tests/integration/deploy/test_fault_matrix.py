@@ -1,4 +1,4 @@
-"""A share of the fault matrix that is quick enough for every run; `make fault-matrix` checks all of it."""
+"""A share of the fault matrix, small enough for every run; `make fault-matrix` checks all of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_promise_is_kept_at_the_turning_points(laboratory: Laboratory, step:
 
 
 def test_the_matrix_would_notice_a_missing_sync(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch):
-    """Without its syncs the same deploy breaks at a power cut: the cases are able to fail."""
+    """Without its syncs the same deploy breaks at a power cut, so the cases can fail."""
     original = ssh.device_script
 
     def without_sync(name: str) -> str:

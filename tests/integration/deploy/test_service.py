@@ -1,4 +1,4 @@
-"""The folder-watching service: it scores what appears, and its unit leaves it few rights."""
+"""The folder-watching service: it scores what appears, and its unit grants it few rights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ grep -q picture "$2" || exit 3
 mkdir -p "$6"
 echo counts > "$6/result.csv"
 """
-# Each round of the watch ends here, until `Watch.next_round` lets it go on.
+# Each round of the watch stops here until `Watch.next_round` releases it.
 SLEEP = """#!/bin/sh
 echo "$1" >>"{folder}/rounds"
 until rm "{folder}/go" 2>/dev/null; do /usr/bin/sleep 0.02; done
@@ -43,18 +43,18 @@ def device_file(name: str) -> str:
     return (resources.files("edgepatho.device_scripts") / name).read_text()
 
 
-HANGS_S = 600  # ends a test that would wait for ever; no promise of speed
+TIMEOUT_S = 600  # ends a test that would hang; not a promise of speed
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + HANGS_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < end, f"nothing happened for {HANGS_S} s"
+        assert time.monotonic() < end, f"nothing happened for {TIMEOUT_S} s"
         time.sleep(0.05)
 
 
 class Watch:
-    """The watch of a release in a folder; each of its rounds takes as long as the test wants."""
+    """A release's watch in a folder; each of its rounds lasts as long as the test needs."""
 
     def __init__(self, folder: Path, **programs: str):
         self.folder, self.inbox, self.results = folder, folder / "in box", folder / "results"
@@ -85,7 +85,7 @@ class Watch:
         wait_for(lambda: len(self.slept()) >= self._rounds)
 
 
-def test_a_picture_is_taken_when_it_has_not_changed_for_a_round_of_10_s(tmp_path: Path):
+def test_a_picture_is_scored_once_unchanged_for_a_round_of_10_s(tmp_path: Path):
     watch = Watch(tmp_path)
     slow, ahead, folder = (watch.inbox / name for name in ("slow.png", "ahead.png", "a folder"))
     process = watch.start()
@@ -103,14 +103,14 @@ def test_a_picture_is_taken_when_it_has_not_changed_for_a_round_of_10_s(tmp_path
         watch.next_round()
         assert slow.exists()
         assert (watch.results / "ahead.png" / "ahead.png").exists()
-        os.utime(slow, (0, 0))  # written to again, with no byte more
+        os.utime(slow, (0, 0))  # written again without growing
         watch.next_round()
         assert slow.exists()
         watch.next_round()
         assert (watch.results / "slow.png" / "slow.png").exists()
     finally:
         process.terminate()
-        (tmp_path / "go").touch()  # for the sleep that it leaves behind
+        (tmp_path / "go").touch()  # releases the sleep that is still running
         said = process.communicate()[1]
     assert set(watch.slept()) == {"10"}
     assert said.count("a folder") == 1
@@ -133,7 +133,7 @@ def test_an_inbox_that_cannot_be_emptied_ends_the_watch_for_good(tmp_path: Path)
 
 
 def test_a_picture_that_cannot_be_moved_ends_the_watch_for_good(tmp_path: Path):
-    """As in a folder with the sticky bit: or it would be scored again and again."""
+    """As in a folder with the sticky bit; otherwise it would be scored again and again."""
     watch = Watch(tmp_path, mv="#!/bin/sh\nexit 1\n", sleep="#!/bin/sh\n")
     (watch.inbox / "tile.png").write_text("picture")
     process = watch.start()
@@ -142,7 +142,7 @@ def test_a_picture_that_cannot_be_moved_ends_the_watch_for_good(tmp_path: Path):
     assert f"RestartPreventExitStatus={process.returncode}\n" in device_file("edgepatho-watch@.service")
 
 
-def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
+def test_a_picture_is_scored_and_moved_and_a_bad_one_set_aside(tmp_path: Path):
     quick = {"stat": STAT.format(stat=shutil.which("stat")), "sleep": "#!/bin/sh\nexec /usr/bin/sleep 0.2\n"}
     service = Watch(tmp_path, **quick)
     inbox, results = service.inbox, service.results
@@ -169,7 +169,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
         assert [file.name for file in inbox.iterdir()] == [".hidden.png"]
         assert watch.poll() is None
         (inbox / "later.png").write_text("the disk is full")
-        assert watch.wait(timeout=HANGS_S) == 1
+        assert watch.wait(timeout=TIMEOUT_S) == 1
         assert (inbox / "later.png").exists()
     finally:
         watch.terminate()
@@ -177,7 +177,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_put_aside(tmp_path: Path):
 
 
 @pytest.mark.needs("systemd-analyze")
-def test_systemd_finds_the_unit_sound_and_little_exposed(tmp_path: Path):
+def test_systemd_verifies_the_unit_and_finds_little_exposure(tmp_path: Path):
     unit = tmp_path / "edgepatho-watch@.service"
     unit.write_text(device_file("edgepatho-watch@.service"))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]
@@ -186,7 +186,7 @@ def test_systemd_finds_the_unit_sound_and_little_exposed(tmp_path: Path):
     assert exposure < MAX_EXPOSURE
 
 
-def test_the_ansible_role_runs_deploy_and_nothing_of_its_own():
+def test_the_ansible_role_runs_only_deploy():
     tasks = yaml.safe_load(
         (resources.files("edgepatho.device_scripts") / "ansible/tasks/main.yml").read_text()
     )
