@@ -26,7 +26,7 @@ STAINS = np.array([[0.62, 0.725, 0.295], [0.28, 0.55, 0.79], [0.3, 0.3, 0.3]], n
 UNMIX = np.linalg.inv(STAINS / np.linalg.norm(STAINS, axis=1, keepdims=True))
 SHRINK = 4
 NUCLEUS_SIGMAS_PX = (3.2, 4.5, 6.5)  # after shrinking
-LEAST_BLOB = 0.075
+MIN_BLOB = 0.075
 MATCH_PX = 25
 CLASSES = {1: "immunopositive", 2: "immunonegative"}
 
@@ -48,7 +48,7 @@ def detect(path: Path) -> NDArray[Any]:
     stains = small @ UNMIX
     total = np.minimum(small.sum(2), 0.9)
     blobs = np.max([-s * s * ndimage.gaussian_laplace(total, s) for s in NUCLEUS_SIGMAS_PX], axis=0)
-    peaks = (blobs == ndimage.maximum_filter(blobs, 7)) & (blobs > LEAST_BLOB)
+    peaks = (blobs == ndimage.maximum_filter(blobs, 7)) & (blobs > MIN_BLOB)
     places = []
     for y, x in zip(*np.nonzero(peaks), strict=True):
         around = stains[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4]

@@ -23,7 +23,7 @@ SHADES = 256  # of the PNG's palette, which keeps the file small
 
 def captions(record: CompressRecord, tile: str) -> list[str]:
     """Return what stands over the cells of the original and of the compressed network."""
-    found = []
+    lines = []
     for model, bundle in (("original", "baseline.epb"), ("compressed", "model.epb")):
         row = record.accuracy.of(model)
         if row is None or bundle not in record.files:
@@ -32,8 +32,8 @@ def captions(record: CompressRecord, tile: str) -> list[str]:
         agreement = "" if row.agreement is None else f", agreement {row.agreement:.3f}"
         counts = getattr(record.overlays[tile], model)
         cells = ", ".join(f"{getattr(counts, name)} {name}" for name in NAMES)
-        found.append(f"{size}{agreement}\n{cells}")
-    return found
+        lines.append(f"{size}{agreement}\n{cells}")
+    return lines
 
 
 def draw(folder: Path, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings given as text: each is one of a few words, which are checked when the settings are made."""
+"""Settings given as text: each is one of a few words, checked when the settings are created."""
 
 from __future__ import annotations
 

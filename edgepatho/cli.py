@@ -1,6 +1,6 @@
-"""The command line: a command parses, calls one function, prints.
+"""The command line: a command parses its arguments, calls one function and prints the result.
 
-Commands are imported when they are called, so that `edgepatho --help` does not wait for TensorFlow.
+Commands are imported when called, so that `edgepatho --help` does not wait for TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from edgepatho.errors import INTERRUPTED, UserError
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 
 COMMANDS = {
-    "demo": "The whole road once: tiles, compression, exports, benchmark, report.",
+    "demo": "Run the whole pipeline once: tiles, compression, exports, benchmark, report.",
     "synth": "Make synthetic Ki-67 tiles in the SHIDC layout.",
-    "prepare": "Resize tiles and render density maps for training and evaluation.",
-    "train": "Train PathoNet; resumes where it stopped.",
+    "prepare": "Downscale and tile labelled pictures for training and evaluation.",
+    "train": "Train PathoNet; resumes after an interruption.",
     "compress": "Share PathoNet's weights, retrain the codebook, export and evaluate.",
-    "sweep": "Compress over a grid of settings; resumes, and shares its storage.",
-    "evaluate": "Precision, recall, F1 and patient scores of a model or a compress folder.",
+    "sweep": "Compress over a grid of settings; resumable, with several workers.",
+    "evaluate": "Print precision, recall, F1 and patient scores of a model or a compress folder.",
     "score": "Find cells in pictures on this computer: counts, Ki-67 index, TIL score.",
-    "inspect": "Show what a bundle holds: layers, codebook use, sizes, provenance.",
-    "export": "Make the exports of a compress folder again.",
-    "deploy": "Put runtime and bundle on devices over SSH: verified, atomic, with rollback.",
+    "inspect": "Show the contents of a bundle: layers, codebook use, sizes, provenance.",
+    "export": "Write the exports of a compress folder again.",
+    "deploy": "Install runtime and bundle on devices over SSH: verified, atomic, with rollback.",
     "ls": "List the releases on a device.",
     "rollback": "Switch a device back to its previous release.",
     "rm": "Remove a release from a device.",
-    "bench": "Benchmark a device and bring the record home.",
+    "bench": "Benchmark a device and save the record on this computer.",
     "report": "Render compress and benchmark records as one HTML page.",
 }
 
@@ -64,7 +64,7 @@ class Commands(click.Group):
             click.echo("Interrupted.", err=True)
             sys.exit(INTERRUPTED)
         except OSError as error:
-            if error.errno in (None, errno.EPIPE):  # click ends quietly when a reader has left
+            if error.errno in (None, errno.EPIPE):  # click exits quietly when the reader of a pipe has gone
                 raise
             click.echo(f"Error: {error.filename or 'reading or writing'}: {error.strerror}.", err=True)
             sys.exit(UserError.exit_code)

@@ -1,4 +1,4 @@
-"""The whole road once, small: tiles, compression of the shipped weights, exports, benchmark, report."""
+"""The whole pipeline on a few tiles: compression of the shipped weights, exports, benchmark, report."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ BENCH = "bench.json"
 def run(folder: Path, *, jobs: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Make `folder` with tiles, compress output, scores, bench.json and report.html; return its records.
 
-    Each step is what the command of the same name does. An earlier demo in `folder` is replaced, anything
-    else is refused with InputError; so is a Python without the device runtime.
+    Each step does what the command of the same name does. An earlier demo in `folder` is replaced. Raises
+    InputError for any other folder, or if the device runtime is not installed.
     """
     from edgepatho.compression.compress import Options
     from edgepatho.compression.compress import run as compress
@@ -57,7 +57,9 @@ def run(folder: Path, *, jobs: int, say: Callable[[str], None]) -> dict[str, Any
 
 
 def _run(runtime: list[str], command: str, *arguments: str) -> None:
-    """Run the device's command; its table goes to stderr, where the demo shows what it does."""
+    """Run the device's command; its table goes to stderr, with the demo's progress."""
     done = subprocess.run([*runtime, command, *arguments], check=False, stdout=sys.stderr)
     if done.returncode:
-        raise UserError(f"edgepatho-run {command} ended with exit code {done.returncode}, as told above.")
+        raise UserError(
+            f"edgepatho-run {command} ended with exit code {done.returncode}; its message is above."
+        )

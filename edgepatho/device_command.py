@@ -1,4 +1,4 @@
-"""The device's command line on this computer: another process, for the host never imports the runtime."""
+"""The device's command line on this computer, in another process: the host never imports the runtime."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edgepatho.errors import InputError
 
 
 def device_command() -> list[str]:
-    """Return the argument list that starts `edgepatho-run` of this environment.
+    """Return the argument list that starts this environment's `edgepatho-run`.
 
-    Raises InputError if the runtime is not installed beside this package.
+    Raises InputError if the runtime is not installed in the same environment.
     """
     if importlib.util.find_spec("edgepatho_runtime") is None:
         raise InputError(
@@ -20,4 +20,4 @@ def device_command() -> list[str]:
             f"source folder, or add the wheel edgepatho_runtime-{__version__}-*.whl to this environment with "
             "`pip install`, `pipx inject edgepatho` or `uv tool install --with`."
         )
-    return [sys.executable, "-P", "-m", "edgepatho_runtime"]  # -P: modules never come from the working folder
+    return [sys.executable, "-P", "-m", "edgepatho_runtime"]  # -P: never import from the working folder

@@ -1,4 +1,4 @@
-"""Entropy of indices: what an ideal coder of independent symbols would spend on them."""
+"""Entropy of indices: the bits an ideal coder of independent symbols would need."""
 
 from __future__ import annotations
 

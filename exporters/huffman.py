@@ -87,9 +87,9 @@ class Reader:
         for _ in range(count):
             places.append(place)
             place += steps[place]
-        found = np.array(places, np.int64)
-        bits = length[found]
-        position = (window[found] >> (longest - bits).astype(np.uint64)).astype(np.int64) + offsets[bits - 1]
+        starts = np.array(places, np.int64)
+        bits = length[starts]
+        position = (window[starts] >> (longest - bits).astype(np.uint64)).astype(np.int64) + offsets[bits - 1]
         return self.code.values[position], start + place
 
     def _limits(self) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -23,7 +23,7 @@ from edgepatho.model.quiet import quiet
 if TYPE_CHECKING:
     from edgepatho.model.shared import SharedModel
 
-MOST_TILES = 16  # of the representative set
+MAX_TILES = 16  # of the representative set
 
 
 def baseline(network: Graph, size: int = 256) -> bytes:
@@ -56,10 +56,10 @@ def int8(network: Graph, tiles: NDArray[Any]) -> bytes:
     import tensorflow as tf
 
     tiles = np.asarray(tiles)
-    if not 1 <= len(tiles) <= MOST_TILES or tiles.dtype != np.uint8 or tiles.ndim != 4:
+    if not 1 <= len(tiles) <= MAX_TILES or tiles.dtype != np.uint8 or tiles.ndim != 4:
         raise InputError(
             f"the representative set is {tiles.dtype} {list(tiles.shape)}; "
-            f"expected 1 to {MOST_TILES} uint8 tiles."
+            f"expected 1 to {MAX_TILES} uint8 tiles."
         )
 
     def adjust(converter: Any) -> None:

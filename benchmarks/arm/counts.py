@@ -116,7 +116,7 @@ def _parse(text: str, output: str) -> InstructionCounts:
             blocks.append(Block(int(address, 16), int(instructions), int(times), bytes.fromhex(code)))
         elif kind == "C":
             beyond_l2 = sum(map(int, fields)) * CACHE_LINE_BYTES
-        elif found := re.match(r"M ([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ +(/.*)", line):
-            start, end, offset = (int(value, 16) for value in found.groups()[:3])
-            mappings.append(Mapping(start, end, offset, found[4]))
+        elif mapped := re.match(r"M ([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ +(/.*)", line):
+            start, end, offset = (int(value, 16) for value in mapped.groups()[:3])
+            mappings.append(Mapping(start, end, offset, mapped[4]))
     return InstructionCounts(blocks, sorted(mappings, key=lambda mapping: mapping.start), output, beyond_l2)

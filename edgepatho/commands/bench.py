@@ -19,12 +19,12 @@ FILE = FILE
     "-o", "--output", type=FILE, default="bench.json", show_default=True, help="The record to write."
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 16), help="Threads of every engine; all cores up to 4 if not given."
+    "--threads", type=click.IntRange(1, 16), help="Threads of every engine; default: all cores, at most 4."
 )
 @click.option("--runs", type=AT_LEAST_1, help="Measured runs of every engine.")
-@click.option("--warmup", type=click.IntRange(0), help="Runs before those.")
-@click.option("--with-tflite", is_flag=True, help="Deploy the TFLite interpreter and its models too.")
-@click.option("--wheel", type=FILE, help="Runtime wheel, instead of the one that comes with this package.")
+@click.option("--warmup", type=click.IntRange(0), help="Warm-up runs before those.")
+@click.option("--with-tflite", is_flag=True, help="Also deploy the TFLite interpreter and its models.")
+@click.option("--wheel", type=FILE, help="Runtime wheel to use instead of the one in this package.")
 @json_option
 def command(
     host: str,
@@ -37,11 +37,10 @@ def command(
     wheel: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure latency and memory on HOST; write the record and a report beside it.
+    """Measure latency and memory on HOST; write the record, and a report next to it.
 
-    Measures what HOST's current release holds: the bundle, the uncompressed baseline and, where they
-    were deployed, the TFLite models. With FOLDER, what is missing there of that compress folder is
-    deployed first.
+    Measures the contents of HOST's current release: the bundle, the uncompressed baseline and, if
+    deployed, the TFLite models. With FOLDER, a compress folder, what HOST lacks of it is deployed first.
 
     \b
     Examples:

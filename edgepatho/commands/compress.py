@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--weights",
     "weights_file",
     type=FILE,
-    help="PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors); the shipped ones if not given.",
+    help="PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors); default: the shipped ones.",
 )
 @click.option(
     "--method",
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     help="Quantizer.",
 )
 @click.option("-k", "k", default=256, show_default=True, help="Levels of a codebook, 2 to 65536.")
-@click.option("--bits", type=float, help="Entropy of the indices in bits per weight (ecsq alone).")
+@click.option("--bits", type=float, help="Entropy of the indices in bits per weight (ecsq only).")
 @click.option(
     "--prune", default=0.0, show_default=True, help="Per cent of weights to set to zero first, 0 to 99."
 )
@@ -42,37 +42,37 @@ if TYPE_CHECKING:
     type=click.Choice(get_args(PruneScope)),
     default="layer",
     show_default=True,
-    help="Whether every layer loses that share, or all weights together do.",
+    help="Apply the percentage to every layer, or to all weights together.",
 )
 @click.option(
     "--codebook",
     type=click.Choice(get_args(CodebookScope)),
     default="shared",
     show_default=True,
-    help="One codebook, or one a layer.",
+    help="One codebook, or one per layer.",
 )
 @click.option(
     "--scale",
     type=click.Choice(get_args(Scale)),
     default="none",
     show_default=True,
-    help="What the codebook's values are multiplied by, at no cost at run time: a layer's or channel's "
-    "root mean square, or the inverse of how strongly a layer moves the output.",
+    help="Factor of the codebook's values, free at run time: the root mean square of a layer or channel, "
+    "or the inverse of the output's sensitivity to a layer.",
 )
 @click.option(
-    "--layer", "layers", multiple=True, metavar="NAME=K|skip", help="Another k for one layer, or none at all."
+    "--layer", "layers", multiple=True, metavar="NAME=K|skip", help="A different k for one layer, or skip it."
 )
 @click.option(
     "--solver",
     type=click.Choice(get_args(Solver)),
     default="exact",
     show_default=True,
-    help="For cws: our own k-means, or scikit-learn's as the published work ran it.",
+    help="For cws: our own k-means, or scikit-learn's as in the published code.",
 )
 @click.option(
     "--preset",
     type=click.Choice(["paper-k256"]),
-    help="The published settings of --method; other settings are then ignored but --test-tiles.",
+    help="The published settings of --method; all other settings but --test-tiles are then ignored.",
 )
 @click.option(
     "--steps", type=click.IntRange(0), default=60, show_default=True, help="Retraining steps; 0 for none."
@@ -95,26 +95,26 @@ if TYPE_CHECKING:
     "--index-rate",
     default=0.0,
     show_default=True,
-    help="Learning rate of the latent weights that choose the indices anew; 0 leaves the indices alone.",
+    help="Learning rate of the latent weights that reassign the indices; 0 keeps the indices fixed.",
 )
 @click.option(
     "--reassign-every",
     type=AT_LEAST_1,
     default=10,
     show_default=True,
-    help="Steps between two choices of the indices.",
+    help="Steps between reassignments of the indices.",
 )
 @click.option(
     "--target",
     type=click.Choice(get_args(RetrainingTarget)),
     default="labels",
     show_default=True,
-    help="What retraining aims at: the labels, or the output of the original.",
+    help="Target of retraining: the labels, or the output of the original.",
 )
-@click.option("--batch", type=AT_LEAST_1, default=8, show_default=True, help="Crops a step.")
+@click.option("--batch", type=AT_LEAST_1, default=8, show_default=True, help="Crops per step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
 @click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
-@click.option("--control/--no-control", default=True, show_default=True, help="Measure the control row too.")
+@click.option("--control/--no-control", default=True, show_default=True, help="Also measure the control row.")
 @click.option(
     "--seed",
     type=SEED,
@@ -122,7 +122,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seed of pws and of the batches.",
 )
-@click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
+@click.option("--deterministic", is_flag=True, help="Train on one thread, for reproducible bytes.")
 @json_option
 def command(
     prepared: Path,
@@ -135,8 +135,8 @@ def command(
     """Share PathoNet's weights, retrain the codebook on the folder PREPARED, evaluate and export.
 
     Writes model.epb, baseline.epb, TFLite files (float32, shared, int8), compress.json and report.html. The
-    control row is the original after the same steps of ordinary training. An interrupted retraining goes on
-    from OUTPUT.retraining.npz when the command is given again.
+    control row is the original after the same number of ordinary training steps. An interrupted retraining
+    resumes from OUTPUT.retraining.npz when the command is given again.
 
     \b
     Examples:
@@ -156,7 +156,7 @@ def command(
             record = run(prepared, output, options, weights_file=weights_file, progress=bar, tell=bar.say)
         except KeyboardInterrupt:
             if (state := state_of(output)).exists():
-                bar.say(f"The same command goes on from the last validation, which {state} keeps.")
+                bar.say(f"The same command resumes from the last validation, saved in {state}.")
             raise
     click.echo(json.dumps(record) if as_json else _summary(output, record))
 
@@ -217,7 +217,7 @@ def _override(text: str) -> tuple[str, int | None]:
 
 
 def _summary(output: Path, record: dict[str, Any]) -> str:
-    """The table of accuracy and the sizes, for people."""
+    """The accuracy table and the file sizes as text."""
     from edgepatho.data.split import shared_patients_warning
     from edgepatho.rates import rate
 

@@ -16,10 +16,10 @@ from edgepatho.commands.options import FOLDER, json_option
 @click.argument("folder", type=FOLDER, default="demo")
 @json_option
 def command(folder: Path, as_json: bool) -> None:
-    """The whole road once: synthetic tiles, compression of the shipped weights, exports, benchmark, report.
+    """Run the whole pipeline: synthetic tiles, compression of the shipped weights, benchmark, report.
 
-    Writes FOLDER (demo, if not given): tiles, prepared, compressed, scores, bench.json, report.html. It takes
-    some minutes on two cores. Its figures come from few synthetic tiles and a short retraining.
+    Writes FOLDER (default: demo): tiles, prepared, compressed, scores, bench.json, report.html. It takes
+    a few minutes on two cores. Its figures come from a few synthetic tiles and a short retraining.
     """
     from edgepatho.demo import run
 

@@ -18,8 +18,8 @@ FILE = FILE
 @click.argument("hosts", nargs=-1, metavar="HOST...")
 @click.argument("folder", type=FOLDER)
 @click.option("--inventory", type=FILE, help="TOML file with more hosts: hosts = [...].")
-@click.option("--wheel", type=FILE, help="Runtime wheel, instead of the one that comes with this package.")
-@click.option("--no-images", is_flag=True, help="Leave out Pillow; PNG and PPM can be scored without it.")
+@click.option("--wheel", type=FILE, help="Runtime wheel to use instead of the one in this package.")
+@click.option("--no-images", is_flag=True, help="Leave out Pillow and simplejpeg: only PNG and PPM are read.")
 @click.option(
     "--no-baseline", is_flag=True, help="Leave out the uncompressed network that bench compares with."
 )
@@ -28,9 +28,9 @@ FILE = FILE
     "--sign",
     "signing_key",
     type=FILE,
-    help="Sign the release with this SSH key (a public one if an agent has it).",
+    help="Sign the release with this SSH key (the public one if an agent holds it).",
 )
-@click.option("--dry-run", is_flag=True, help="Look at the devices and print every step, change nothing.")
+@click.option("--dry-run", is_flag=True, help="Check the devices and print every step; change nothing.")
 @json_option
 def command(
     hosts: tuple[str, ...],
@@ -44,9 +44,9 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Put the runtime and the bundle in FOLDER, written by `edgepatho compress`, on devices over SSH.
+    """Install the runtime and the bundle in FOLDER, written by `edgepatho compress`, on devices over SSH.
 
-    HOST is what you would give to ssh. Whenever a deploy is interrupted, the device is on a whole
+    HOST is what you would give to ssh. Whenever a deploy is interrupted, the device is on a complete
     release, old or new, and the next deploy succeeds.
 
     \b
@@ -61,7 +61,7 @@ def command(
 
     everyone = list(dict.fromkeys([*hosts, *(fleet.read_inventory(inventory) if inventory else [])]))
     if not everyone:
-        raise UsageError("no host given; name one before the folder, or give --inventory FILE.")
+        raise UsageError("No host given; put one before the folder, or give --inventory FILE.")
     job = Job(folder, wheel, not no_images, not no_baseline, with_tflite, signing_key)
     interactive = len(everyone) == 1 and sys.stdin.isatty()
 

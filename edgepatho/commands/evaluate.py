@@ -27,10 +27,10 @@ PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol
     help="Which tiles of the folder.",
 )
 @click.option("--tiles", type=AT_LEAST_1, help="Evaluate on this many tiles instead of all.")
-@click.option("--calibrate", is_flag=True, help="Choose thresholds anew, on the validation split.")
+@click.option("--calibrate", is_flag=True, help="Choose thresholds again, on the validation split.")
 @click.option("--thresholds", metavar="P,N,T", help="Thresholds of the three classes, 0 to 255.")
-@click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; 0.16,0.30 if not given.")
-@click.option("--til-cutoffs", metavar="A,B", help="Cut-offs of the TIL score; 0.10,0.60 if not given.")
+@click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; default: 0.16,0.30.")
+@click.option("--til-cutoffs", metavar="A,B", help="Cut-offs of the TIL score; default: 0.10,0.60.")
 @click.option(
     "--protocol",
     type=Words(["both", *PROTOCOLS], {"seed": "published"}),
@@ -38,7 +38,7 @@ PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol
     show_default=True,
     help="What to print; the record always holds both. Only the published one uses 60/55/40.",
 )
-@click.option("--csv", "csv_file", type=FILE, help="Counts of every tile.")
+@click.option("--csv", "csv_file", type=FILE, help="Write the counts of every tile here.")
 @json_option
 def command(
     prepared: Path,
@@ -53,9 +53,9 @@ def command(
 ) -> None:
     """Evaluate MODEL on the folder PREPARED that `edgepatho prepare` made, by two protocols.
 
-    MODEL is a weights file, a bundle, a compress folder (then original and compressed), or the shipped
-    weights if it is not given. Thresholds are the model's own; a weights file has none, so they are chosen
-    on the validation split.
+    MODEL is a weights file, a bundle or a compress folder (then both original and compressed); default: the
+    shipped weights. Thresholds are the model's own; a weights file has none, so they are chosen on the
+    validation split.
 
     \b
     Examples:
@@ -112,7 +112,7 @@ def _table(protocol: str, record: dict[str, Any]) -> str:
                 f"over {row['agreement_cells']} cells, MSE {row['mse_to_original']:.3f}"
             )
         if protocol == "published":
-            lines.append(f"{'':12s}tiles left out for want of any cell: {figures['tiles_left_out']}")
+            lines.append(f"{'':12s}tiles left out because no cell was found: {figures['tiles_left_out']}")
     if protocol == "published":
         lines += [f"  - {defect}" for defect in record["protocol"]["seed_protocol_defects"]]
     return "\n".join(lines)
@@ -147,5 +147,7 @@ def _numbers(option: str, text: str | None, count: int, most: float) -> tuple[fl
     except ValueError:
         values = ()
     if len(values) != count or not all(0 < number <= most for number in values):
-        raise UsageError(f"{option} {text} is not {count} numbers above 0 and up to {most:g}, as in a,b.")
+        raise UsageError(
+            f"{option} is {text!r}; expected {count} numbers above 0 and up to {most:g}, separated by commas."
+        )
     return values

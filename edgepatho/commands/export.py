@@ -16,14 +16,14 @@ from edgepatho.commands.options import FOLDER, json_option
     "--tiles",
     "prepared",
     type=FOLDER,
-    help="Folder of `edgepatho prepare`; up to 16 of its validation tiles set the ranges of int8.tflite.",
+    help="Prepared folder; up to 16 of its validation tiles calibrate the ranges of int8.tflite.",
 )
 @json_option
 def command(folder: Path, prepared: Path | None, as_json: bool) -> None:
-    """Make the exports of a compress FOLDER again.
+    """Write the exports of a compress FOLDER again.
 
-    Bundles and .tflite files are written from shared.npz, baseline.epb and compress.json, which is brought
-    up to date. Without --tiles, int8.tflite is left as it is.
+    Bundles and .tflite files are written from shared.npz, baseline.epb and compress.json, and compress.json
+    is updated. Without --tiles, int8.tflite is left as it is.
 
     \b
     Example:
@@ -34,9 +34,9 @@ def command(folder: Path, prepared: Path | None, as_json: bool) -> None:
     tiles = None
     if prepared is not None:
         from edgepatho.evaluate.tiles import load
-        from edgepatho.exporters.tflite import MOST_TILES
+        from edgepatho.exporters.tflite import MAX_TILES
 
-        tiles = load(prepared, "validation", MOST_TILES).images
+        tiles = load(prepared, "validation", MAX_TILES).images
     files = exports.rebuild(folder, tiles)["files"]
     if as_json:
         click.echo(json.dumps(files))
@@ -44,4 +44,4 @@ def command(folder: Path, prepared: Path | None, as_json: bool) -> None:
     for name, facts in files.items():
         click.echo(f"{name:18} {facts['bytes']:>12,} bytes {facts['deflated_bytes']:>12,} deflated")
     if prepared is None:
-        click.echo("int8.tflite was left as it is; give --tiles to make it again.", err=True)
+        click.echo("int8.tflite was left as it is; give --tiles to write it again.", err=True)

@@ -19,9 +19,9 @@ BARS = " ▁▂▃▄▅▆▇█"
 @click.argument("file", type=FILE, metavar="FILE.epb")
 @json_option
 def command(file: Path, as_json: bool) -> None:
-    """Show what a bundle holds: layers, codebook use, entropy, sizes, origin.
+    """Show the contents of a bundle: layers, codebook use, entropy, sizes, provenance.
 
-    A layer's histogram shows its weights from minus to plus the largest magnitude, on a logarithmic scale.
+    A layer's histogram covers its weights from minus to plus the largest magnitude, on a logarithmic scale.
     Entropy is in bits per weight.
     """
     from edgepatho.exporters.inspection import inspect
@@ -74,12 +74,12 @@ def _print(facts: dict[str, Any]) -> None:
     console.print(f"bundle: {facts['file_sha256']} (SHA-256 of its content, as used in records)")
     console.print(f"sha256sum: {facts['sha256sum']} (of the file)")
     for part in ("provenance", "accuracy", "scoring"):
-        told = ", ".join(f"{key} {value}" for key, value in facts[part].items())
-        console.print(f"{part}: {printable(told) or 'nothing told'}", markup=False)
+        entries = ", ".join(f"{key} {value}" for key, value in facts[part].items())
+        console.print(f"{part}: {printable(entries) or 'none'}", markup=False)
 
 
 def bars(counts: list[int]) -> str:
-    """A bar for each count on a logarithmic scale; blank only where there is none."""
+    """A bar for each count on a logarithmic scale; blank only where the count is 0."""
     top = math.log1p(max(counts))
     return "".join(
         BARS[math.ceil(math.log1p(count) / top * (len(BARS) - 1))] if count else " " for count in counts

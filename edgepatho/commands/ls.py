@@ -26,4 +26,4 @@ def command(host: str, as_json: bool) -> None:
     elif releases:
         click.echo("\n".join(map(str, releases)))
     else:
-        click.echo(f"{host} holds no release; `edgepatho deploy {host} FOLDER` puts one there.")
+        click.echo(f"{host} has no release; `edgepatho deploy {host} FOLDER` installs one.")

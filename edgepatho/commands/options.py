@@ -19,7 +19,7 @@ json_option = click.option(
 
 
 class Words(click.Choice[str]):
-    """One of `words`; one of the `renamed` is refused with its new name."""
+    """One of `words`; a `renamed` word is refused with its new name."""
 
     def __init__(self, words: Sequence[str], renamed: Mapping[str, str]) -> None:
         super().__init__(words)

@@ -21,30 +21,30 @@ from edgepatho.commands.options import FOLDER, Words, json_option
     type=click.Choice(get_args(SplitBy)),
     default="patient",
     show_default=True,
-    help="How validation is split off training; image is what the published work did, and leaks.",
+    help="How validation is split off training; image is the published split, which leaks patients.",
 )
 @click.option(
     "--labels",
     type=Words(get_args(LabelMaps), {"seed": "published"}),
     default="true",
     show_default=True,
-    help="Density maps at true centres, or bit for bit those of the published code.",
+    help="Density maps at true centres, or those of the published code, bit for bit.",
 )
 @click.option(
     "--scale",
     type=click.FloatRange(0, 16, min_open=True),
-    help="Network pixels per pixel, for pictures of another magnification than SHIDC's tiles.",
+    help="Network pixels per pixel, for pictures at a different magnification from SHIDC's tiles.",
 )
 @json_option
 def command(
     source: Path, folder: Path, split_by: SplitBy, labels: LabelMaps, scale: float | None, as_json: bool
 ) -> None:
-    """Reduce the labelled pictures of SOURCE, cut them into tiles, render density maps into FOLDER.
+    """Downscale the labelled pictures in SOURCE, cut them into tiles, and render density maps into FOLDER.
 
-    SOURCE holds JPEG, PNG or TIFF pictures in Train/ and Test/, or side by side; then a fifth of the
-    patients is for testing. Names are SHIDC's (p9_0219_9.jpg), or patients.csv in SOURCE says whose each
-    picture is. Labels lie beside: SHIDC's .json, QuPath's .geojson points, or the .cells.csv of
-    `edgepatho-run score`.
+    SOURCE holds JPEG, PNG or TIFF pictures in Train/ and Test/, or all in one folder; then a fifth of the
+    patients is held out for testing. Pictures are named as in SHIDC (p9_0219_9.jpg), or patients.csv in
+    SOURCE assigns each to a patient. Each has a label file beside it: SHIDC's .json, QuPath's .geojson
+    points, or the .cells.csv of `edgepatho-run score`.
 
     \b
     Example:
@@ -55,8 +55,8 @@ def command(
     from edgepatho.data.split import shared_patients_warning
     from edgepatho.progress import progress
 
-    found = sources.find(source)
-    with progress("preparing", len(found.train) + len(found.test or [])) as bar:
+    given = sources.find(source)
+    with progress("preparing", len(given.train) + len(given.test or [])) as bar:
         about = prepare(source, folder, split_by=split_by, labels=labels, scale=scale, progress=bar)
     if warning := shared_patients_warning(about["shared_patients"]):
         click.echo(f"Warning: {warning}", err=True)

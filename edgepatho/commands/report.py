@@ -30,11 +30,11 @@ RECORD = click.Path(path_type=Path)
 )
 @json_option
 def command(records: tuple[Path, ...], output: Path, as_json: bool) -> None:
-    """Render compress and benchmark records as one HTML page that needs no network.
+    """Render compress and benchmark records as one self-contained HTML page.
 
-    COMPRESS_FOLDER is what `edgepatho compress` wrote (or the compress.json in it), FRONTIER.json the
-    frontier.json of `edgepatho sweep`, each BENCH.json what `edgepatho-run bench` wrote. Damaged records end
-    with exit code 3 and leave an earlier page alone.
+    COMPRESS_FOLDER is written by `edgepatho compress` (or give the compress.json in it), FRONTIER.json by
+    `edgepatho sweep`, and each BENCH.json by `edgepatho-run bench`. A damaged record gives exit code 3 and
+    leaves an earlier page unchanged.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def command(records: tuple[Path, ...], output: Path, as_json: bool) -> None:
         )
     frontiers = [path for path in records if path.name == FRONTIER]
     if len(frontiers) > 1:
-        raise UsageError(f"{frontiers[0]} and {frontiers[1]} are both of sweeps; a report shows one.")
+        raise UsageError(f"{frontiers[0]} and {frontiers[1]} are both sweep records; a report shows one.")
     benches = [path for path in records if path not in (*folders, *frontiers)]
     shown = render(folders[0] if folders else None, benches, output, frontiers[0] if frontiers else None)
     click.echo(json.dumps({"report": str(output)} | shown) if as_json else output)

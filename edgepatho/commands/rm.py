@@ -15,7 +15,7 @@ from edgepatho.commands.options import json_option
 @click.argument("release")
 @json_option
 def command(host: str, release: str, as_json: bool) -> None:
-    """Remove RELEASE, an id that `edgepatho ls` shows, from HOST; never the current or the previous one."""
+    """Remove RELEASE, an id from `edgepatho ls`, from HOST; never the current or the previous one."""
     from edgepatho.deploy.ssh import Remote
 
     with Remote(host, interactive=sys.stdin.isatty()) as remote:

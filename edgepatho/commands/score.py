@@ -9,7 +9,7 @@ import click
 
 
 class Verbatim(click.Command):
-    """A click command that reads no argument itself, not even --help: another program does."""
+    """A click command that passes all arguments, even --help, to another program."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.args = list(args)
@@ -19,9 +19,9 @@ class Verbatim(click.Command):
 @click.command(cls=Verbatim)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Become `edgepatho-run score` with the same arguments.
+    """Replace this process with `edgepatho-run score` and the same arguments.
 
-    The process is replaced, not waited for: signals, output and exit code are then its own.
+    So signals, output and exit code need no forwarding.
     """
     from edgepatho.device_command import device_command
 

@@ -18,66 +18,70 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("prepared", type=FOLDER)
-@click.option("-o", "--output", type=FOLDER, required=True, help="Folder of study, frontier.json and plot.")
+@click.option(
+    "-o", "--output", type=FOLDER, required=True, help="Folder for the study, frontier.json and the plot."
+)
 @click.option(
     "--weights",
     "weights_file",
     type=FILE,
-    help="PathoNet weights; the shipped ones if not given.",
+    help="PathoNet weights; default: the shipped ones.",
 )
 @click.option(
     "--preset",
     type=click.Choice(["frontier", "paper-k256"]),
-    help="A fixed list of points; the grid of the other settings is then ignored.",
+    help="A fixed list of points; the grid options are then ignored.",
 )
 @click.option(
     "--method",
     "methods",
     multiple=True,
     type=click.Choice(get_args(Method)),
-    help="Quantizer; cws if none is given.",
+    help="Quantizer; default: cws.",
 )
 @click.option("-k", "ks", multiple=True, type=int, help="Levels of a codebook.")
-@click.option("--bits", "rates_bits", multiple=True, type=float, help="Bits per weight, for ecsq alone.")
-@click.option("--prune", "prunes", multiple=True, type=float, help="Per cent of weights pruned first.")
+@click.option("--bits", "rates_bits", multiple=True, type=float, help="Bits per weight (ecsq only).")
+@click.option("--prune", "prunes", multiple=True, type=float, help="Per cent of weights to prune first.")
 @click.option(
     "--codebook",
     "codebooks",
     multiple=True,
     type=click.Choice(get_args(CodebookScope)),
-    help="One codebook, or one a layer.",
+    help="One codebook, or one per layer.",
 )
 @click.option(
     "--scale",
     "scales",
     multiple=True,
     type=click.Choice(get_args(Scale)),
-    help="What weights are divided by first.",
+    help="Divisor of the weights before sharing.",
 )
 @click.option(
     "--codebook-rate", "codebook_rates", multiple=True, type=float, help="Learning rate of the codebook."
 )
-@click.option("--rate", "rates", multiple=True, type=float, help="That of biases and batch normalization.")
+@click.option("--rate", "rates", multiple=True, type=float, help="Rate of biases and batch normalization.")
 @click.option(
-    "--index-rate", "index_rates", multiple=True, type=float, help="That of latent weights; 0: indices stay."
+    "--index-rate", "index_rates", multiple=True, type=float, help="Rate of latent weights; 0: fixed indices."
 )
 @click.option(
     "--target",
     type=click.Choice(get_args(RetrainingTarget)),
     default="labels",
     show_default=True,
-    help="What retraining aims at; with labels, the control is measured too.",
+    help="Target of retraining; with labels, the control is measured too.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(0),
     default=60,
     show_default=True,
-    help="Retraining steps of a point of the grid.",
+    help="Retraining steps for each point of the grid.",
 )
 @click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of pws and of the batches.")
-@click.option("--reclaim", is_flag=True, help="Take over points of a worker that was killed; none may run.")
+@click.option(
+    "--reclaim", is_flag=True, help="Take over the points of a killed worker; no other worker may be running."
+)
 @json_option
 def command(
     prepared: Path,
@@ -88,11 +92,11 @@ def command(
     as_json: bool,
     **grid: Any,
 ) -> None:
-    """Compress PathoNet at every point of a grid, or of a preset, and write frontier.json and a plot.
+    """Compress PathoNet at every point of a grid or preset; write frontier.json and a plot.
 
-    The study in OUTPUT/study.log keeps every finished point: the same command goes on after an interruption,
+    The study in OUTPUT/study.log keeps every finished point: the same command resumes after an interruption,
     and several workers, on one machine or on several that share the folder, divide the points among them.
-    Options that may be repeated span the grid.
+    Repeat options to span the grid.
 
     \b
     Examples:

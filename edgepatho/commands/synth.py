@@ -14,25 +14,30 @@ from edgepatho.commands.options import FOLDER, json_option
 @click.command()
 @click.argument("folder", type=FOLDER)
 @click.option(
-    "--patients", default=32, show_default=True, help="A quarter of them, at least one, is for testing."
+    "--patients",
+    default=32,
+    show_default=True,
+    help="Patients; a quarter of them, at least one, is for testing.",
 )
-@click.option("--tiles", default=12, show_default=True, help="Tiles a patient.")
+@click.option("--tiles", default=12, show_default=True, help="Tiles per patient.")
 @click.option(
     "--size", default=1228, show_default=True, help="Edge of a tile in pixels; cells keep their size."
 )
-@click.option("--seed", default=101, show_default=True, help="The default set has this one.")
+@click.option(
+    "--seed", default=101, show_default=True, help="Random seed; the default gives the default set."
+)
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Processes; the bytes do not depend on it.",
+    help="Processes; the result does not depend on their number.",
 )
 @json_option
 def command(folder: Path, patients: int, tiles: int, size: int, seed: int, jobs: int, as_json: bool) -> None:
     """Make synthetic Ki-67 tiles in FOLDER, in the layout of SHIDC-B-Ki-67.
 
-    They stand in for a data set that may not be redistributed; nothing measured on them says anything about
+    They stand in for a data set that may not be redistributed; measurements on them say nothing about
     clinical accuracy.
 
     \b

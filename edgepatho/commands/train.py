@@ -15,14 +15,19 @@ from edgepatho.commands.options import FOLDER, SEED, json_option
 @click.command()
 @click.argument("prepared", type=FOLDER)
 @click.option(
-    "-o", "--output", "work", type=FOLDER, required=True, help="Folder for weights and the run's state."
+    "-o",
+    "--output",
+    "work",
+    type=FOLDER,
+    required=True,
+    help="Folder for the weights and the training state.",
 )
 @click.option("--crop-steps", default=3000, show_default=True, help="Steps on random crops.")
 @click.option("--whole-steps", default=200, show_default=True, help="Steps on whole tiles, at the end.")
-@click.option("--batch", default=8, show_default=True, help="Tiles or crops a step.")
+@click.option("--batch", default=8, show_default=True, help="Tiles or crops per step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
-@click.option("--rate", default=2e-3, show_default=True, help="Highest learning rate of Adam.")
-@click.option("--l2", default=5e-4, show_default=True, help="L2 on kernels, as in the paper.")
+@click.option("--rate", default=2e-3, show_default=True, help="Peak learning rate of Adam.")
+@click.option("--l2", default=5e-4, show_default=True, help="L2 penalty on kernels, as in the paper.")
 @click.option(
     "--seed",
     type=SEED,
@@ -30,12 +35,12 @@ from edgepatho.commands.options import FOLDER, SEED, json_option
     show_default=True,
     help="Seed of initial weights, crops and symmetries.",
 )
-@click.option("--deterministic", is_flag=True, help="One thread: the same bytes from the same command.")
+@click.option("--deterministic", is_flag=True, help="Train on one thread, for reproducible bytes.")
 @json_option
 def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **given: float) -> None:
     """Train PathoNet on the folder PREPARED that `edgepatho prepare` made.
 
-    Ctrl-C ends it after the step at work and keeps that; the same command goes on from there.
+    Ctrl-C stops after the current step and saves the state; the same command resumes from there.
 
     \b
     Example:
@@ -65,8 +70,8 @@ def command(prepared: Path, work: Path, deterministic: bool, as_json: bool, **gi
         model, state = train(prepared, work, settings, progress=bar, stop=lambda: bool(came))
     if state.step < settings.steps:
         click.echo(
-            f"Interrupted after step {state.step} of {settings.steps}, which {work / STATE} keeps; the same "
-            "command goes on from there.",
+            f"Interrupted after step {state.step} of {settings.steps}, saved in {work / STATE}; the same "
+            "command resumes from there.",
             err=True,
         )
         sys.exit(INTERRUPTED)

@@ -1,1 +1,1 @@
-"""A compression as a whole: its stages, its record, grids of settings and the frontier."""
+"""Compression end to end: its stages, its record, grids of settings and the frontier."""

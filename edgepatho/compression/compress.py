@@ -1,4 +1,4 @@
-"""Compress PathoNet into one folder: share its weights, retrain the codebook, judge, export, report."""
+"""Compress PathoNet into one folder: share its weights, retrain the codebook, evaluate, export, report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OVERLAYS = 4
 
 @dataclass(frozen=True)
 class Options:
-    """All settings of a compression; equal options, weights and tiles give an equal model.epb."""
+    """All settings of a compression; equal options, weights and tiles give the same model.epb."""
 
     quantizer: Quantizer = field(default_factory=Quantizer)
     budget: Budget = field(default_factory=Budget)
@@ -47,12 +47,12 @@ def run(
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Write the compress folder `output` and return what its compress.json holds.
+    """Write the compress folder `output` and return the content of its compress.json.
 
     The original is PathoNet with the weights of `weights_file`, or the shipped ones. The folder is written
-    aside and renamed; an earlier compress folder is replaced, anything else raises InputError. Retraining
-    keeps its state in `<output>.retraining.npz` until the folder is complete and goes on from it. `tell`
-    gets a sentence for everything that the settings do not foretell.
+    under a temporary name and renamed; an earlier compress folder is replaced, anything else raises
+    InputError. Retraining keeps its state in `<output>.retraining.npz` until the folder is complete, and
+    resumes from it. `tell` is called with a sentence for every result that the settings do not predict.
     """
     from edgepatho.data.prepare import check_prepared
     from edgepatho.model import weights
@@ -100,7 +100,7 @@ def run(
 
 
 def state_of(output: Path) -> Path:
-    """Return where the retraining for the folder `output` keeps its state."""
+    """Return the state file of the retraining for the folder `output`."""
     output = output.resolve()
     return output.with_name(f"{output.name}.retraining.npz")
 
@@ -115,17 +115,17 @@ def _judge(original: Original, retrained: Retrained, control: Heat | None) -> li
 
 
 def _export(folder: Path, original: Original, retrained: Retrained, figures: dict[str, Any]) -> None:
-    """Write the shared model, bundles and TFLite files; `figures` gets what they weigh."""
+    """Write the shared model, bundles and TFLite files; add their sizes to `figures`."""
     from edgepatho.exporters import folder as exports
-    from edgepatho.exporters.tflite import MOST_TILES
+    from edgepatho.exporters.tflite import MAX_TILES
 
     shared_models.save(retrained.model, folder / exports.SHARED)
-    representative = original.validation.first(MOST_TILES).images
+    representative = original.validation.first(MAX_TILES).images
     exports.write(folder, retrained.model, original.graph, figures, representative)
 
 
 def _report(folder: Path, original: Original, retrained: Retrained, figures: dict[str, Any]) -> None:
-    """Write overlays, compress.json and report.html; `figures` gets the counts of the overlays."""
+    """Write overlays, compress.json and report.html; add the counts of the overlays to `figures`."""
     from edgepatho.report.html import render
 
     figures["overlays"] = _overlays(folder, original, retrained)
@@ -134,9 +134,9 @@ def _report(folder: Path, original: Original, retrained: Retrained, figures: dic
 
 
 def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[str, Any]:
-    """Draw a few tiles plain and with the cells of original and compressed model; return the counts.
+    """Draw a few tiles plain and with the cells of the original and the compressed model; return the counts.
 
-    Cells that the other model has not are framed.
+    Cells that the other model did not find are framed.
     """
     (folder / "overlays").mkdir()
     tiles, counts = original.tiles, {}

@@ -1,4 +1,4 @@
-"""The frontier: how small the network gets, and what that costs, over methods, levels, bits and pruning."""
+"""The frontier: size against accuracy over methods, levels, bits and pruning."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def _fewer_levels() -> Iterator[Quantizer]:
 def original(
     prepared: Path, weights_file: Path | None, measuring: Measuring, progress: Progress
 ) -> tuple[Original, dict[str, Any]]:
-    """Return the original of a sweep, measured, and what the sweep's rows depend on, JSON-ready.
+    """Return the original of a sweep, measured, and everything the sweep's rows depend on, JSON-ready.
 
-    Thresholds are those chosen on the validation split; the original is PathoNet with the weights of
+    Thresholds are chosen on the validation split; the original is PathoNet with the weights of
     `weights_file`, or the shipped ones.
     """
     from edgepatho.data.prepare import check_prepared
@@ -129,7 +129,7 @@ def row(original: Original, point: Point, original_sha256: str) -> Row:
 
 
 def _disk(original: Original, shared: SharedModel) -> dict[str, int]:
-    """Bytes of the bundle, coded and raw, and of the formats of earlier work."""
+    """Bytes of the bundle, coded and raw, and of the published formats."""
     from edgepatho.exporters import bundle, ham
 
     bytes_of = {}
@@ -156,7 +156,7 @@ def summary(
 ) -> dict[str, Any]:
     """Return frontier.json: the rows, the original's figures, and, if `judged`, which row meets which target.
 
-    The targets are those of the preset's points; a grid of other points was not made to meet them.
+    The targets belong to the preset's points; other grids are not meant to meet them.
     """
     measured = [each for each in rows if "error" not in each and each["method"] != "control"]
     controls = [each["figures"] for each in rows if each.get("method") == "control"]

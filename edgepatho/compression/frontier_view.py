@@ -19,7 +19,7 @@ LOWEST = {"agreement": 0.8, "f1_delta_points": -10}  # where the axes of the plo
 
 
 def table(frontier: dict[str, Any]) -> str:
-    """Return the rows by falling size, the targets and the original, for people."""
+    """Return the rows by decreasing size, the targets and the original as text."""
     about, original = frontier["about"], frontier["original"]
     kind = "synthetic tiles" if about["synthetic"] else "tiles"
     lines = [
@@ -59,7 +59,7 @@ def table(frontier: dict[str, Any]) -> str:
 
 
 def _varied(row: dict[str, Any], varying: list[str]) -> str:
-    """The settings of a row that are not those of all rows and have no column; 0 and None are left out."""
+    """The settings of a row that vary between rows and have no column; 0 and None are left out."""
     return "".join(f"  {SETTINGS[key]} {row[key]}" for key in varying if row.get(key))
 
 
@@ -69,7 +69,7 @@ def _loss(target: dict[str, Any]) -> str:
 
 
 def plot(frontier: dict[str, Any], path: Path) -> None:
-    """Write a PNG of agreement and change of F1 over the size of the bundle, with the targets."""
+    """Write a PNG of agreement and change of F1 against the size of the bundle, with the targets."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -83,7 +83,7 @@ def plot(frontier: dict[str, Any], path: Path) -> None:
             values = [each[key] for each in rows]
             axes.scatter(megabytes, values, s=18, color=colour, label=method)
             for at, value in zip(megabytes, values, strict=True):
-                if value < (lowest := LOWEST[key]):  # far below: an arrow at the edge, with the value
+                if value < (lowest := LOWEST[key]):  # off the axis: an arrow at the edge, with the value
                     axes.scatter([at], [lowest], marker="v", s=30, color=colour, clip_on=False)
                     label = f"  {method} {value:.2f}"
                     axes.annotate(label, (at, lowest), va="bottom", fontsize=7, color=colour)

@@ -10,16 +10,16 @@ from edgepatho.errors import UsageError
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What a retraining step is made of: learning rates of Adam, batches and what they aim at.
+    """The hyperparameters of a retraining step: Adam's learning rates, batches and target.
 
-    `rate` is that of biases and batch normalization, and of all weights in the control; `index_rate` that of
-    the latent weights that choose the indices, 0 for indices that stay. A batch holds random crops of
-    `crop_px`, or whole tiles, each in a random one of the first `symmetries`. The target is the labels, or
-    the output of the original; then no label is looked at. Without `training` a step computes what inference
-    does: batch normalization keeps its running statistics and nothing is dropped out. With it, a short
-    retraining ends with statistics that lag behind its weights.
+    `rate` is the rate of biases and batch normalization, and of all weights in the control; `index_rate` that
+    of the latent weights that choose the indices, 0 for fixed indices. A batch holds random crops of
+    `crop_px`, or whole tiles, each under a random one of the first `symmetries`. The target is the labels, or
+    the output of the original; then labels are not used. Without `training` a step computes what inference
+    does: batch normalization keeps its running statistics and dropout is off. With it, the statistics lag
+    behind the weights at the end of a short retraining.
 
-    Raises UsageError for a learning rate that trains nothing, or another target.
+    Raises UsageError for a learning rate out of range or an unknown target.
     """
 
     codebook_rate: float = 1e-4

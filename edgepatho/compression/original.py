@@ -1,4 +1,4 @@
-"""The original network on one set of tiles: what any number of compressions are measured against."""
+"""The original network on one set of tiles, the reference for any number of compressions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """How many tiles: of the test split for every figure, of validation for thresholds and for stopping."""
+    """Numbers of tiles: test tiles for the figures, validation tiles for thresholds and early stopping."""
 
     test_tiles: int | None = None
     calibration_tiles: int = 48
@@ -40,9 +40,9 @@ class Measuring:
 class Original:
     """A network before compression with its tiles, thresholds, heat maps, cells and row of figures.
 
-    `model` is what is retrained: its variables hold whatever was trained last. `teacher` is a copy that
-    stays as it was. `variables` are all values of the original, `others` those that are not kernels.
-    `traced` keeps training steps that were traced, by kind and mode, for the next retraining.
+    `model` is the one that is retrained: its variables hold the state of the last training. `teacher` is an
+    unchanged copy. `variables` are all values of the original, `others` those that are not kernels. `traced`
+    caches traced training steps, by kind and mode, for the next retraining.
     """
 
     model: keras.Model
@@ -61,7 +61,7 @@ class Original:
 
     @cached_property
     def sensitivity(self) -> dict[str, float]:
-        """How strongly each layer moves the output on the validation tiles."""
+        """The output's sensitivity to the weights of each layer, on the validation tiles."""
         return sensitivity.of_layers(self.teacher.model, self.validation.images)
 
     def heat_of(self, training: Training) -> NDArray[np.float32]:
@@ -69,7 +69,7 @@ class Original:
         return self.tiles.within(training.heat(self.tiles.images))
 
     def judge(self, heat: NDArray[np.float32]) -> dict[str, Any]:
-        """Return the row of figures of another network, by its heat maps of the test tiles."""
+        """Return the row of figures of another network from its heat maps of the test tiles."""
         return accuracy.row(heat, self.tiles, self.protocol, (self.heat, self.cells))
 
 
@@ -110,7 +110,7 @@ def measure(
 
 
 def _copy(model: keras.Model) -> keras.Model:
-    """The same network in variables of its own."""
+    """The same network with its own variables."""
     import keras
 
     copy = keras.models.clone_model(model)

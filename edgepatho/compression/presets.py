@@ -25,11 +25,11 @@ PAPER_SEED = 1
 
 
 def paper_k256(method: Method, train_tiles: int) -> Options:
-    """Return the published hyper-parameters of `method` at k = 256 for a training split of this size.
+    """Return the published hyperparameters of `method` at k = 256 for a training split of this size.
 
     GliozzoJ/pathonet_compression: Adam, 75 epochs of whole tiles in 6 symmetries, batch 8, patience of 5
-    epochs, one shared codebook, seed 1, thresholds 60/55/40. What differs is what was wrong there: the
-    codebook trains at its rate in every step, and validation tiles decide when to stop.
+    epochs, one shared codebook, seed 1, thresholds 60/55/40. Two errors are corrected: the codebook is
+    trained at its rate in every step, and validation tiles decide when to stop.
     """
     codebook_rate, rate = PAPER_RATES[method]
     epoch = max(1, train_tiles * PAPER_SYMMETRIES // PAPER_BATCH)

@@ -1,4 +1,4 @@
-"""The parts of compress.json (docs/report.md): what was compressed, how, and what came of it."""
+"""The parts of compress.json (docs/report.md): what was compressed, how, and with what result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMAT, VERSION = "edgepatho-compress", 2
 
 
 def original(model: keras.Model, weights_file: Path | None) -> dict[str, Any]:
-    """Return what identifies the original; `weights_file` None stands for the shipped weights."""
+    """Return what identifies the original; None for `weights_file` means the shipped weights."""
     from edgepatho.model import weights
 
     return {
@@ -37,7 +37,7 @@ def original(model: keras.Model, weights_file: Path | None) -> dict[str, Any]:
 
 
 def scoring(protocol: Protocol) -> dict[str, Any]:
-    """Return what a device needs to turn heat maps into scores, as a bundle holds it."""
+    """Return what a device needs to turn heat maps into scores, in the form of a bundle."""
     from edgepatho.exporters.bundle import SCORING
 
     return dict(SCORING) | {
@@ -48,7 +48,7 @@ def scoring(protocol: Protocol) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that figures and bytes may depend on."""
+    """Return the versions of software that figures and bytes may depend on."""
     import keras
     import tensorflow as tf
 
@@ -65,7 +65,7 @@ def versions() -> dict[str, str]:
 def quantizer(
     original: Original, shared: SharedModel, settings: Quantizer, heat: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """Return what sharing alone did to the weights and, by `heat` of the test tiles, to the output."""
+    """Return the effect of sharing alone on the weights and, from `heat` of the test tiles, on the output."""
     return {
         "method": settings.method,
         "k": settings.k,
@@ -77,7 +77,7 @@ def quantizer(
 
 
 def accuracy(original: Original, rows: list[dict[str, Any]], prepared: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of figures and what they were measured on, by the record of the prepared folder."""
+    """Return the rows of figures and what they were measured on, from the record of the prepared folder."""
     return {
         "tiles": len(original.tiles.names),
         "patients": len(set(original.tiles.patients)),
@@ -107,7 +107,7 @@ def codebook(shared: SharedModel) -> dict[str, Any] | None:
 
 
 def layers(graph: Graph, shared: SharedModel) -> list[dict[str, Any]]:
-    """Return for every layer with weights its use of the codebook, or that it was skipped."""
+    """Return the codebook use of every layer with weights, or that it was skipped."""
     entries = []
     for name, kernel in graph.kernels.items():
         entry: dict[str, Any] = {"name": name, "parameters": kernel.size}

@@ -1,4 +1,4 @@
-"""Sharing the weights of an original and retraining them, or all its weights in the control."""
+"""Sharing and retraining the weights of an original; for the control, training all its weights."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Heat = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Retrained:
-    """A shared model after retraining, its heat maps of the test tiles before and after, and the run."""
+    """A shared model after retraining, its heat maps of the test tiles before and after, and the history."""
 
     model: SharedModel
     heat_before: Heat
@@ -53,17 +53,17 @@ def retrain_shared(
     key: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Retrained:
-    """Return `shared`, which `settings` made of the original, retrained within `budget`.
+    """Return `shared`, the original shared by `settings`, retrained within `budget`.
 
-    With `state`, an interrupted retraining of an equal `key` goes on from that file. Raises UserError before
-    any step if sharing broke the network beyond finite numbers.
+    With `state`, an interrupted retraining with an equal `key` resumes from that file. Raises UserError
+    before any step if the shared network's output is not finite.
     """
     training = _training(original, shared, settings, hyperparameters)
     before = original.heat_of(training)
     if not np.isfinite(before).all():
         raise UserError(
-            f"Shared by {settings.method} with k = {settings.k}, the network's output is no longer finite; "
-            "give it more levels (-k) or another --method."
+            f"Shared by {settings.method} with k = {settings.k}, the network's output is not finite; "
+            "use more levels (-k) or another --method."
         )
     run = retrain(
         training,
@@ -112,12 +112,12 @@ def _shared(original: Original, kernels: Arrays, settings: Quantizer) -> SharedM
 def _training(
     original: Original, shared: SharedModel, settings: Quantizer, hyperparameters: Hyperparameters
 ) -> SharedTraining:
-    """A training of `shared`, ready to begin; one that was traced before if it fits."""
+    """A training of `shared`, ready to start; reuses a traced one if it fits."""
     rates = [hyperparameters.codebook_rate, hyperparameters.rate]
     kind: type[SharedTraining] = SharedTraining
     if hyperparameters.index_rate:
         rates, kind = [*rates, hyperparameters.index_rate], LatentTraining
-    # As many levels as any choice of indices may need, not only the first.
+    # As many levels as any reassignment of indices may need, not only the first.
     capacity = max(settings.k, MIN_CAPACITY, *(k for k in settings.layers.values() if k is not None))
     training = original.traced.get((kind, hyperparameters.training))
     if isinstance(training, SharedTraining) and training.fits(shared, capacity):
@@ -136,7 +136,7 @@ def _training(
 
 
 def _feed(original: Original, hyperparameters: Hyperparameters) -> Callable[[int], Iterator[Batch]]:
-    """Batches of the training split from any step on, labelled with what retraining aims at."""
+    """Batches of the training split from a given step on, labelled with the target of retraining."""
     from edgepatho.data.prepare import batches
 
     def feed(start: int) -> Iterator[Batch]:
@@ -159,7 +159,7 @@ def _feed(original: Original, hyperparameters: Hyperparameters) -> Callable[[int
 def _validation(
     original: Original, training: Training, hyperparameters: Hyperparameters
 ) -> Callable[[], float]:
-    """The mean squared error on the validation tiles against what retraining aims at."""
+    """The mean squared error on the validation tiles against the target of retraining."""
     validation = original.validation
     by_labels = hyperparameters.target == "labels"
     maps = validation.maps if by_labels else original.teacher.heat(validation.images)

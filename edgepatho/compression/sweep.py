@@ -1,7 +1,7 @@
-"""Many compressions of one network: a study on disk that workers share and that goes on after an end.
+"""Many compressions of one network: a study on disk that workers share and that can be resumed.
 
 Optuna's journal file keeps the points and their rows; every worker takes the next waiting point. Several
-machines can work on one file in a shared folder.
+machines can share one file in a network folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import optuna
 
 NAME = "edgepatho"
-VERSION = 2  # of the settings that points are written down with
+VERSION = 2  # of the settings recorded for each point
 Row = dict[str, Any]
 
 
@@ -37,7 +37,7 @@ class Point:
 
     @property
     def key(self) -> str:
-        """All settings as one text; equal points have equal keys."""
+        """All settings as text; equal points have equal keys."""
         return canonical_json(asdict(self))
 
 
@@ -51,11 +51,11 @@ def run(
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
-    """Measure every point that the study in `file` has no row of; return all rows, in the order of points.
+    """Measure every point without a row in the study in `file`; return all rows, in the order of `points`.
 
-    A point whose settings cannot be met has a row with `error`. An interrupted point waits again; one whose
-    worker was killed stays taken until `reclaim`, for which no other worker may run. `about` tells what the
-    rows depend on: a study of something else raises InputError.
+    A point whose settings cannot be met has a row with `error`. An interrupted point is queued again; one
+    whose worker was killed stays taken until `reclaim`, during which no other worker may run. `about` holds
+    everything the rows depend on: a study with a different `about` raises InputError.
     """
     study = _study(file, about)
     if reclaim:
@@ -85,8 +85,8 @@ def run(
     missing = sum(point.key not in rows for point in points)
     if missing:
         tell(
-            f"{missing} of {len(points)} points are with other workers, or were left by one that was killed; "
-            "if none is running, give the command again with --reclaim."
+            f"{missing} of {len(points)} points are taken by other workers or were left by one that was "
+            "killed; if none is running, give the command again with --reclaim."
         )
     return [rows[point.key] for point in points if point.key in rows]
 
@@ -109,7 +109,7 @@ def _study(file: Path, about: dict[str, Any]) -> optuna.Study:
         ) from None
     if known is not None and known.pop("study_version", 1) != VERSION:
         raise InputError(
-            f"{file} is a study of another version, which alone can go on from it; give another folder."
+            f"{file} is a study of another version, and only that version can resume it; give another folder."
         )
     if known is None:
         study.set_user_attr("about", about | {"study_version": VERSION})
@@ -121,7 +121,7 @@ def _study(file: Path, about: dict[str, Any]) -> optuna.Study:
 
 
 def _enqueue(study: optuna.Study, points: Sequence[Point]) -> None:
-    """Make points wait that are neither measured, nor being measured, nor waiting."""
+    """Queue the points that are not measured, being measured or waiting."""
     known = set(_rows(study)) | {
         trial.user_attrs.get("point") for trial in _states(study, "WAITING", "RUNNING")
     }

@@ -1,4 +1,4 @@
-"""What a compression is held against: how small, at what loss."""
+"""Targets for a compression: bounds on size, memory and loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgepatho.compression.sweep import Row
 
 @dataclass(frozen=True)
 class Target:
-    """Bounds on a row of the frontier; None bounds nothing."""
+    """Bounds on a row of the frontier; None means no bound."""
 
     name: str
     method: str | None = None
@@ -24,7 +24,7 @@ class Target:
     patients_changing_ki67_class: int | None = None
 
     def met_by(self, row: Row) -> bool:
-        """Whether a row of the frontier reaches every bound that this target has."""
+        """Whether a row of the frontier meets every bound of this target."""
         most = {
             "levels": self.most_k,
             "bundle_bytes": self.bundle_bytes,
@@ -61,7 +61,7 @@ TARGETS = (
 
 
 def judged(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return each target, JSON-ready, with the row of best agreement that meets it as `by`, or None."""
+    """Return each target, JSON-ready; `by` is the row of best agreement that meets it, or None."""
     verdicts = []
     for target in TARGETS:
         meeting = [row for row in rows if target.met_by(row)]

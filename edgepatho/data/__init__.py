@@ -1,1 +1,1 @@
-"""Images and labels: the SHIDC layout, synthetic tiles in it, and what training reads."""
+"""Images and labels: the SHIDC layout, synthetic tiles, and prepared folders for training."""

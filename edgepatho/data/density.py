@@ -1,4 +1,4 @@
-"""Density maps: what PathoNet learns to predict, one channel a class, 0..255."""
+"""Density maps, PathoNet's training targets: one channel per class, 0..255."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def published_density_map(
 
     `labels` [cells, 3] of x, y in pixels of a `width` x `height` picture and label_id. Windows overwrite
     each other, the last row and column stay empty, and at a border the middle of the Gaussian is pasted
-    instead of the part that matches: the defects that `density_map` mends.
+    instead of the matching part: `density_map` corrects these defects.
     """
     axis = np.linspace(-1, 1, WINDOW)
     radius = np.sqrt(axis[None, :] ** 2 + axis[:, None] ** 2)
@@ -47,7 +47,7 @@ def published_density_map(
     maps = np.zeros((size, size, 3), np.uint8)
 
     def window(coordinate: float, source_px: float) -> tuple[slice, slice]:
-        """The pixels along one axis, and the part of the Gaussian that they take."""
+        """The pixels along one axis, and the matching part of the Gaussian."""
         centre = min(max(int(coordinate * (size / source_px)), 0), size)
         start, stop = max(centre - WINDOW // 2, 0), min(centre + WINDOW // 2 + 1, size - 1)
         skipped = (WINDOW - (stop - start)) // 2

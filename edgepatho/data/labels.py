@@ -1,4 +1,4 @@
-"""Labelled cells out of SHIDC's JSON, QuPath's GeoJSON points, or the cells.csv of `edgepatho-run score`."""
+"""Labelled cells from SHIDC's JSON, QuPath's GeoJSON points, or the cells.csv of `edgepatho-run score`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgepatho.data.shidc import IMMUNONEGATIVE, IMMUNOPOSITIVE, LABELS, TIL
 from edgepatho.errors import InputError
 
 MAX_BYTES = 1 << 24
-# QuPath's names of the classes beside our own, in lower case
+# QuPath's class names and our own, in lower case
 CLASSES = LABELS | {
     "positive": IMMUNOPOSITIVE,
     "negative": IMMUNONEGATIVE,
@@ -28,7 +28,7 @@ CLASSES = LABELS | {
     "lymphocyte": TIL,
     "lymphocytes": TIL,
 }
-MAX_COORDINATE_PX = 1 << 31  # no picture has so many pixels a side
+MAX_COORDINATE_PX = 1 << 31  # far beyond the side of any picture
 AT_EDGE, AS_TEXT, AS_DECIMAL = "on the far edge", "numbers as text", "whole numbers with a decimal point"
 Cell = tuple[float, float, int]
 
@@ -36,12 +36,11 @@ Cell = tuple[float, float, int]
 def read(path: Path, width: int, height: int, adapted: Counter[str]) -> NDArray[np.float64]:
     """Return the cells [n, 3] of x, y, label_id in a label file of a picture of `width` x `height` pixels.
 
-    Pixel centres are whole numbers. What is not as it should be but was read by the published code (x on
-    the far edge, "512", 512.0) is read as well and counted in `adapted`. Raises InputError naming the file
-    and the entry.
+    Pixel centres are whole numbers. Irregular values that the published code accepts (x on the far edge,
+    "512", 512.0) are accepted too and counted in `adapted`. Raises InputError naming the file and the entry.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} has more than {MAX_BYTES} bytes; that is not a label file.")
+        raise InputError(f"{path} has more than {MAX_BYTES} bytes, too many for a label file.")
     try:
         text = path.read_text(encoding="utf-8-sig")
         cells = list(_csv(path, text)) if path.suffix.lower() == ".csv" else list(_json(path, text, adapted))
@@ -75,7 +74,9 @@ def _json(path: Path, text: str, adapted: Counter[str]) -> Iterator[Cell]:
     elif isinstance(value, dict) and value.get("type") == "Feature":
         value = [value]
     if not isinstance(value, list):
-        raise InputError(f"{path} holds no list; expected [{{x, y, label_id}}, ...] or GeoJSON features.")
+        raise InputError(
+            f"{path} does not hold a list; expected [{{x, y, label_id}}, ...] or GeoJSON features."
+        )
     if any(isinstance(entry, dict) and entry.get("type") == "Feature" for entry in value):
         for number, feature in enumerate(value):
             yield from _feature(path, number, feature if isinstance(feature, dict) else {})
@@ -95,7 +96,7 @@ def _json(path: Path, text: str, adapted: Counter[str]) -> Iterator[Cell]:
 
 
 def _whole(value: Any, adapted: Counter[str]) -> int | None:
-    """The whole number in a JSON value, None if there is none; True is not 1."""
+    """The integer in a JSON value, None if it is not one; true is not 1."""
     if type(value) is int:
         return value if abs(value) < MAX_COORDINATE_PX else None
     kind = AS_TEXT if isinstance(value, str) else AS_DECIMAL
@@ -129,7 +130,7 @@ def _feature(path: Path, number: int, feature: dict[str, Any]) -> Iterator[Cell]
 
 
 def _classification(value: Any) -> str | None:
-    """QuPath writes the name of a class, or the names of a derived one in order."""
+    """QuPath writes the name of a class, or the list of names of a derived class."""
     value = value if isinstance(value, dict) else {}
     names = value.get("names")
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
@@ -142,7 +143,7 @@ def _csv(path: Path, text: str) -> Iterator[Cell]:
     rows = csv.DictReader(io.StringIO(text))
     if not {"x_px", "y_px", "class"} <= set(rows.fieldnames or ()):
         raise InputError(
-            f"{path} has no columns x_px, y_px and class; give what `edgepatho-run score` wrote."
+            f"{path} has no columns x_px, y_px and class; give a file that `edgepatho-run score` wrote."
         )
     for row in rows:
         label = _label(path, f"line {rows.line_num}", row["class"])
@@ -159,6 +160,6 @@ def _label(path: Path, where: str, name: str | None) -> int:
     label = CLASSES.get((name or "").strip().lower())
     if label is None:
         known = "Positive, Negative, Immune cells, immunopositive, immunonegative, til"
-        found = f"the class {name!r}" if name else "no class"
-        raise InputError(f"{path}: {where} has {found}; expected one of {known}.")
+        given = f"the class {name!r}" if name else "no class"
+        raise InputError(f"{path}: {where} has {given}; expected one of {known}.")
     return label

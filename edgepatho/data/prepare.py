@@ -1,8 +1,8 @@
-"""What training reads: tiles as the network sees them, their density maps and points, split and on disk.
+"""Prepared folders: tiles at the network's scale, their density maps and points, split and on disk.
 
 A prepared folder holds, for each of train, validation and test, `<split>_images.npy` (uint8
 [n, 256, 256, 3]), `<split>_labels.npy` (density maps, same shape) and `<split>.json` (names, patients,
-sizes, points). Arrays are memory mapped, so no split is ever held in memory.
+sizes, points). Arrays are memory-mapped, so no split is held in memory.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ def prepare(
     scale: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the prepared folder `output` of the labelled pictures in `folder`; return its prepared.json.
+    """Write the prepared folder `output` from the labelled pictures in `folder`; return its prepared.json.
 
-    `split_by`: "patient", or "image" as the published work. `labels`: "true", or "published" for the
-    density maps of the published code. `scale`: network pixels per pixel, else the rule of
-    `pictures.network_size`. Raises InputError naming the file that does not fit.
+    `split_by`: "patient", or "image" as in the published work. `labels`: "true", or "published" for the
+    density maps of the published code. `scale`: network pixels per pixel; None for the rule of
+    `pictures.network_size`. Raises InputError naming the file that cannot be used.
     """
     check_choice("split_by", split_by, SplitBy)
     check_choice("labels", labels, LabelMaps)
-    found = source.find(folder)
-    if found.test is None:
-        undivided, test = split.by_patient(found.train)
+    given = source.find(folder)
+    if given.test is None:
+        undivided, test = split.by_patient(given.train)
     else:
-        undivided, test = found.train, found.test
+        undivided, test = given.train, given.test
     parts = {"patient": split.by_patient, "image": split.by_image}[split_by](undivided)
     members = dict(zip(SPLITS, (*parts, test), strict=True))
     adapted: Counter[str] = Counter()
-    if found.folders == source.CROPPED:
-        adapted["folders called {} and {}".format(*found.folders)] += 1
+    if given.folders == source.CROPPED:
+        adapted["folders called {} and {}".format(*given.folders)] += 1
     tiles = {name: sum(count(picture, scale) for picture in part) for name, part in members.items()}
     about: dict[str, Any] = {
         "format": FORMAT,
@@ -70,7 +70,7 @@ def prepare(
         "synthetic": shidc.is_synthetic(folder),
         "pictures": {name: len(part) for name, part in members.items()},
         "tiles": tiles,
-        "shared_patients": found.shared_patients,
+        "shared_patients": given.shared_patients,
     }
     with folder_aside(output, MARKER) as aside:
         for name, part in members.items():
@@ -83,7 +83,7 @@ def prepare(
 
 
 def check_prepared(folder: Path) -> dict[str, Any]:
-    """Return what prepared.json says; raise InputError if `folder` was not made by `prepare`."""
+    """Return the content of prepared.json; raise InputError if `folder` was not made by `prepare`."""
     marker = folder / MARKER
     if not marker.is_file():
         raise InputError(f"{folder} holds no {MARKER}; make it with `edgepatho prepare TILES {folder}`.")
@@ -103,7 +103,7 @@ def check_prepared(folder: Path) -> dict[str, Any]:
 def arrays(folder: Path, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return (images, density maps) of a split, uint8 [n, 256, 256, 3] each, memory mapped.
 
-    Raises InputError for a file that is missing, damaged or another array.
+    Raises InputError for a file that is missing, damaged or the wrong array.
     """
     count = check_prepared(folder)["tiles"][name]
     expected = (count, NETWORK_PX, NETWORK_PX, 3)
@@ -126,9 +126,9 @@ def arrays(folder: Path, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 def records(folder: Path, name: str) -> list[dict[str, Any]]:
     """Return name, patient, height, width and points [[x, y, label_id], ...] of every tile of a split.
 
-    All in network pixels; beyond height and width, a tile shows no more of its picture.
+    All in network pixels; beyond height and width, a tile is padding.
 
-    Raises InputError for a file that is missing, damaged or tells of other tiles.
+    Raises InputError for a file that is missing, damaged or about other tiles.
     """
     path = folder / f"{name}.json"
     count = check_prepared(folder)["tiles"][name]
@@ -163,15 +163,15 @@ def batches(
     symmetries: int = augment.FULL,
     start: int = 0,
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield augmented batches without end, from batch number `start` on.
+    """Yield augmented batches forever, from batch number `start` on.
 
     Images float32 [batch, size, size, 3] in 0..1, density maps float32 in 0..255. Every epoch visits every
-    tile once under a random one of `symmetries`; with `crop`, as a random square of that edge. A batch is a
-    function of the arguments and its number alone, so a stream can be taken up anywhere.
+    tile once under a random one of `symmetries`; with `crop`, as a random square of that side. A batch
+    depends only on the arguments and its number, so a stream can resume anywhere.
     """
     images, labels = arrays(folder, name)
     if crop is not None and not 0 < crop <= images.shape[1]:
-        raise UsageError(f"a crop of {crop} px does not fit tiles of {images.shape[1]} px.")
+        raise UsageError(f"a crop of {crop} px does not fit into tiles of {images.shape[1]} px.")
     edge = crop or images.shape[1]
     number = start
     while True:
@@ -193,7 +193,7 @@ def batches(
 def _write_split(
     folder: Path, name: str, tiles: int, cut: Iterator[Iterator[Tile]], progress: Progress
 ) -> None:
-    """Write the `tiles` tiles of a split, which come picture by picture."""
+    """Write the `tiles` tiles of a split, picture by picture."""
     shape = (tiles, NETWORK_PX, NETWORK_PX, 3)
     images, maps = (_claimed(folder / f"{name}_{kind}.npy", shape) for kind in ("images", "labels"))
     entries: list[dict[str, Any]] = []
@@ -208,15 +208,15 @@ def _write_split(
 
 
 def _sha256_of_all(folder: Path) -> str:
-    """Tells these tiles from others: work that goes on after an interruption goes on with the same ones."""
+    """Identifies the tiles, so that interrupted work resumes only with the same ones."""
     lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _claimed(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
-    """A new uint8 array in a file whose room on disk is already its own.
+    """A new uint8 array in a file whose disk space is already allocated.
 
-    A memory map of a file with holes ends the process with a bus error where the disk is full.
+    Writing to a memory map of a sparse file kills the process with a bus error when the disk is full.
     """
     array: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     with path.open("r+b") as file:

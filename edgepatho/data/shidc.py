@@ -14,15 +14,15 @@ from edgepatho.errors import InputError
 IMMUNOPOSITIVE, IMMUNONEGATIVE, TIL = 1, 2, 3
 LABELS = {"immunopositive": IMMUNOPOSITIVE, "immunonegative": IMMUNONEGATIVE, "til": TIL}
 PARTS = ("Train", "Test")
-MANIFEST = "manifest.json"  # beside them in synthetic sets
+MANIFEST = "manifest.json"  # in synthetic sets, next to Train/ and Test/
 NAME = re.compile(r"(p\d+)_\d+_\d+")
 JPEG_QUALITY = 95
 
 
 def patient_of(name: str) -> str | None:
-    """Return the patient in a picture's name without suffix, None for a name of another kind."""
-    found = NAME.fullmatch(name)
-    return found[1] if found else None
+    """Return the patient in a picture's name (without suffix), or None if the name has another form."""
+    match = NAME.fullmatch(name)
+    return match[1] if match else None
 
 
 def is_synthetic(folder: Path) -> bool:

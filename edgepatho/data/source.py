@@ -1,4 +1,4 @@
-"""The pictures of a folder: whose they are, where their labels lie, which of them are for testing."""
+"""The pictures of a folder: their patients, their label files, and which of them are for testing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CROPPED = ("train256", "test256")  # SHIDC's second form
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture, its label file and the patient it is of."""
+    """One picture, its label file and its patient."""
 
     image: Path
     labels: Path
@@ -28,11 +28,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Source:
-    """The pictures of a folder, sorted by name; `test` is None where the folder is not divided."""
+    """The pictures of a folder, sorted by name; `test` is None if the folder is not divided."""
 
     train: list[Picture]
     test: list[Picture] | None
-    folders: tuple[str, ...] = ()  # that `train` and `test` came from
+    folders: tuple[str, ...] = ()  # the sources of `train` and `test`
 
     @property
     def shared_patients(self) -> list[str]:
@@ -42,10 +42,10 @@ class Source:
 
 
 def find(folder: Path) -> Source:
-    """Return the pictures of `folder`, in Train/ and Test/ (or train256/ and test256/) or side by side.
+    """Return the pictures of `folder`, in Train/ and Test/ (or train256/ and test256/) or all in `folder`.
 
-    A table `patients.csv` (patient,image; paths within `folder`) says whose they are; without it, the names
-    do. Raises InputError for a picture without labels or patient, names that collide, a missing part.
+    A table `patients.csv` (patient,image; paths within `folder`) gives their patients; without it, their
+    names do. Raises InputError for a picture without labels or patient, duplicate names or a missing part.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the one that holds your pictures.")
@@ -55,7 +55,7 @@ def find(folder: Path) -> Source:
         if len(there) == 1:
             missing = next(part for part in parts if part not in there)
             raise InputError(
-                f"{folder} has {there[0]}/ but no {missing}/; add it, or put all pictures side by side."
+                f"{folder} has {there[0]}/ but no {missing}/; add it, or put all pictures into one folder."
             )
         if there:
             _check_table(folder, table, parts)
@@ -67,19 +67,19 @@ def find(folder: Path) -> Source:
 
 
 def _images(folder: Path, listed: Collection[Path] = ()) -> list[Path]:
-    """The pictures of a folder by name; dot files (of a Mac's USB stick) are none."""
-    found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
-    if not found and not listed:
+    """The pictures of a folder by name, without hidden files (such as `._` files from a Mac)."""
+    images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    if not images and not listed:
         deeper = any(path.is_dir() for path in folder.iterdir())
         raise InputError(
             f"{folder} holds no JPEG, PNG or TIFF; "
             + (
-                f"list pictures in folders within it in {folder / PATIENTS} (patient,image)."
+                f"list pictures in its subfolders in {folder / PATIENTS} (patient,image)."
                 if deeper
                 else "expected names such as p9_0219_9.jpg with labels beside."
             )
         )
-    return sorted(found)
+    return sorted(images)
 
 
 def _pictures(folder: Path, images: list[Path], table: dict[str, str], part: str = "") -> list[Picture]:
@@ -90,14 +90,14 @@ def _pictures(folder: Path, images: list[Path], table: dict[str, str], part: str
         patient = table.get(listed) if table else shidc.patient_of(image.stem)
         if patient is None:
             raise InputError(
-                f"{image} is not in {PATIENTS}; add a row for {listed} or move the picture away."
+                f"{image} is not in {PATIENTS}; add a row for {listed} or remove the picture."
                 if table
-                else f"{image} is not named like p9_0219_9.jpg (patient, image, crop); name it so, "
+                else f"{image} is not named like p9_0219_9.jpg (patient, image, crop); rename it, "
                 f"or list every picture in {PATIENTS} (patient,image)."
             )
         name = "-".join(place.with_suffix("").parts)
         if name in pictures:
-            raise InputError(f"{pictures[name].image} and {image} have one name, {name}; rename one.")
+            raise InputError(f"{pictures[name].image} and {image} have the same name, {name}; rename one.")
         pictures[name] = Picture(image, _labels(image), patient, name)
     return list(pictures.values())
 
@@ -107,13 +107,13 @@ def _labels(image: Path) -> Path:
     names = [
         f"{base}{suffix}" for base in dict.fromkeys((image.stem, image.name)) for suffix in LABEL_SUFFIXES
     ]
-    found = [path for name in names if (path := image.with_name(name)).is_file()]
-    if not found:
+    files = [path for name in names if (path := image.with_name(name)).is_file()]
+    if not files:
         listed = ", ".join(f"{image.stem}{suffix}" for suffix in LABEL_SUFFIXES)
-        raise InputError(f"{image} has no labels: put one of {listed} beside it or move the picture away.")
-    if len(found) > 1:
-        raise InputError(f"{image} has two label files, {found[0].name} and {found[1].name}; keep one.")
-    return found[0]
+        raise InputError(f"{image} has no labels: put one of {listed} beside it or remove the picture.")
+    if len(files) > 1:
+        raise InputError(f"{image} has two label files, {files[0].name} and {files[1].name}; keep one.")
+    return files[0]
 
 
 def _patients(path: Path) -> dict[str, str]:
@@ -143,10 +143,10 @@ def _patients(path: Path) -> dict[str, str]:
 
 
 def _check_table(folder: Path, table: dict[str, str], parts: tuple[str, ...]) -> None:
-    """Every row of a table is a picture that is used; InputError names one that is not."""
+    """Check that every row of a table is a picture in use; InputError names one that is not."""
     for place in table:
         if not (folder / place).is_file() or (parts and Path(place).parent.as_posix() not in parts):
             wanted = " or ".join(f"{part}/" for part in parts) or str(folder)
             raise InputError(
-                f"{folder / PATIENTS} lists {place}, which is no picture in {wanted}; correct it."
+                f"{folder / PATIENTS} lists {place}, which is not a picture in {wanted}; correct it."
             )

@@ -1,4 +1,4 @@
-"""Splits: validation off training, and testing off what is not divided."""
+"""Splits: validation tiles from training tiles, and test tiles from an undivided folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ VALIDATION_SHARE = 0.2
 
 
 def by_patient(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """Return (the rest, held out): a fifth of the patients, rounded up, are held out.
+    """Return (the rest, held out): a fifth of the patients, rounded up, is held out.
 
-    No patient is on both sides. Raises InputError if there are fewer than two patients.
+    No patient is in both parts. Raises InputError if there are fewer than two patients.
     """
     patients = sorted({picture.patient for picture in pictures})
     if len(patients) < 2:
         raise InputError(
-            f"The pictures to split are of {len(patients)} patient; a split by patient needs at least 2, "
-            "and 3 without Train/ and Test/."
+            f"There is {len(patients)} patient to split; a split by patient needs at least 2, "
+            "or 3 without Train/ and Test/."
         )
     random.Random(SEED).shuffle(patients)  # noqa: S311 - a split, not a secret
     held_out = set(patients[: math.ceil(VALIDATION_SHARE * len(patients))])
@@ -32,10 +32,10 @@ def by_patient(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
 
 
 def by_image(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """Return (training, validation) exactly as the published code base split: by image.
+    """Return (training, validation) split by image, exactly as in the published code.
 
-    Crops of one patient land on both sides, which is a leak; it is here to reproduce that work.
-    Raises InputError if there are too few images for one of validation.
+    Crops of one patient end up in both parts, which is a leak; this is only for reproducing that work.
+    Raises InputError if there are too few images to give one for validation.
     """
     shuffled = sorted(pictures, key=lambda picture: picture.image.name)
     random.Random(SEED).shuffle(shuffled)  # noqa: S311
@@ -46,7 +46,7 @@ def by_image(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
 
 
 def shared_patients_warning(patients: list[str]) -> str | None:
-    """Return the sentence that stands beside figures of tiles whose patients were trained on, too."""
+    """Return the caveat for accuracy figures on tiles of patients who were also trained on."""
     if not patients:
         return None
     listed = ", ".join(patients[:8]) + (f" and {len(patients) - 8} more" if len(patients) > 8 else "")

@@ -16,12 +16,12 @@ from edgepatho.data.density import NETWORK_PX, density_map, published_density_ma
 from edgepatho.data.pictures import Cut
 from edgepatho.data.source import Picture
 
-LEFT_OUT = "cells in strips too narrow for a tile, left out"
+LEFT_OUT = "cells left out, in strips too narrow for a tile"
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Image and density map uint8 [NETWORK_PX, NETWORK_PX, 3]; `entry` is what `<split>.json` says of it."""
+    """Image and density map uint8 [NETWORK_PX, NETWORK_PX, 3]; `entry` is its entry in `<split>.json`."""
 
     image: NDArray[np.uint8]
     density: NDArray[np.uint8]
@@ -29,14 +29,14 @@ class Tile:
 
 
 def count(picture: Picture, scale: float | None) -> int:
-    """Return how many tiles a picture gives, from its header."""
+    """Return the number of tiles of a picture, from its header."""
     return len(pictures.cuts(*pictures.network_size(*pictures.size(picture.image), scale)))
 
 
 def cut_up(picture: Picture, scale: float | None, maps: LabelMaps, adapted: Counter[str]) -> Iterator[Tile]:
     """Yield the tiles of a picture with density maps at true centres ("true") or the published ones.
 
-    What was not as it should be is counted in `adapted`. Raises InputError for an unfit picture or label.
+    Accepted irregularities are counted in `adapted`. Raises InputError for an unusable picture or label.
     """
     height, width = pictures.size(picture.image)
     cells = labels.read(picture.labels, width, height, adapted)
@@ -49,7 +49,7 @@ def cut_up(picture: Picture, scale: float | None, maps: LabelMaps, adapted: Coun
         adapted[LEFT_OUT] -= np.count_nonzero(own)
         if maps == "published":
             density = _published_map(cells[own], cut, height / reduced.shape[0], width / reduced.shape[1])
-        else:  # a neighbour's cell on the border reaches in
+        else:  # a neighbouring cell at the border extends into the tile
             density = density_map(points - (cut.left, cut.top, 0))
         entry = {
             "name": f"{picture.name}-{cut.row + 1}-{cut.column + 1}" if len(cuts) > 1 else picture.name,
@@ -64,15 +64,15 @@ def cut_up(picture: Picture, scale: float | None, maps: LabelMaps, adapted: Coun
 def to_network(
     cells: NDArray[np.float64], size: tuple[int, int], reduced: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Return cells [n, 3] of a picture of `size` (height, width) in pixels of the `reduced` one.
+    """Return cells [n, 3] of a picture of `size` (height, width) in pixels of the `reduced` picture.
 
-    Pixel centres are whole numbers on both sides.
+    Pixel centres are whole numbers in both.
     """
     ratio = np.array([reduced[1] / size[1], reduced[0] / size[0]])
     return np.column_stack([(cells[:, :2] + 0.5) * ratio - 0.5, cells[:, 2]])
 
 
 def _published_map(cells: NDArray[np.float64], cut: Cut, down: float, across: float) -> NDArray[np.uint8]:
-    """The published map of a tile; `down` and `across` are the picture's pixels to one of the network."""
+    """The published map of a tile; `down` and `across` are picture pixels per network pixel."""
     own = cells - (cut.left * across, cut.top * down, 0)
     return published_density_map(own, NETWORK_PX * across, NETWORK_PX * down)

@@ -1,1 +1,1 @@
-"""Releases on devices over SSH; the layout and the promise are in docs/release-layout.md."""
+"""Releases on devices over SSH; layout and guarantees are in docs/release-layout.md."""

@@ -1,4 +1,4 @@
-"""Benchmark a device: `edgepatho-run bench` there, the verified record and its report here."""
+"""Benchmark a device with its `edgepatho-run bench`; verify the record and write its report here."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from edgepatho.deploy.job import Job, Result, run
 from edgepatho.deploy.probe import check_fit, probe
 from edgepatho.deploy.release import chosen_files
 from edgepatho.deploy.releases import list_releases
-from edgepatho.deploy.ssh import Remote, ScriptFailed, printable
+from edgepatho.deploy.ssh import Remote, ScriptFailed
 from edgepatho.errors import InputError
 from edgepatho.files import sha256_of, write_aside
+from edgepatho.text import printable
 
 if TYPE_CHECKING:
     from edgepatho.report.bench_record import BenchRecord
 
-RECORD_BYTES = 16 << 20  # the most that a record may have
+MAX_RECORD_BYTES = 16 << 20  # of a record
 
 
 def bring_what_is_missing(remote: Remote, job: Job) -> Result | None:
-    """Deploy `job` unless the device's current release holds its files; return the result, None if it does.
+    """Deploy `job` unless the device's current release has all its files; return the result, None if it has.
 
-    A release that holds more, such as the TFLite files, stays: a benchmark takes nothing away.
+    A release with additional files, such as the TFLite models, is kept: a benchmark removes nothing.
     """
     device = probe(remote)
     check_fit(device, remote.destination)
@@ -41,17 +42,17 @@ def bring_what_is_missing(remote: Remote, job: Job) -> Result | None:
 def measure(remote: Remote, output: Path, settings: dict[str, int]) -> BenchRecord:
     """Measure the current release of the device, write the record to `output` and return it.
 
-    `settings` are options of `edgepatho-run bench` by name. Raises InputError, with nothing written, if
-    what the device sent is not a record as docs/bench-record.md describes it.
+    `settings` are options of `edgepatho-run bench` by name. Raises InputError and writes nothing if the
+    device's answer is not a record as described in docs/bench-record.md.
     """
     from edgepatho.report.bench_record import read_bench
 
-    probe(remote)  # what keeps ssh from connecting is explained here; below, ssh speaks for itself
+    probe(remote)  # explains connection failures; below, ssh's own messages are shown
     options = [f"--{name}={value}" for name, value in settings.items()]
     try:
-        answer = remote.run("bench", *options, show_progress=True, most_bytes=RECORD_BYTES)
+        answer = remote.run("bench", *options, show_progress=True, max_bytes=MAX_RECORD_BYTES)
     except ScriptFailed as error:
-        answer = error.answer  # a record with an engine that failed is a record
+        answer = error.answer  # still a record, with an engine that failed
         if not answer:
             raise
     with write_aside(output) as aside:
@@ -60,7 +61,7 @@ def measure(remote: Remote, output: Path, settings: dict[str, int]) -> BenchReco
             return read_bench(aside)
         except InputError as error:
             reason = str(error).replace(str(aside), "its answer")
-            raise InputError(f"{remote.destination} sent no benchmark record: {reason}") from None
+            raise InputError(f"{remote.destination} did not send a benchmark record: {reason}") from None
 
 
 def render(record: Path, page: Path, folder: Path | None = None) -> None:
@@ -72,24 +73,24 @@ def render(record: Path, page: Path, folder: Path | None = None) -> None:
 
 
 def lines(record: BenchRecord) -> list[str]:
-    """Return one line for each engine; the times of an emulated device are called what they are."""
+    """Return one line for each engine; the times of an emulated device are marked as such."""
     clock = (
-        "emulated, no device's time"
+        "emulated, not a device's times"
         if record.device.emulated
         else record.device.model or record.device.machine
     )
-    found = [f"{record.settings.threads} threads, {record.settings.runs} runs; {clock}"]
+    printed = [f"{record.settings.threads} threads, {record.settings.runs} runs; {clock}"]
     for row in record.rows:
         if row.error is not None or row.median_ms is None:
-            found.append(f"{row.name:24s} {row.error}")
+            printed.append(f"{row.name:24s} {row.error}")
         else:
             memory = (
                 f"{row.peak_rss_over_python_bytes / 2**20:.1f} MiB" if row.peak_rss_over_python_bytes else ""
             )
-            found.append(f"{row.name:24s} median {row.median_ms:.1f} ms  {memory}".rstrip())
-    return [printable(line) for line in found]  # JSON can spell any character
+            printed.append(f"{row.name:24s} median {row.median_ms:.1f} ms  {memory}".rstrip())
+    return [printable(line) for line in printed]  # JSON can escape any character
 
 
 def failed(record: BenchRecord) -> bool:
-    """Return whether our own runtime has no figures in some row; a missing TFLite is no failure."""
+    """Return whether a row of our own runtime has no figures; a missing TFLite is not a failure."""
     return any(row.error is not None and row.engine.startswith("edgepatho") for row in record.rows)

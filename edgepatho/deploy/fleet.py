@@ -1,4 +1,4 @@
-"""Several hosts at once: a live table while they work, a result for each, and one exit code."""
+"""Several hosts at once: a live table of progress, a result for each, and one exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT_ONCE = 8  # hosts; more would share the same uplink
 def read_inventory(path: Path) -> list[str]:
     """Return the hosts of an inventory file, which is TOML with one key: hosts = ["pi@pi5.local", ...].
 
-    Users, ports, keys and jump hosts belong into ~/.ssh/config, where every other tool finds them too.
+    Users, ports, keys and jump hosts belong in ~/.ssh/config, where other tools find them too.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -27,16 +27,18 @@ def read_inventory(path: Path) -> list[str]:
         raise InputError(f"{path} cannot be read as TOML: {error}.") from error
     hosts = content.pop("hosts", None)
     if content:
-        raise InputError(f"{path} holds {min(content)!r}; an inventory holds hosts and nothing else.")
+        raise InputError(f"{path} holds {min(content)!r}; an inventory holds only hosts.")
     if not isinstance(hosts, list) or not hosts or not all(isinstance(host, str) for host in hosts):
-        raise InputError(f'{path} holds no list of hosts; write hosts = ["pi@pi5.local", "pi@pi4.local"].')
+        raise InputError(
+            f'{path} does not hold a list of hosts; write hosts = ["pi@pi5.local", "pi@pi4.local"].'
+        )
     return hosts
 
 
 def run_all(hosts: list[str], work: Callable[[Result, Callable[[str], None]], None]) -> Iterator[Result]:
     """Yield a result for each host, in their order; `work(result, tell)` fills it in.
 
-    A host that fails stops no other: its result says why, and holds what was done until then.
+    A failing host does not stop the others: its result holds the reason and what was done before.
     """
 
     def one(host: str) -> Result:
@@ -45,7 +47,7 @@ def run_all(hosts: list[str], work: Callable[[Result, Callable[[str], None]], No
             work(result, lambda step: tell(host, step))
         except UserError as error:
             result.error, result.exit_code = str(error), error.exit_code
-        except Exception as error:  # a fault of ours with one host is no reason to leave the others alone
+        except Exception as error:  # a bug that one host triggers must not stop the others
             result.error, result.exit_code = f"{host}: unexpected {error!r}", 1
         return result
 

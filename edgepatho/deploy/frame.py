@@ -1,7 +1,7 @@
-"""A script's answer, told apart from whatever the account's start-up files print around it.
+"""A script's answer, separated from whatever the account's start-up files print around it.
 
-A `.bashrc` may print anything anywhere, also text without a newline: what counts stands between two lines
-that hold a number nobody could have known before, on standard output and standard error alike.
+A `.bashrc` may print anything, even without a newline: the answer is framed by two lines with an
+unpredictable number, on standard output and on standard error.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import secrets
 import shlex
 from dataclasses import dataclass, field
 
-TAIL_BYTES = 1 << 17  # where the end is looked for; more than comes in at a time
-# First line: where a start-up file started another shell, that one reads this as its own commands and stops.
-# The marks are lines of their own, whatever was printed before.
+TAIL_BYTES = 1 << 17  # searched for the end mark; more than arrives at a time
+# First line: if a start-up file started another shell, that shell reads the script as commands and stops.
+# The marks are on their own lines, whatever was printed before.
 SCRIPT = """\
 [ "$edgepatho" = {nonce} ] || exit 1
 printf '\\n%s\\n' 'edgepatho {nonce} begins'
@@ -34,18 +34,18 @@ class Frame:
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def text(self, script: str, arguments: tuple[str, ...]) -> bytes:
-        """Return what to send to the standard input of `command`; a script's own input comes after it."""
+        """Return the text for the standard input of `command`; the script's own input follows it."""
         return SCRIPT.format(nonce=self.nonce, arguments=shlex.join(arguments), script=script).encode()
 
     def command(self, text: bytes) -> str:
-        """Return the command that runs `text`: words that every login shell reads alike, csh and fish too.
+        """Return the command that runs `text`, in words that every login shell, even csh, reads alike.
 
-        `sh -s` will not do where data follow the script: some shells read ahead.
+        `sh -s` does not work when data follow the script, because some shells read ahead.
         """
         return f"sh -c 'edgepatho={self.nonce}; eval \"$(head -c {len(text)})\"'"
 
     def answer(self, said: bytes | bytearray) -> bytes | None:
-        """Return what the script has printed so far, None if it has not begun."""
+        """Return what the script has printed so far, None if it has not started."""
         begin = f"\nedgepatho {self.nonce} begins\n".encode()
         start = said.find(begin)
         if start < 0:

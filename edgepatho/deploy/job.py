@@ -1,4 +1,4 @@
-"""One deploy to one host, from the compress folder to the result that people and machines read."""
+"""One deploy to one host, from the compress folder to the printed result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgepatho.deploy.steps import deploy, plan
 
 @dataclass(frozen=True)
 class Job:
-    """What to deploy: a compress folder and what goes along with it."""
+    """What to deploy: a compress folder and its options."""
 
     folder: Path
     wheel: Path | None = None
@@ -31,13 +31,13 @@ class Job:
         chosen = [wheels.runtime_wheel(device, self.wheel)]
         chosen += wheels.image_wheels(device) if self.images else []
         chosen += wheels.tflite_wheels(device) if self.tflite else []
-        chosen = list(dict.fromkeys(chosen))  # numpy is wanted by both
+        chosen = list(dict.fromkeys(chosen))  # both need numpy
         return release.build(files, chosen, signing_key=self.signing_key)
 
 
 @dataclass
 class Result:
-    """What became of one host; `error` is empty and `exit_code` 0 if all went well."""
+    """The result for one host; on success `error` is empty and `exit_code` 0."""
 
     host: str
     device: str = ""
@@ -67,7 +67,7 @@ class Result:
             return f"Error: {self.error}"
         elif not self.changed:
             lines.append(
-                f"  unchanged  release {self.release} is there and whole; nothing changed  {self._total()}"
+                f"  unchanged  release {self.release} is there and intact; nothing changed  {self._total()}"
             )
         else:
             uploads = [seconds for name, seconds in self.seconds.items() if name.startswith("upload")]
@@ -105,7 +105,7 @@ def run(
     dry_run: bool = False,
     tell: Callable[[str], None] = lambda step: None,
 ) -> None:
-    """Deploy `job` to the device and fill in `result`: what was done, or with `dry_run` what would be."""
+    """Deploy `job` to the device and record in `result` what was done, or with `dry_run` what would be."""
     started = time.monotonic()
     tell("connecting")
     device = probe(remote)

@@ -1,4 +1,4 @@
-"""What a device is, asked in one round trip, and whether the runtime can live there."""
+"""What kind of device this is, asked in one round trip, and whether the runtime can run on it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edgepatho.errors import DeviceUnfit
 
 OLDEST_PYTHON = (3, 11)  # the runtime's wheel is cp311-abi3
 OLDEST_GLIBC = (2, 27)
-LEAST_MEMORY_KIB = 400_000
+MIN_MEMORY_KIB = 400_000
 YEAR_2024 = 1_704_067_200  # seconds since 1970; an earlier clock has not been set
 SHOWN_FEATURES = ("asimd", "asimddp", "asimdhp", "avx2", "avx512f")
 
 
 @dataclass(frozen=True)
 class Device:
-    """Facts that device_scripts/probe.sh reported; what a device lacks is an empty string or missing."""
+    """Facts reported by device_scripts/probe.sh; what a device lacks is an empty string or missing."""
 
     facts: dict[str, str]
     releases: frozenset[str] = field(default_factory=frozenset)
@@ -32,7 +32,7 @@ class Device:
 
     @property
     def machine(self) -> str:
-        """Return the kernel's name of the processor, such as aarch64. The userland may be narrower."""
+        """Return the kernel's name for the processor, such as aarch64. The userland may be 32-bit."""
         return self.facts.get("kernel_machine", "")
 
     @cached_property
@@ -50,12 +50,12 @@ class Device:
         return self.number("free_kib") * 1024
 
     def number(self, name: str) -> int:
-        """Return a fact as a whole number, 0 if the device did not tell."""
+        """Return a fact as a whole number, 0 if the device did not report it."""
         text = self.facts.get(name, "")
         return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text) else 0
 
     def describe(self) -> str:
-        """Return one line for people: model, system, Python, processor, temperature."""
+        """Return a one-line description: model, system, Python, processor, temperature."""
         features = [name for name in SHOWN_FEATURES if name in self.facts.get("cpu_features", "").split()]
         words = [
             self.facts.get("model") or self.machine,
@@ -68,22 +68,22 @@ class Device:
         return " · ".join(filter(None, words))
 
     def warnings(self) -> list[str]:
-        """Return sentences about what does not stop a deploy but should be known."""
-        found = []
+        """Return warnings, a sentence each, that do not stop a deploy."""
+        sentences = []
         if self.number("clock") < YEAR_2024:
-            found.append(
-                "its clock is not set, so results will carry wrong dates; it needs network time or an RTC."
+            sentences.append(
+                "its clock is not set, so results will have wrong dates; it needs network time or an RTC."
             )
         if self.facts.get("throttled", "0x0") not in ("", "0x0"):
-            found.append(
+            sentences.append(
                 f"it reports throttling ({self.facts['throttled']}), now or since it started: check its "
-                "power supply and its cooling before you measure anything."
+                "power supply and cooling before you measure anything."
             )
-        return found
+        return sentences
 
 
 def probe(remote: Remote) -> Device:
-    """Return what the device says about itself; one round trip, nothing there changes."""
+    """Return what the device reports about itself, in one round trip; nothing on it changes."""
     lines = [line.partition("=")[::2] for line in remote.run("probe").splitlines()]
     several = {"release", "part", "missing"}
 
@@ -99,7 +99,7 @@ def probe(remote: Remote) -> Device:
 
 
 def check_fit(device: Device, host: str) -> None:
-    """Raise DeviceUnfit, in one sentence with its remedy, if the runtime cannot live on the device."""
+    """Raise DeviceUnfit, with a remedy, if the runtime cannot run on the device."""
     facts = device.facts
     if not device.python:
         problem = "has no python3; on Raspberry Pi OS and Debian run `sudo apt install python3` there."
@@ -112,12 +112,13 @@ def check_fit(device: Device, host: str) -> None:
         where = f" ({facts['python_path']})" if facts.get("python_path") else ""
         problem = (
             f"has Python {facts['python']}{where} first in its PATH; the runtime needs CPython 3.11 or "
-            "later: install Raspberry Pi OS Bookworm or later, or put another python3 first for such logins."
+            "later: install Raspberry Pi OS Bookworm or later, or put another python3 first in PATH."
         )
     elif not device.glibc or device.glibc < OLDEST_GLIBC:
-        found = f"glibc {facts['glibc']}" if device.glibc else "another C library than glibc"
+        library = f"glibc {facts['glibc']}" if device.glibc else "a C library other than glibc"
         problem = (
-            f"has {found}; the runtime needs glibc 2.27 or later: install Raspberry Pi OS Bookworm or later."
+            f"has {library}; the runtime needs glibc 2.27 or later: install Raspberry Pi OS Bookworm or "
+            "later."
         )
     elif device.missing_tools:
         problem = (
@@ -131,10 +132,11 @@ def check_fit(device: Device, host: str) -> None:
     elif facts.get("runs_programs") == "no":
         mount_point = facts.get("mount_point") or "MOUNT_POINT"
         problem = (
-            f"runs no programs from {facts.get('root')}: its file system is mounted noexec or has no execute "
-            f"bit. Mount it with exec (`sudo mount -o remount,exec {mount_point}`, and in /etc/fstab)."
+            f"cannot run programs from {facts.get('root')}: its file system is mounted noexec or has no "
+            f"execute bit. Mount it with exec (`sudo mount -o remount,exec {mount_point}`, and set it in "
+            "/etc/fstab)."
         )
-    elif 0 < device.number("memory_kib") < LEAST_MEMORY_KIB:
+    elif 0 < device.number("memory_kib") < MIN_MEMORY_KIB:
         problem = (
             f"has {device.number('memory_kib') // 1024} MiB of memory; the runtime needs 512 MB or more."
         )
@@ -144,9 +146,9 @@ def check_fit(device: Device, host: str) -> None:
 
 
 def check_room(device: Device, host: str, needed_bytes: int, there_bytes: int = 0) -> None:
-    """Raise DeviceUnfit if the device's disk has not room for three times `needed_bytes`.
+    """Raise DeviceUnfit unless the device's disk has room for three times `needed_bytes`.
 
-    `there_bytes` of that are uploaded already; these and what interrupted deploys left count as room.
+    `there_bytes` of that are uploaded already; these and leftovers of interrupted deploys count as free.
     """
     room_bytes = device.free_bytes + device.number("leftover_kib") * 1024 + there_bytes
     if room_bytes < 3 * needed_bytes:
@@ -158,5 +160,5 @@ def check_room(device: Device, host: str, needed_bytes: int, there_bytes: int = 
 
 
 def _version(text: str) -> tuple[int, ...]:
-    # A device may answer anything, and the tags of a wheel are counted down from these numbers.
+    # A device may answer anything, and wheel tags are enumerated down from these numbers.
     return tuple(map(int, text.split("."))) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})*", text) else ()

@@ -1,4 +1,4 @@
-"""A program that is fed and heard at the same time, and stopped when it says more than it may."""
+"""Run a program, writing to it and reading from it at the same time, with a limit on its output."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-STRAGGLERS_S = 2.0  # for a program that has said all, and whose pipes another one keeps open
+STRAGGLERS_S = 2.0  # after a complete answer, in case another process keeps the pipes open
 CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Said:
-    """How a program ended; `code` is below zero if a signal ended it, `too_much` if it was stopped."""
+    """How a program ended; `code` is negative for a signal, `too_much` says it exceeded the limit."""
 
     code: int
     output: bytes
@@ -27,15 +27,15 @@ class Said:
 def converse(
     command: list[str],
     sources: list[IO[bytes]],
-    most_bytes: int,
+    max_bytes: int,
     complete: Callable[[bytearray], bool],
     hear: Callable[[bytearray], None] = lambda errors: None,
 ) -> Said:
-    """Run a program, send it the sources one after the other, and return what it said.
+    """Run a program, send it the sources one after the other, and return its output.
 
-    Each of its two outputs is read until it ends or `complete` holds for it, and may have `most_bytes`:
-    a program that says more is stopped, so memory is bounded. `hear` is called with all of its standard
-    error whenever there is more of it. Raises FileNotFoundError if there is no such program.
+    Each of its two outputs is read until it ends or `complete` holds for it, up to `max_bytes`: a program
+    that prints more is stopped, so memory is bounded. `hear` is called with all of its standard error
+    so far whenever there is more. Raises FileNotFoundError if there is no such program.
     """
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -43,15 +43,15 @@ def converse(
 
     def read(stream: Any, into: bytearray, hear: Callable[[bytearray], None]) -> None:
         with stream:
-            while len(into) <= most_bytes and not complete(into) and (chunk := stream.read1(CHUNK_BYTES)):
+            while len(into) <= max_bytes and not complete(into) and (chunk := stream.read1(CHUNK_BYTES)):
                 into += chunk
                 hear(into)
-        if len(into) > most_bytes:
+        if len(into) > max_bytes:
             process.kill()
 
     def feed() -> None:
         assert process.stdin is not None
-        with suppress(OSError), process.stdin as sink:  # it may end before it has read all
+        with suppress(OSError), process.stdin as sink:  # it may exit before it has read everything
             for source in sources:
                 shutil.copyfileobj(source, sink)
 
@@ -66,5 +66,5 @@ def converse(
     finally:
         process.kill()
         code = process.wait()
-    too_much = max(len(output), len(errors)) > most_bytes
+    too_much = max(len(output), len(errors)) > max_bytes
     return Said(code, bytes(output), bytes(errors), too_much)

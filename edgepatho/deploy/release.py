@@ -1,4 +1,4 @@
-"""A release on the host: the parts to upload and the manifest that names every file they make.
+"""A release on the host: the parts to upload and the manifest of all their files.
 
 The id of a release is the start of the SHA-256 of its manifest, so equal content has an equal id.
 `device_scripts/install.sh` makes the release from the parts; docs/release-layout.md describes it.
@@ -21,13 +21,13 @@ from edgepatho.errors import InputError
 from edgepatho.files import canonical_json
 
 ID_DIGITS = 12
-LIB = "lib"  # the place of a wheel: it is unpacked there
+LIB = "lib"  # wheels are unpacked there
 BUNDLE = "model.epb"
 BASELINE = "baseline.epb"
 TFLITE_FILES = ("baseline.tflite", "int8.tflite")
 PROGRAMS = ("edgepatho-run", "edgepatho-watch")
 SIGNATURE_NAMESPACE = "edgepatho"
-SIGNING = threading.Lock()  # a key may want a passphrase or a touch: one at a time, and once for a fleet
+SIGNING = threading.Lock()  # a key may need a passphrase or a touch: one at a time, and once for a fleet
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Release:
-    """What a device is to hold: its id, all parts, and the bytes it takes there when unpacked."""
+    """A release to install: its id, all parts, and the bytes it takes on the device when unpacked."""
 
     id: str
     parts: tuple[Part, ...]
@@ -57,9 +57,9 @@ class Release:
 
 
 def chosen_files(folder: Path, *, baseline: bool = True, tflite: bool = False) -> list[Path]:
-    """Return the files of a compress folder that a release takes.
+    """Return the files of a compress folder that go into a release.
 
-    Raises InputError for one that is missing and for a bundle that is damaged.
+    Raises InputError for a missing file or a damaged bundle.
     """
     from edgepatho.exporters import bundle
 
@@ -68,7 +68,7 @@ def chosen_files(folder: Path, *, baseline: bool = True, tflite: bool = False) -
         if not (folder / name).is_file():
             hint = " or leave it out with --no-baseline" if name == BASELINE else ""
             raise InputError(
-                f"{folder} holds no {name}; give the folder that `edgepatho compress` wrote{hint}."
+                f"{folder} holds no {name}; give a folder that `edgepatho compress` wrote{hint}."
             )
         if name.endswith(".epb"):
             bundle.read(folder / name)
@@ -126,15 +126,15 @@ def _part(name: str, place: str, source: Path | bytes) -> Part:
 
 
 def _wheel_files(wheel: Path) -> dict[str, tuple[str, int]]:
-    """Return {path in the release: (SHA-256, bytes)} of all files in a wheel but byte code."""
-    found = {}
+    """Return {path in the release: (SHA-256, bytes)} of all files in a wheel except bytecode."""
+    files = {}
     try:
         with zipfile.ZipFile(wheel) as archive:
             for entry in archive.infolist():
                 if entry.is_dir():
                     continue
                 path = PurePosixPath(entry.filename)
-                # One line of the manifest has to name it, and zipfile has to unpack it under this name.
+                # It must fit on one line of the manifest, and zipfile must unpack it under this name.
                 if (
                     path.is_absolute()
                     or ".." in path.parts
@@ -149,18 +149,18 @@ def _wheel_files(wheel: Path) -> dict[str, tuple[str, int]]:
                         f"{wheel} needs an installer for {entry.filename}; unpacking is not enough."
                     )
                 if path.suffix == ".pyc":
-                    continue  # the device makes its own
+                    continue  # the device compiles its own
                 with archive.open(entry) as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-                found[f"{LIB}/{path}"] = (sha256, entry.file_size)
+                files[f"{LIB}/{path}"] = (sha256, entry.file_size)
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{wheel} cannot be read as a wheel: {error}.") from error
-    return found
+    return files
 
 
 @functools.cache
 def _sign(manifest: bytes, key: Path) -> bytes:
-    """Return an OpenSSH signature of the manifest; the key may live in the user's agent."""
+    """Return an OpenSSH signature of the manifest; the key may be in the user's agent."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "MANIFEST"
         text.write_bytes(manifest)

@@ -1,4 +1,4 @@
-"""The releases that a device holds."""
+"""The releases on a device."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from edgepatho.errors import DeviceUnfit
 class Installed:
     """One release on a device; `mark` is current, previous or -.
 
-    `state` is whole, damaged, or no-python where the Python that it was installed with is gone.
-    `parts` holds the SHA-256 of each part by its name.
+    `state` is whole, damaged, or no-python if the Python that it was installed with is gone.
+    `parts` maps the name of each part to its SHA-256.
     """
 
     id: str
@@ -37,19 +37,21 @@ class Installed:
 
 
 def list_releases(remote: Remote) -> list[Installed]:
-    """Return the releases on the device, newest first; each was verified there just now."""
-    found = []
+    """Return the releases on the device, newest first, after verifying each of them there."""
+    releases = []
     for line in remote.run("list").splitlines():
         fields = re.fullmatch(r"([0-9a-f]+) ([0-9]{1,12}) ([0-9]{1,11}) (\S+) (\S+) (.*)", line)
         if fields is None:
-            raise DeviceUnfit(f"{remote.destination} listed what is no release: {line[:80]!r}.")
+            raise DeviceUnfit(
+                f"{remote.destination} listed something that is not a release: {line[:80]!r}; deploy again."
+            )
         identity, kib, installed_at, state, mark, text = fields.groups()
-        found.append(Installed(identity, int(kib) * 1024, int(installed_at), state, mark, _parts(text)))
-    return sorted(found, key=lambda release: release.installed_at, reverse=True)
+        releases.append(Installed(identity, int(kib) * 1024, int(installed_at), state, mark, _parts(text)))
+    return sorted(releases, key=lambda release: release.installed_at, reverse=True)
 
 
 def rollback(remote: Remote) -> tuple[str, str]:
-    """Switch to the previous release; return the ids left and reached.
+    """Switch to the previous release; return the ids before and after.
 
     Raises RolledBack if the previous release fails its health check; the device then stays where it was.
     """
@@ -60,13 +62,13 @@ def rollback(remote: Remote) -> tuple[str, str]:
     switched = re.fullmatch(r"switched (none|[0-9a-f]+)\nnow ([0-9a-f]+)\n", answer)
     if switched is None:
         raise DeviceUnfit(
-            f"{remote.destination} does not say to which release it switched; see `edgepatho ls`."
+            f"{remote.destination} did not report which release it switched to; see `edgepatho ls`."
         )
     return switched[1], switched[2]
 
 
 def _parts(text: str) -> dict[str, str]:
-    """Return the parts in a release.json, {} if it is none; the device may send anything."""
+    """Return the parts in a release.json, {} if it is invalid; the device may send anything."""
     try:
         return {str(part["name"]): str(part["sha256"]) for part in json.loads(text)["parts"]}
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -74,5 +76,5 @@ def _parts(text: str) -> dict[str, str]:
 
 
 def _short(name: str) -> str:
-    """Return the name of a part; of a wheel, its name and version say enough."""
+    """Return the name of a part; for a wheel, only its name and version."""
     return " ".join(name.split("-")[:2]) if name.endswith(".whl") else name

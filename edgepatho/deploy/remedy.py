@@ -1,4 +1,4 @@
-"""Why ssh did not connect, in one sentence with what to do about it."""
+"""Why ssh did not connect, and what to do about it, in one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Settings = dict[str, list[str]]
 
 
 def remedy(said: str, host: str, ssh: list[str], *, interactive: bool) -> str:
-    """Return the sentence for what ssh said of a host; `ssh` is the command with its options."""
+    """Return the sentence for ssh's error about a host; `ssh` is the command with its options."""
     for symptom, explain in REMEDIES.items():
         if symptom in said:
             return explain(said, host, ssh, interactive)
@@ -25,12 +25,12 @@ def remedy(said: str, host: str, ssh: list[str], *, interactive: bool) -> str:
 
 def _changed(said: str, host: str, ssh: list[str], interactive: bool) -> str:
     settings = _settings(host, ssh)
-    named = re.search(r"Offending .*key in (.+):[0-9]+", said)  # there may be several files of known hosts
+    named = re.search(r"Offending .*key in (.+):[0-9]+", said)  # there may be several known_hosts files
     file = named[1] if named else settings["userknownhostsfile"][0].split()[0]
     forget = shlex.join(["ssh-keygen", "-f", file, "-R", _known_as(settings)])
     return (
-        f"its host key is not the one in {file}. If its system was installed anew, so was its "
-        f"key: compare fingerprints (on the device: {FINGERPRINT}), then run `{forget}`."
+        f"its host key is not the one in {file}. If its system was reinstalled, its key is "
+        f"new too: compare fingerprints (on the device: {FINGERPRINT}), then run `{forget}`."
     )
 
 
@@ -47,13 +47,13 @@ def _refused(said: str, host: str, ssh: list[str], interactive: bool) -> str:
     if open_to_all:
         mode, file = open_to_all.groups()
         return (
-            f"ssh left out your key {file}, which others may read (mode {mode}), and it accepts no other: "
+            f"ssh ignored your key {file}, which others can read (mode {mode}), and it accepts no other: "
             f"run `chmod 600 {shlex.quote(file)}`. {copy} if it still refuses."
         )
     locked = None if interactive else _locked_key(_settings(host, ssh))
     if locked:
         return (
-            f"ssh left out your key {locked}, which has a passphrase that nobody could be asked for, and it "
+            f"ssh ignored your key {locked}, whose passphrase could not be asked for, and it "
             f"accepts no other: run `ssh-add {shlex.quote(str(locked))}`. {copy} if it still refuses."
         )
     return f"it accepts none of your keys. {copy}."
@@ -62,7 +62,7 @@ def _refused(said: str, host: str, ssh: list[str], interactive: bool) -> str:
 def _too_many(said: str, host: str, ssh: list[str], interactive: bool) -> str:
     name = host.rpartition("@")[2]
     return (
-        "ssh offered more keys than it lets anyone try (Too many authentication failures). Name the right "
+        "ssh offered more keys than it allows (Too many authentication failures). Name the right "
         f"one in ~/.ssh/config: `Host {name}` with `IdentityFile FILE` and `IdentitiesOnly yes`."
     )
 
@@ -81,7 +81,7 @@ REMEDIES: dict[str, Callable[[str, str, list[str], bool], str]] = {
 
 
 def _settings(host: str, ssh: list[str]) -> Settings:
-    """Return what ssh makes of its configuration for a host, each setting with all its values."""
+    """Return ssh's effective configuration for a host, each setting with all its values."""
     done = subprocess.run([*ssh, "-G", "--", host], capture_output=True, text=True)
     settings: Settings = {}
     for line in done.stdout.splitlines():
@@ -99,7 +99,7 @@ def _known_as(settings: Settings) -> str:
 
 
 def _locked_key(settings: Settings) -> Path | None:
-    """Return the first key file that needs a passphrase and that no agent holds."""
+    """Return the first key file that needs a passphrase and is not in an agent."""
     environment = dict(os.environ)
     for agent in settings.get("identityagent", []):
         if agent.startswith("/"):

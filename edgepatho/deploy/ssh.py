@@ -16,16 +16,17 @@ from edgepatho.deploy.frame import Frame
 from edgepatho.deploy.process import Said, converse
 from edgepatho.deploy.remedy import remedy
 from edgepatho.errors import DeviceUnfit, DeviceUnreachable, UsageError, UserError
+from edgepatho.text import printable
 
-ANSWER_BYTES = 1 << 20  # the most that a script may print, and what stands around it
+MAX_ANSWER_BYTES = 1 << 20  # of a script's output and everything printed around it
 SSH_FAILED = 255  # ssh's own exit code, never one of ours
-NO_SHELL = "This account is currently not available"  # nologin's sentence
+NO_SHELL = "This account is currently not available"  # nologin's message
 
 
 class ScriptFailed(DeviceUnfit):
-    """A device script ended with an exit code other than 0: `code`, one of those in store.sh.
+    """A device script ended with a nonzero exit code, `code`, one of those in store.sh.
 
-    `answer` is what it had printed by then.
+    `answer` is its output up to then.
     """
 
     def __init__(self, code: int, message: str, answer: str = ""):
@@ -34,7 +35,7 @@ class ScriptFailed(DeviceUnfit):
 
 
 def device_script(name: str) -> str:
-    """Return the text of a device script with store.sh in front of it."""
+    """Return the text of a device script, preceded by store.sh."""
     folder = resources.files("edgepatho.device_scripts")
     return (folder / "store.sh").read_text() + (folder / f"{name}.sh").read_text()
 
@@ -48,13 +49,11 @@ class Remote:
 
     def __init__(self, destination: str, *, interactive: bool = False):
         if destination.startswith("-") or not destination:
-            raise UsageError(
-                f"'{destination}' is not a host: a host name cannot be empty or begin with a dash."
-            )
+            raise UsageError(f"'{destination}' is not a host name: it cannot be empty or begin with a dash.")
         self.destination = destination
         self.bytes_sent = 0
         self._interactive = interactive
-        # A socket's path has room for about a hundred characters, which $TMPDIR may use up alone.
+        # A socket's path is limited to about a hundred characters, and $TMPDIR alone may be longer.
         short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: S108, PTH112 - mkdtemp makes a private folder
         self._folder = Path(tempfile.mkdtemp(prefix="edgepatho-", dir=short))
         self._options = [
@@ -62,7 +61,7 @@ class Remote:
             *("-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"),
             *("-o", "LogLevel=ERROR"),  # a configuration that says QUIET would hide what went wrong
             *("-o", f"BatchMode={'no' if interactive else 'yes'}"),
-            # Whatever the user's configuration says: nothing here accepts a host key without a person.
+            # Whatever the user's configuration says, no host key is accepted without asking a person.
             *("-o", f"StrictHostKeyChecking={'ask' if interactive else 'yes'}"),
         ]
         if os.name == "posix":  # OpenSSH on Windows cannot share a connection
@@ -80,15 +79,15 @@ class Remote:
         script: str,
         *arguments: str,
         show_progress: bool = False,
-        most_bytes: int = ANSWER_BYTES,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> str:
         """Run a device script and return its standard output.
 
-        With `show_progress` its standard error goes to ours while it runs, without control characters.
+        With `show_progress` its standard error is copied to ours while it runs, control characters escaped.
         Raises ScriptFailed if it fails, DeviceUnreachable if the connection does, and DeviceUnfit if the
-        account runs no scripts or says more than `most_bytes`.
+        account runs no scripts or prints more than `max_bytes`.
         """
-        return self._ask(script, arguments, show_progress=show_progress, most_bytes=most_bytes)
+        return self._ask(script, arguments, show_progress=show_progress, max_bytes=max_bytes)
 
     def put(self, source: Path | bytes, script: str, *arguments: str) -> str:
         """Send a file or bytes to the standard input of a device script; otherwise as `run`."""
@@ -109,7 +108,7 @@ class Remote:
         arguments: tuple[str, ...],
         *data: IO[bytes],
         show_progress: bool = False,
-        most_bytes: int = ANSWER_BYTES,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> str:
         frame = Frame()
         text = frame.text(device_script(script), arguments)
@@ -118,7 +117,7 @@ class Remote:
             said = converse(
                 [*ssh, "--", self.destination, frame.command(text)],
                 [BytesIO(text), *data],
-                most_bytes,
+                max_bytes,
                 complete=lambda said: frame.exit_code(said) is not None,
                 hear=_Shown(frame) if show_progress else lambda errors: None,
             )
@@ -126,8 +125,8 @@ class Remote:
             raise UserError("ssh is not installed here; install OpenSSH's client.") from None
         if said.too_much:
             raise DeviceUnfit(
-                f"{self.destination} answered {script}.sh with more than {most_bytes >> 20} MiB and was "
-                "cut off; look for what prints without end there, such as a start-up file of its shell."
+                f"{self.destination} answered {script}.sh with more than {max_bytes >> 20} MiB and was "
+                "cut off; find what prints so much there, such as a start-up file of its shell."
             )
         answer, code = frame.answer(said.output), frame.exit_code(said.output)
         errors = text_of(frame.answer(said.errors) or b"").strip()
@@ -142,13 +141,13 @@ class Remote:
         return text_of(answer)
 
     def _no_answer(self, said: Said) -> UserError:
-        """Return why a script did not even begin: no connection, or an account that runs no scripts."""
+        """Return why a script did not start: no connection, or an account that runs no scripts."""
         errors = text_of(said.errors).strip()
         if said.code == SSH_FAILED or said.code < 0:
             return DeviceUnreachable(f"{self.destination}: {self._remedy(errors)}")
         if NO_SHELL in text_of(said.output + said.errors):
             return DeviceUnfit(
-                f"{self.destination} is an account without a login shell (nologin); name another one, or run "
+                f"{self.destination} is an account without a login shell (nologin); give another one, or run "
                 "`sudo chsh -s /bin/bash USER` there."
             )
         last = f", said: {errors.splitlines()[-1]}" if errors else ""
@@ -164,7 +163,7 @@ class Remote:
 
 
 class _Shown:
-    """Prints what a script says on standard error as it comes, and nothing around it."""
+    """Prints a script's standard error as it arrives, without anything around it."""
 
     def __init__(self, frame: Frame):
         self._frame, self._shown = frame, 0
@@ -177,11 +176,6 @@ class _Shown:
             self._shown = done
 
 
-def printable(text: str) -> str:
-    """Return what a device said without control characters, which a terminal might obey; lines stay."""
-    return "".join(sign for sign in text if sign.isprintable() or sign == "\n")
-
-
 def text_of(said: bytes) -> str:
-    """Return bytes of a device as `printable` text."""
-    return printable(said.decode(errors="replace"))
+    """Return a device's output as lines of `printable` text."""
+    return "\n".join(map(printable, said.decode(errors="replace").split("\n")))

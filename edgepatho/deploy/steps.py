@@ -1,4 +1,4 @@
-"""A deploy as a list of named steps, each of which may be repeated after any interruption."""
+"""A deploy as a list of named steps, each of which can be repeated after any interruption."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ UPLOAD_DAMAGED = 12
 SELF_TEST_FAILED = 13
 HEALTH_CHECK_FAILED = 14
 
-ATTEMPTS = 3  # a damaged release may come from a damaged part: each takes one repair
+ATTEMPTS = 3  # a damaged release may be due to a damaged part: each needs one repair
 
 
 @dataclass(frozen=True)
 class Step:
-    """One remote operation: its name, what to type for it, and the call that does it."""
+    """One remote operation: its name, the equivalent shell command, and the call that performs it."""
 
     name: str
     command: str
@@ -32,9 +32,9 @@ class Step:
 
 @dataclass
 class Outcome:
-    """What a deploy did: `changed` is False if the device was on the release already.
+    """What a deploy did; `changed` is False if the device was already on the release.
 
-    `self_test` is what the runtime said about itself, `previous` the release before, "none" or "".
+    `self_test` is the output of the self-test, `previous` the release before, "none" or "".
     """
 
     self_test: str = ""
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def plan(release: Release, device: Device) -> list[Step]:
-    """Return the steps that bring the device to the release; fewer, the more of it is there."""
+    """Return the steps that bring the device to the release, without those already done."""
     steps = []
     if release.id not in device.releases:
         steps += [_upload(part) for part in release.parts if part.sha256 not in device.parts]
@@ -61,10 +61,10 @@ def deploy(
     device: Device,
     tell: Callable[[str, float], None] = lambda name, seconds: None,
 ) -> Outcome:
-    """Bring the device to the release and return what was done; `tell` hears of each finished step.
+    """Bring the device to the release and return what was done; `tell` is called after each step.
 
     Raises DeviceUnfit if it cannot store the release, RolledBack if the release failed its self-test or
-    health check there, DeviceUnreachable if the connection broke: `current` is a whole release in all cases.
+    health check, DeviceUnreachable if the connection broke; `current` is a complete release in all cases.
     """
     for repairs_left in reversed(range(ATTEMPTS)):
         try:
@@ -72,9 +72,9 @@ def deploy(
         except ScriptFailed as error:
             if not repairs_left or error.code not in (ABSENT_OR_DAMAGED, UPLOAD_DAMAGED):
                 raise explained(error) from error
-        # Something there is not what its name says, or a person removed it: look again, install anew.
-        found = probe(remote)
-        device = replace(found, releases=found.releases - {release.id})
+        # A file does not match its hash, or someone removed it: probe again and reinstall.
+        present = probe(remote)
+        device = replace(present, releases=present.releases - {release.id})
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -112,7 +112,7 @@ def _script(name: str, script: str, *arguments: str) -> Step:
 
 
 def explained(error: ScriptFailed) -> UserError:
-    """Return the error with the exit code that is its own, and with advice where there is some."""
+    """Return the error with its proper exit code, and with advice if there is any."""
     if error.code in (SELF_TEST_FAILED, HEALTH_CHECK_FAILED):
         return RolledBack(str(error))
     if error.code == CANNOT_STORE:

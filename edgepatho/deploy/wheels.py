@@ -1,4 +1,4 @@
-"""Wheels for a device: the runtime's from this package, the others downloaded here by pip."""
+"""Wheels for a device: the runtime's from this package, others downloaded by pip on the host."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TFLITE = ("ai-edge-litert==2.3.0", NUMPY)
 
 
 def runtime_wheel(device: Device, given: Path | None = None) -> Path:
-    """Return the runtime's wheel that fits the device: `given`, else the one that comes with this package.
+    """Return the runtime's wheel for the device: `given`, else the one in this package.
 
-    Raises InputError if `given` does not fit or no wheel that fits has been built.
+    Raises InputError if `given` does not fit or there is no wheel that fits.
     """
     if given is not None:
         if not given.is_file():
@@ -36,27 +36,27 @@ def runtime_wheel(device: Device, given: Path | None = None) -> Path:
             )
         return given
     folder = Path(str(resources.files("edgepatho.wheels")))
-    found = [wheel for wheel in sorted(folder.glob("*.whl")) if fits(wheel.name, device)]
-    if not found:
+    fitting = [wheel for wheel in sorted(folder.glob("*.whl")) if fits(wheel.name, device)]
+    if not fitting:
         raise InputError(
-            f"this installation of edgepatho carries no runtime for {device.machine or 'the device'}: run "
+            f"This installation of edgepatho has no runtime for {device.machine or 'the device'}: run "
             "`make wheel-arm` in its source folder, or give --wheel FILE."
         )
-    return max(found, key=lambda wheel: parse_wheel_filename(wheel.name)[1])
+    return max(fitting, key=lambda wheel: parse_wheel_filename(wheel.name)[1])
 
 
 def image_wheels(device: Device) -> list[Path]:
-    """Return the wheels of what decodes JPEG and TIFF."""
+    """Return the wheels of the packages that decode JPEG and TIFF."""
     return [_fetched(pin, device, "give --no-images: PNG and PPM need none") for pin in image_pins()]
 
 
 def image_pins() -> list[str]:
-    """Return what decodes JPEG and TIFF, in the versions installed here, so that both sides decode alike."""
+    """Return pins of the packages that decode JPEG and TIFF, at the versions installed on the host."""
     return [*(f"{name}=={metadata.version(name)}" for name in ("pillow", "simplejpeg")), NUMPY]
 
 
 def tflite_wheels(device: Device) -> list[Path]:
-    """Return the wheels of the TFLite interpreter and of what it imports."""
+    """Return the wheels of the TFLite interpreter and its dependencies."""
     return [_fetched(pin, device, "leave out --with-tflite") for pin in TFLITE]
 
 

@@ -107,7 +107,7 @@ def _protocol(loaded: networks.Networks, request: Request) -> Protocol:
 
 def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, float]]:
     """Scores of every patient, found and labelled."""
-    found = accuracy.per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
+    cells_of = accuracy.per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
     truth = accuracy.per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
     return {
         patient: {
@@ -116,7 +116,7 @@ def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, f
             "til": patients.scores(cells).til,
             "til_labelled": patients.scores(truth[patient]).til,
         }
-        for patient, cells in found.items()
+        for patient, cells in cells_of.items()
     }
 
 

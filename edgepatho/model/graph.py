@@ -167,18 +167,18 @@ def _sources(entry: dict[str, Any]) -> list[str]:
     calls = entry["inbound_nodes"]
     if len(calls) > 1:
         raise InputError(f"layer {entry['name']} is used {len(calls)} times; a layer may be used once.")
-    found: list[str] = []
+    names: list[str] = []
 
     def visit(value: Any) -> None:
         if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-            found.append(value["config"]["keras_history"][0])
+            names.append(value["config"]["keras_history"][0])
         elif isinstance(value, (dict, list, tuple)):
             for inner in value.values() if isinstance(value, dict) else value:
                 visit(inner)
 
     for call in calls:
         visit(call)
-    return found
+    return names
 
 
 def _require_unique_names(graph: Graph) -> None:

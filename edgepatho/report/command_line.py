@@ -36,28 +36,28 @@ def of(record: CompressRecord) -> str | None:
 
     The paths stay placeholders: a page holds none.
     """
-    found = record.command
+    settings = record.command
     try:
-        preset = found["hyperparameters"]["training"]
+        preset = settings["hyperparameters"]["training"]
         words = ["edgepatho", "compress", "PREPARED", "-o", "OUTPUT"]
         if record.original.name != SHIPPED:
             words += ["--weights", record.original.name]
         if preset:
-            words += ["--preset", "paper-k256", "--method", found["quantizer"]["method"]]
+            words += ["--preset", "paper-k256", "--method", settings["quantizer"]["method"]]
         else:
-            words += _options(found)
-        if (tiles := found["measuring"]["test_tiles"]) is not None:
+            words += _options(settings)
+        if (tiles := settings["measuring"]["test_tiles"]) is not None:
             words += ["--test-tiles", str(tiles)]
     except (KeyError, TypeError, AttributeError):
         return None
     return shlex.join(words)
 
 
-def _options(found: dict[str, Any]) -> list[str]:
+def _options(settings: dict[str, Any]) -> list[str]:
     words = []
     for part, name, option in OPTIONS:
-        if (value := found[part][name]) is not None:
+        if (value := settings[part][name]) is not None:
             words += [option, str(value)]
-    for layer, k in found["quantizer"]["layers"].items():
+    for layer, k in settings["quantizer"]["layers"].items():
         words += ["--layer", f"{layer}={'skip' if k is None else k}"]
-    return words if found["control"] else [*words, "--no-control"]
+    return words if settings["control"] else [*words, "--no-control"]

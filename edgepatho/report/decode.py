@@ -74,11 +74,11 @@ def read_json_of(path: Path, name: str) -> Any:
     A foreign file is told apart before its fields are called unknown one by one.
     """
     value = read_json(path)
-    found = value.get("format") if isinstance(value, dict) else None
-    if found != name:
+    stated = value.get("format") if isinstance(value, dict) else None
+    if stated != name:
         raise InputError(
             f"{path} is not a record of the format {name} (its field format is "
-            f"{'missing' if found is None else repr(found)[:80]}); give the file that edgepatho wrote."
+            f"{'missing' if stated is None else repr(stated)[:80]}); give the file that edgepatho wrote."
         )
     return value
 

@@ -1,6 +1,6 @@
 """Synthetic Ki-67 tiles in the SHIDC layout.
 
-The data set of the papers may not be redistributed; these tiles stand in for it. They show that the tools
+The published data set may not be redistributed; these tiles stand in for it. They show that the tools
 work and say nothing about clinical accuracy.
 """
 

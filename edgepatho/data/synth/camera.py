@@ -25,7 +25,7 @@ def photograph(
     size = len(stains.dab)
     blur = style.blur_px * float(np.exp(field_rng.normal(0, 0.12)))
     defocus = None
-    if rng.random() < 0.30:  # part of the tile lies out of focus
+    if rng.random() < 0.30:  # part of the tile is out of focus
         coarse = size // 4 + 1
         defocus = smoothstep(smooth(rng, coarse, 70 if size > 400 else 20), 0.1, 1.4)
         defocus = cv2.resize(defocus, (size, size))

@@ -1,4 +1,4 @@
-"""Which cells a tile holds and where: tumour nuclei, lymphocytes, and what only looks like them."""
+"""The cells of a tile and their places: tumour nuclei, lymphocytes, and look-alikes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgepatho.data.synth.style import Style
 from edgepatho.data.synth.tissue import Tissue
 
 UNLABELLED = 0
-# Painted in this order: what lies deeper comes first.
+# Painted in this order, the deepest first.
 KINDS = ("ghost", "spindle", "vesicular", "solid", "til", "positive", "speck")
 
 
@@ -163,7 +163,7 @@ def _spindles(rng: np.random.Generator, tissue: Tissue, cells: list[Cell]) -> li
 
 
 def _look_alikes(rng: np.random.Generator, style: Style, tissue: Tissue) -> list[Cell]:
-    """Nuclei out of focus, brown stromal cells, smears, pigment and debris: none of them is counted."""
+    """Nuclei out of focus, brown stromal cells, smears, pigment and debris, none of them labelled."""
     stroma = float(((1 - tissue.tumour) * tissue.solid).mean())
     flow = rng.uniform(0, np.pi)
 

@@ -1,4 +1,4 @@
-"""Random places for objects that keep their distance."""
+"""Random places for objects with a minimum distance."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def throw(
     closeness: float,
     others: Sequence[Circle],
 ) -> list[tuple[float, float, int]]:
-    """Throw darts weighted by `where`; return (x, y, number) of those that found room.
+    """Throw darts weighted by `where`; return (x, y, number) of those with enough room.
 
-    Two objects keep a distance of `closeness` times the sum of their radii, so below 1 they overlap.
+    Two objects are at least `closeness` times the sum of their radii apart, so below 1 they can overlap.
     """
     cumulated = np.cumsum(where.ravel().astype(np.float64))
     taken = np.array([(c.x, c.y, c.radius) for c in others], np.float32).reshape(-1, 3)

@@ -22,14 +22,14 @@ from edgepatho.files import folder_aside
 from edgepatho.interrupt import noticed
 from edgepatho.progress import Progress
 
-SEED = 101  # of the default set, on which every figure of this repository is measured
+SEED = 101  # of the default set, on which the figures of this repository are measured
 PATIENTS, TILES = 32, 12
 TEST_SHARE = 0.25
 CROPS = 12  # a field of 4912 x 3684 px holds 4 x 3 of them
 FIELD_TILES = 3  # tiles that share a field
 MAX_PATIENTS = 1000
-MAX_PX = 4096  # a tile of this edge takes some gigabytes while it is painted
-AHEAD = 4  # tasks of each process that wait for it
+MAX_PX = 4096  # painting a tile of this side takes a few gigabytes
+AHEAD = 4  # queued tasks per process
 POLL_S = 0.1  # how long Ctrl-C may go unnoticed
 
 Task = tuple[Path, int, Style, int, int, int]  # file without suffix, seed, style, field, crop, size
@@ -47,9 +47,9 @@ def generate(
 ) -> dict[str, Any]:
     """Write `patients` x `tiles` synthetic tiles to `folder` in the SHIDC layout; return the manifest.
 
-    Train/ and Test/ hold different patients; those of Test/ are a quarter, drawn so that they span the
-    Ki-67 index. The same arguments give the same bytes, whatever `jobs` (processes) is, on the same
-    versions of numpy, scipy and OpenCV. An earlier set in `folder` is replaced, anything else refused.
+    Train/ and Test/ hold different patients; a quarter of them, drawn to span the Ki-67 index, is in Test/.
+    The same arguments give the same bytes with the same versions of numpy, scipy and OpenCV, whatever
+    `jobs` (processes) is. An earlier set in `folder` is replaced; anything else is refused.
     """
     sizes = 2 <= patients <= MAX_PATIENTS and 1 <= tiles <= CROPS * FIELD_TILES and 64 <= size <= MAX_PX
     if not sizes or seed < 0:
@@ -60,7 +60,7 @@ def generate(
         )
     if (folder / MANIFEST).exists() and not is_synthetic(folder):
         raise InputError(
-            f"{folder / MANIFEST} is not that of a synthetic set, so it stays; choose another folder."
+            f"{folder / MANIFEST} is not that of a synthetic set, so it is kept; choose another folder."
         )
     progress = progress or Progress()
     styles = [patient_style(seed, patient, patients) for patient in range(1, patients + 1)]
@@ -99,7 +99,7 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
         yield from map(_make, tasks)
         return
     # spawned, not forked: OpenCV's threads do not survive a fork
-    # a KeyboardInterrupt anywhere can leave a lock of the pool taken, and waiting for its end never ends
+    # a KeyboardInterrupt anywhere can leave a lock of the pool held, and joining the pool would hang
     with noticed() as stopped, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         handed_out: deque[Future[dict[str, Any]]] = deque()
         for task in tasks:
@@ -111,7 +111,7 @@ def _map(tasks: list[Task], jobs: int) -> Iterable[dict[str, Any]]:
 
 
 def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[dict[str, Any]]:
-    """Hand out a task; a process that starts for it inherits the mask: Ctrl-C is this one's to answer."""
+    """Submit a task; a worker started for it inherits the signal mask, so only the parent handles Ctrl-C."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(_make, task)

@@ -1,4 +1,4 @@
-"""Random textures: everything irregular in a tile is made of these fields."""
+"""Random textures, the source of everything irregular in a tile."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Stains:
 
 @dataclass
 class Patch:
-    """The part of a tile that one cell covers."""
+    """The part of a tile covered by one cell."""
 
     window: tuple[slice, slice]
     inside: NDArray[Any]  # 0..1
@@ -42,7 +42,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Chromatin:
-    """Two textures from which every nucleus cuts a random piece."""
+    """Two textures from which every nucleus takes a random piece."""
 
     fine: NDArray[Any]
     coarse: NDArray[Any]
@@ -83,7 +83,7 @@ def _vesicular(stains: Stains, cell: Cell, style: Style, rng: np.random.Generato
         density += base * rng.uniform(0.5, 1.3) * _dot(cell, rng, patch, 0.3, (0.10, 0.17))
     blue = stains.hematoxylin[patch.window]
     blue += np.maximum(density, 0.02) * patch.inside
-    blue *= 1 - 0.35 * patch.inside * (blue > 3 * base)  # what lies below is partly hidden
+    blue *= 1 - 0.35 * patch.inside * (blue > 3 * base)  # what is below is partly hidden
     stains.dab[patch.window] += cell.blush * patch.inside * (1 + 0.5 * patch.coarse)
 
 
@@ -103,7 +103,7 @@ def _solid(stains: Stains, cell: Cell, style: Style, patch: Patch) -> None:
 
 
 def _positive(stains: Stains, cell: Cell, style: Style, rng: np.random.Generator, patch: Patch) -> None:
-    """A brown nucleus with clumps, sometimes uneven, and the halo that DAB leaves around it."""
+    """A brown nucleus with clumps, sometimes uneven, and a halo of DAB."""
     base = cell.density * style.dab_gain
     contrast = 0.20 + 0.35 * rng.random()
     density = base * (0.86 + contrast * patch.coarse + 0.9 * contrast * patch.fine) + 0.22 * base * patch.ring

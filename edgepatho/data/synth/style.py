@@ -1,4 +1,4 @@
-"""What is constant within a patient: stain, optics, tumour biology."""
+"""Properties that are constant within a patient: stain, optics, tumour biology."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Style:
     membranes: float
     cytoplasm: float
     weak_share: float  # of immunopositive nuclei that are barely brown
-    blush_share: float  # of immunonegative nuclei with a breath of brown
+    blush_share: float  # of immunonegative nuclei that are faintly brown
     diffuse_dab: float
     first_field: int
     light: NDArray[Any]

@@ -22,7 +22,7 @@ ANNOTATOR_JITTER_PX = 2.5
 def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the picture, uint8 RGB [size, size, 3], and the labels, int64 [cells, 3] of x, y, label_id.
 
-    A pure function of its arguments: cells keep their size in pixels whatever `size` is.
+    A pure function of its arguments; cells have the same size in pixels whatever `size` is.
     """
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, 7, style.patient, field, crop])
@@ -39,7 +39,7 @@ def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> tupl
 
 
 def _labels(rng: np.random.Generator, cells: list[Cell], size: int) -> NDArray[Any]:
-    """Points as an annotator sets them: integers, a little off the centre, inside the tile."""
+    """Points as an annotator would set them: integers, slightly off the centre, inside the tile."""
     counted = np.array([(c.x, c.y, c.label) for c in cells if c.label], float).reshape(-1, 3)
     counted[:, :2] += rng.normal(0, ANNOTATOR_JITTER_PX, (len(counted), 2))
     inside = ((counted[:, :2] >= 0) & (counted[:, :2] < size)).all(1)

@@ -1,4 +1,4 @@
-"""The ground that cells lie in: tumour, stroma, empty space, fibres, membranes, cytoplasm."""
+"""The tissue around the cells: tumour, stroma, empty space, fibres, membranes, cytoplasm."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Tissue:
 
 
 def lay_out(rng: np.random.Generator, style: Style, size: int) -> Tissue:
-    """Return where tumour grows and where nothing is."""
+    """Return where there is tumour and where there is empty space."""
     n = size // 2 + 1
     feature = max(260 * min(size / FULL_PX, 1), 24)
     base = fractal(rng, n, [feature, 110, 48], [1, 0.6, 0.22])
@@ -79,7 +79,7 @@ def ground(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return the hematoxylin, DAB and matrix maps [size, size] without cells.
 
-    `nuclei` are the tumour cells' centres, around which cytoplasm lies; `radius` is their usual one, px.
+    `nuclei` are the centres of the tumour cells, with cytoplasm around them; `radius` is typical, in px.
     """
     n, tumour, solid = tissue.n, tissue.tumour, tissue.solid
     mottled = fractal(rng, n, [40, 14, 6, 3], [0.6, 0.7, 0.55, 0.4])
@@ -152,7 +152,7 @@ def _fibres(rng: np.random.Generator, n: int) -> NDArray[Any]:
 
 
 def _membranes(rng: np.random.Generator, n: int) -> NDArray[Any]:
-    """Thin curved lines of nearly constant width: where a random field is zero."""
+    """Thin curved lines of nearly constant width: the zero level of a random field."""
 
     def lines(features: list[int], width: float) -> NDArray[Any]:
         field = fractal(rng, n, features, [1, 0.55, 0.25])

@@ -213,8 +213,8 @@ def test_a_folder_that_is_not_prepared_is_refused(tmp_path, command):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--thresholds", "60,55"], "--thresholds 60,55 is not 3 numbers"),
-        (["--ki67-cutoffs", "0.1,2"], "is not 2 numbers above 0 and up to 1"),
+        (["--thresholds", "60,55"], "--thresholds is '60,55'; expected 3 numbers"),
+        (["--ki67-cutoffs", "0.1,2"], "expected 2 numbers above 0 and up to 1"),
     ],
 )
 def test_evaluate_refuses_numbers_out_of_range(prepared, options, sentence):

@@ -68,7 +68,7 @@ def test_points_of_a_killed_worker_are_named_and_can_be_reclaimed(tmp_path):
     rows = sweep.run(POINTS, study, ABOUT, measured, tell=told.append)
     assert len(rows) == 3
     assert len(told) == 1
-    assert told[0].startswith("1 of 4 points are with other workers, or were left by one that was killed")
+    assert told[0].startswith("1 of 4 points are taken by other workers or were left by one that was killed")
     assert ks(sweep.run(POINTS, study, ABOUT, measured, reclaim=True, tell=told.append)) == [4, 8, 16, 32]
     assert len(told) == 1
 

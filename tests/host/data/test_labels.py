@@ -78,7 +78,7 @@ def test_a_picture_without_cells(tmp_path):
         ('[{"x": NaN, "y": 1, "label_id": 1}]', "entry 0 is not"),
         ([{"x": 1, "y": 1}], "entry 0 is not"),
         ([7], "entry 0 is not"),
-        ({"x": 1}, "holds no list"),
+        ({"x": 1}, "does not hold a list"),
         ("", "is not JSON"),
         ("nonsense", "is not JSON"),
         ("[" * 100_000, "is not JSON"),

@@ -71,7 +71,7 @@ def test_what_cannot_be_read_right_is_refused(tmp_path):
     Image.new("I;16", (6, 4)).save(tmp_path / "deep.tif")
     pages = [Image.new("L", (6, 4), value) for value in (1, 2, 3)]
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(InputError, match=r"deep\.tif has more than 8 bits a channel"):
+    with pytest.raises(InputError, match=r"deep\.tif has more than 8 bits per channel"):
         pictures.size(tmp_path / "deep.tif")
     with pytest.raises(InputError, match=r"pages\.tif has 3 pages; save the one to use as RGB"):
         pictures.size(tmp_path / "pages.tif")

@@ -237,7 +237,7 @@ def claim(edge):
         (lambda data: data[:500], "is not a readable JPEG, PNG or TIFF"),
         (lambda data: b"", "is not a readable JPEG"),
         (lambda data: b"P6 1 1 255 abc", "is not a readable JPEG"),
-        (claim(10_100), "has 10100 x 10100 px, more than 100000000; cut it up"),
+        (claim(10_100), "has 10100 x 10100 px, more than 100000000 px; cut it up"),
         (claim(65_000), r"has (65000 x 65000 px, )?more than 100000000"),
     ],
 )

@@ -109,7 +109,7 @@ def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
     wheel = standin_payload.wheel(tmp_path, main=lying)
     assert cli("deploy", HOST, compress_folder, "--wheel", wheel, "--no-images").exit_code == 0
     result = cli("bench", HOST, "-o", tmp_path / "bench.json")
-    assert "\n[2Jgone\n" in "\n" + result.stderr
+    assert "\n\\x1b[2Jgone\n" in "\n" + result.stderr
     assert "\x1b" not in result.output
 
 
