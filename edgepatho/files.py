@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all: write aside, then rename."""
+"""Atomic writes: files and folders get a temporary name, then are renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C noticed, so that work comes to an end of its own and keeps what it has."""
+"""Ctrl-C as a request to stop, so that work ends in order and keeps its results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of long work, on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long work, on stderr: a bar on a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What leaves the host: bundles for the runtime, TensorFlow Lite files for its peers."""
+"""Export formats: bundles for the runtime, TensorFlow Lite files for its peers."""

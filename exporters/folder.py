@@ -1,4 +1,4 @@
-"""The exports of a compress folder: two bundles, three .tflite files, and what each weighs."""
+"""The exports of a compress folder: two bundles, three .tflite files, and their sizes."""
 
 from __future__ import annotations
 

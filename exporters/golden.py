@@ -1,4 +1,4 @@
-"""The picture and the answer by which a device checks that it computes what the host computed."""
+"""The golden input and output, with which a device checks that it computes what the host computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HAM and sHAM, the storage formats of the work we succeed, for comparison with bundles.
+"""HAM and sHAM, the published storage formats, for comparison with bundles.
 
 Marinò, Ghidoli, Frasca and Malchiodi, "Compression strategies and space-conscious representations for deep
 neural networks", ICPR 2020, with the canonical codes of their later work (IEEE Access 11, 2023). A matrix
@@ -84,7 +84,7 @@ def decode(matrix: Ham | SparseHam) -> NDArray[Any]:
 
 
 def product(x: NDArray[Any], matrix: Ham | SparseHam, workers: int = 1) -> NDArray[Any]:
-    """`x` float32 [n, rows] times the matrix, [n, columns]; the same bits for any number of workers."""
+    """`x` float32 [n, rows] times the matrix, [n, columns]; bit-identical for any number of workers."""
     bounds = np.linspace(0, matrix.shape[1], workers + 1).astype(int)
     starts = _starts(matrix, bounds[:-1])
 

@@ -1,4 +1,4 @@
-"""What a bundle holds, for people and for machines: layers, use of the codebooks, sizes, origin."""
+"""The content of a bundle as JSON-ready facts: layers, codebook use, sizes, provenance."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How good is a model: cells out of heat maps, matching with labels, scores per patient."""
+"""Evaluation of a model: cells from heat maps, matching with labels, scores per patient."""

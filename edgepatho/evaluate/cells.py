@@ -1,4 +1,4 @@
-"""Cells out of heat maps: threshold, distance transform, peaks, watershed, centroid of each region.
+"""Cells from heat maps: threshold, distance transform, peaks, watershed, centroid of each region.
 
 The steps of PathoNet's own pipeline (Negahbani et al. 2021) with the centroid of the region in place of
 its smallest enclosing circle. The device does the same in C; a test holds both together.

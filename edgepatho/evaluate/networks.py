@@ -1,4 +1,4 @@
-"""Whatever the user calls a model, as graphs with their thresholds."""
+"""The user's MODEL, whatever its kind, as graphs with their thresholds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How strongly the weights of each layer move the output."""
+"""The sensitivity of the output to the weights of each layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shared weights weigh: by the published formula, on disk in the published form, in memory."""
+"""Sizes of shared weights: by the published formula, in the published disk format, in memory."""
 
 from __future__ import annotations
 
