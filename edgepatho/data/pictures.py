@@ -5,16 +5,19 @@ The rules are in docs/device-cli.md; a test on each side checks its examples.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgepatho.data import damage
 from edgepatho.data.density import NETWORK_PX
 from edgepatho.errors import InputError
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 FORMATS = ("JPEG", "PNG", "TIFF")
+SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"II": "TIFF", b"MM": "TIFF"}
+TRANSPARENT = "it is entirely transparent; flatten it onto a background and save it again"
 MAX_PIXELS = 100_000_000
 SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which becomes NETWORK_PX
 MIN_STRIP_PX = 16  # the network reduces this to one pixel; a narrower remainder makes no tile
@@ -74,19 +79,25 @@ def tile(picture: NDArray[np.uint8], cut: Cut) -> NDArray[np.uint8]:
 
 def size(path: Path) -> tuple[int, int]:
     """Return the stored height and width of a picture from its header; InputError if it is not usable."""
-    with _opened(path) as image:
+    with _opened(path) as (image, _):
         tags = getattr(image, "tag_v2", {})  # of a TIFF: from version 11 on, Pillow's size is already rotated
         return tags.get(IMAGE_LENGTH, image.height), tags.get(IMAGE_WIDTH, image.width)
 
 
 def read(path: Path, scale: float | None = None) -> NDArray[np.uint8]:
-    """Return a picture as the network sees it, uint8 RGB: as stored, alpha on white, antialiased bilinear."""
+    """Return a picture as the network sees it, uint8 RGB: as stored, alpha on white, antialiased bilinear.
+
+    Raises InputError for what is damaged, as `damage.check` finds it, or of another kind.
+    """
     from PIL import Image
 
-    with _opened(path) as image:
+    with _opened(path) as (image, data):
+        damage.check(image, data)
         stored = _stored(image)
         if stored.has_transparency_data:
             ground, above = Image.new("RGB", stored.size, "white"), stored.convert("RGBA")
+            if above.getchannel("A").getextrema()[1] == 0:
+                raise InputError(TRANSPARENT)
             ground.paste(above, mask=above.getchannel("A"))
             stored = ground
         height, width = network_size(stored.height, stored.width, scale)
@@ -108,28 +119,48 @@ def _starts(side: int) -> range:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ImageFile]:
-    """An opened picture of 8 bits per channel and one page; decoder errors become an InputError."""
+def _opened(path: Path) -> Iterator[tuple[ImageFile, bytes]]:
+    """An opened picture of 8 bits per channel and one page, and the bytes of its file.
+
+    Decoder errors become an InputError without their text, which may contain anything.
+    """
     from PIL import Image
 
+    data = b""
     try:
+        data = path.read_bytes()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, and about sizes, which are checked here
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise InputError(
-                        f"{path} has {image.width} x {image.height} px, more than {MAX_PIXELS} px; cut it up."
-                    )
-                bits = max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
-                if bits > 8 or image.mode[0] in "IF":
-                    raise InputError(f"{path} has more than 8 bits per channel; save it with 8.")
-                pages = getattr(image, "n_frames", 1)
-                if pages > 1:
-                    raise InputError(f"{path} has {pages} pages; save the one to use as RGB.")
-                yield image
-    except InputError:
-        raise
-    except Image.DecompressionBombError:  # above twice its own limit Pillow does not open a picture
-        raise InputError(f"{path} has more than {MAX_PIXELS} px; cut it up.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path} is not a readable JPEG, PNG or TIFF ({error}); copy it again.") from None
+            warnings.simplefilter("ignore")  # about metadata, and sizes that are checked here
+            with Image.open(BytesIO(data), formats=FORMATS) as image:
+                _check_kind(image)
+                yield image, data
+    except InputError as error:
+        raise InputError(f"{path} cannot be read: {error}.") from None
+    except Image.DecompressionBombError:  # at twice its own limit Pillow does not even open a picture
+        raise InputError(f"{path} cannot be read: it has more than {MAX_PIXELS} pixels; cut it up.") from None
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or _unreadable(data)
+        raise InputError(f"{path} cannot be read: {reason}.") from None
+
+
+def _check_kind(image: ImageFile) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(f"it has {image.width} x {image.height} pixels, more than {MAX_PIXELS}; cut it up")
+    bits = max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
+    if bits > 8 or image.mode[0] in "IF":
+        raise InputError("it has more than 8 bits per channel; scale it yourself and save it with 8 bits")
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1:
+        raise InputError(f"it has {pages} pages; save the one to use as RGB")
+
+
+def _unreadable(data: bytes) -> str:
+    """What a file is that Pillow cannot open or decode."""
+    if not data:
+        return "it is empty"
+    kind = next((name for start, name in SIGNATURES.items() if data.startswith(start)), None)
+    return (
+        f"it is a damaged {kind}, or one that Pillow cannot decode"
+        if kind
+        else "it is not a JPEG, PNG or TIFF"
+    )

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.damage import FAULTS, FORMATS, encoded, field
 from edgepatho.data import pictures
 from edgepatho.errors import InputError
 from edgepatho_runtime import image as device_image
+from edgepatho_runtime.errors import ImageError
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "device-cli.md"
 EXAMPLE = re.compile(r"\| (\d+) x (\d+) \| (\d+) x (\d+) \|")
@@ -51,9 +53,33 @@ def test_every_format_gives_the_same_pixels(tmp_path):
         np.testing.assert_array_equal(pictures.read(path), pixels)
 
 
-def test_transparency_is_white(tmp_path):
-    Image.new("RGBA", (6, 4), (10, 20, 30, 0)).save(tmp_path / "clear.png")
-    assert (pictures.read(tmp_path / "clear.png") == 255).all()
+def test_transparency_is_white_and_all_of_it_no_picture(tmp_path):
+    picture = Image.new("RGBA", (6, 4), (10, 20, 30, 0))
+    picture.save(tmp_path / "clear.png")
+    picture.putpixel((0, 0), (10, 20, 30, 255))
+    picture.save(tmp_path / "nearly.png")
+    assert (pictures.read(tmp_path / "nearly.png")[1:] == 255).all()
+    with pytest.raises(InputError, match=r"clear\.png cannot be read: it is entirely transparent"):
+        pictures.read(tmp_path / "clear.png")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "PPM"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_damage_is_refused_as_on_the_device(tmp_path, name, fault):
+    sound, random, path = encoded(field(150, 200), **FORMATS[name]), np.random.default_rng(7), tmp_path / "a"
+    for _ in range(8):
+        path.write_bytes(FAULTS[fault](sound, random))
+        try:
+            device, sentence = np.frombuffer(device_image.read(path).rgb, np.uint8), ""
+        except ImageError as error:
+            device, sentence = None, f"{path} cannot be read: {error}."
+        if device is not None:
+            np.testing.assert_array_equal(pictures.read(path).ravel(), device)
+            continue
+        with pytest.raises(InputError) as refused:
+            pictures.read(path)
+        if not name.startswith("TIFF"):  # of whose tags Pillow says less
+            assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -71,7 +97,9 @@ def test_what_cannot_be_read_right_is_refused(tmp_path):
     Image.new("I;16", (6, 4)).save(tmp_path / "deep.tif")
     pages = [Image.new("L", (6, 4), value) for value in (1, 2, 3)]
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(InputError, match=r"deep\.tif has more than 8 bits per channel"):
+    with pytest.raises(InputError, match=r"deep\.tif cannot be read: it has more than 8 bits per channel"):
         pictures.size(tmp_path / "deep.tif")
-    with pytest.raises(InputError, match=r"pages\.tif has 3 pages; save the one to use as RGB"):
+    with pytest.raises(
+        InputError, match=r"pages\.tif cannot be read: it has 3 pages; save the one to use as RGB"
+    ):
         pictures.size(tmp_path / "pages.tif")
