@@ -68,9 +68,11 @@ def train(
 
     file = work / STATE
     key = {"settings": asdict(settings), "tiles": check_prepared(prepared)["sha256"]}
+    state, values = training_state.load(file, key)
     model, optimizer = _network(settings)
     variables = [*model.variables, *optimizer.variables]
-    state = training_state.resume(file, variables, key)
+    if values:
+        training_state.restore(file, variables, values)
     progress = progress or Progress()
     if state.step:
         progress.say(f"Going on from step {state.step} of {settings.steps}, kept in {file}.")

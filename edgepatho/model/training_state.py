@@ -15,7 +15,7 @@ from edgepatho.errors import InputError
 from edgepatho.files import canonical_json, write_aside
 from edgepatho.model.weight_files import UNREADABLE
 
-FORMAT, VERSION = "edgepatho-training-state", 2
+FORMAT, VERSION = "edgepatho-training-state", 3
 
 
 @dataclass
@@ -45,6 +45,7 @@ def save(path: Path, state: TrainingState, variables: Sequence[Any], key: Mappin
         "history": state.history,
         "best_mse": state.best_mse,
         "best_step": state.best_step,
+        "now": len(variables),
         "best": len(state.best),
     }
     arrays: dict[str, Any] = {f"now{at}": np.array(variable) for at, variable in enumerate(variables)}
@@ -53,14 +54,14 @@ def save(path: Path, state: TrainingState, variables: Sequence[Any], key: Mappin
         np.savez(file, about=np.array(canonical_json(about)), **arrays)
 
 
-def resume(path: Path, variables: Sequence[Any], key: Mapping[str, Any]) -> TrainingState:
-    """Return the state in `path` and set `variables` to its values; a new state if there is no file.
+def load(path: Path, key: Mapping[str, Any]) -> tuple[TrainingState, list[NDArray[Any]]]:
+    """Return the state in `path` with the values of the variables it was saved with.
 
-    Raises InputError for a file that is damaged, of an earlier version, or of a run with another `key`,
-    naming the parts of the key that differ.
+    Without a file: a new state and no values. Raises InputError for a file that is damaged, of an earlier
+    version, or of a run with another `key`, naming the parts of the key that differ.
     """
     if not path.exists():
-        return TrainingState()
+        return TrainingState(), []
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
@@ -76,9 +77,7 @@ def resume(path: Path, variables: Sequence[Any], key: Mapping[str, Any]) -> Trai
                     f"{path} belongs to a run with other {' and '.join(different)}; finish it with its own "
                     "command, or remove the file to start anew."
                 )
-            for at, variable in enumerate(variables):
-                variable.assign(file[f"now{at}"])
-            return TrainingState(
+            state = TrainingState(
                 about["step"],
                 about["seconds"],
                 about["history"],
@@ -86,7 +85,16 @@ def resume(path: Path, variables: Sequence[Any], key: Mapping[str, Any]) -> Trai
                 about["best_step"],
                 [file[f"best{at}"] for at in range(about["best"])],
             )
+            return state, [file[f"now{at}"] for at in range(about["now"])]
     except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:  # what it is about may be anything
         raise InputError(
             f"{path} is not the state of a training ({error}); remove it to start anew."
         ) from None
+
+
+def restore(path: Path, variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+    """Set `variables` to the `values` that `path` held; InputError if they are those of another network."""
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise InputError(f"{path} holds the variables of another network; remove it to start anew.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -59,7 +59,11 @@ def retrain(
     step for step as without the interruption; another key raises InputError.
     """
     progress, key = progress or Progress(), key or {}
-    run = TrainingState() if state is None else training_state.resume(state, training.variables(), key)
+    run = TrainingState()
+    if state is not None:
+        run, values = training_state.load(state, key)
+        if values:
+            training_state.restore(state, training.variables(), values)
     if state is not None and run.step:
         progress.say(f"Going on from step {run.step} of {budget.steps}, kept in {state}.")
     if not run.history:
