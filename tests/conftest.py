@@ -30,6 +30,12 @@ SKIPPED_IN_CI_TOO = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first: none of several processes then ends long after the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed each test alike; `@pytest.mark.needs("shellcheck")` skips it where that program is missing."""
     _seed()  # Keras' initial weights must not depend on the tests before: a network may be all zeros

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.arm.boards import BOARDS
 from benchmarks.parity import matrix
 
-pytestmark = pytest.mark.arm
+pytestmark = [pytest.mark.arm, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

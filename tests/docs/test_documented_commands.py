@@ -33,7 +33,7 @@ SUBSTITUTIONS = {
 
 
 class Reader:
-    """Somebody who works through the pages in one folder; a command that two pages share is run once."""
+    """Somebody who works through the pages in one folder; what occurs twice is run once."""
 
     def __init__(self, folder: Path, path: str, wheel: Path) -> None:
         self.folder, self.path, self.wheel = folder, path, wheel
@@ -41,12 +41,12 @@ class Reader:
 
     def run(self, command: str) -> list[str]:
         """Run a documented command, or what stands in for it; return the lines it printed on stdout."""
-        if command not in self.printed:
-            lines: list[str] = []
-            for text in SUBSTITUTIONS.get(command, [command]):
-                lines += self._run(shlex.split(text.format(wheel=self.wheel)))
-            self.printed[command] = lines
-        return self.printed[command]
+        lines: list[str] = []
+        for text in SUBSTITUTIONS.get(command, [command]):
+            if text not in self.printed:
+                self.printed[text] = self._run(shlex.split(text.format(wheel=self.wheel)))
+            lines += self.printed[text]
+        return lines
 
     def _run(self, arguments: list[str]) -> list[str]:
         environment = os.environ | {"PATH": self.path}

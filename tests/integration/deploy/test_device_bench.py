@@ -19,6 +19,8 @@ from edgepatho.cli import main
 from edgepatho.deploy import bench, ssh
 from edgepatho.report.bench_record import BenchDevice, BenchImage, BenchRecord, BenchRow, BenchSettings
 
+pytestmark = pytest.mark.slow
+
 LYING = """
 import sys
 print("self-test passed" if sys.argv[1] == "selftest" else {answer!r})

@@ -7,7 +7,9 @@ from fault_matrix import FAULTS, Case, Laboratory, cases
 
 from edgepatho.deploy import ssh
 
-SHARE = 47  # every 47th case: about twenty
+pytestmark = pytest.mark.slow
+
+SHARE = 97  # every 97th case: about twelve
 
 
 def test_the_promise_is_kept_in_a_share_of_all_cases(laboratory: Laboratory):
