@@ -156,7 +156,12 @@ def command(
             record = run(prepared, output, options, weights_file=weights_file, progress=bar, tell=bar.say)
         except KeyboardInterrupt:
             if (state := state_of(output)).exists():
-                bar.say(f"The same command resumes from the last validation, saved in {state}.")
+                bar.say(
+                    f"{state} holds the last validation; the same command resumes there. "
+                    "Later steps are lost."
+                )
+            else:
+                bar.say("No validation was saved yet: the same command starts again from step 0.")
             raise
     click.echo(json.dumps(record) if as_json else _summary(output, record))
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgepatho.cli import main
+from edgepatho.compression import compress
 from edgepatho.evaluate.tiles import load as tiles_of
 from edgepatho.exporters import bundle
 from edgepatho.files import sha256_of
@@ -143,6 +144,19 @@ def test_evaluate_refuses_a_bundle_that_makes_no_heat_maps(prepared):
     result = CliRunner().invoke(main, ["evaluate", str(prepared), str(dense)])
     assert result.exit_code == 3
     assert "dense.epb does not take tiles of 256 px" in result.stderr
+
+
+def test_ctrl_c_says_what_is_kept_and_what_is_lost(prepared, tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compress, "run", interrupted)
+    command, state = ["compress", str(prepared), "-o", str(tmp_path / "out")], tmp_path / "out.retraining.npz"
+    for sentence in ("No validation was saved yet: ", "holds the last validation; the same command resumes"):
+        result = CliRunner().invoke(main, command)
+        assert sentence in " ".join(result.stderr.split())
+        assert result.exit_code == 130
+        state.touch()
 
 
 def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
