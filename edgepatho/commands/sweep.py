@@ -146,7 +146,7 @@ def _points(prepared: Path, given: dict[str, Any]) -> list[Point]:
         options = [paper_k256(method, tiles["train"]) for method in PAPER_RATES]
         return [Point(each.quantizer, each.budget, each.hyperparameters) for each in options]
     if given["rates_bits"] and "ecsq" not in given["methods"]:
-        raise UsageError("--bits is a target for ecsq alone; add --method ecsq, or give -k instead.")
+        raise UsageError("--bits works only with ecsq; add --method ecsq, or give -k instead.")
     default, seed = Hyperparameters(), given["seed"]
     budget = Budget(given["steps"])
     points = []

@@ -1,6 +1,6 @@
-"""A network as a plain list of nodes, the form that quantizers, bundle and exporters share.
+"""A network as a plain list of nodes, the form shared by quantizers, bundles and exporters.
 
-The operations are the closed list of docs/bundle-format.md. `evaluate` is their meaning in TensorFlow.
+The operations are the closed list of docs/bundle-format.md; `evaluate` defines them in TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WEIGHTED = ("conv2d", "dense")
 
 @dataclass
 class Graph:
-    """A network without its training parts: dropout removed, batch normalization as scale and shift.
+    """A network as inference sees it: dropout removed, batch normalization as scale and shift.
 
     `nodes` are JSON-ready dicts in topological order. `kernels` [kh, kw, in, out] (a dense layer is a 1x1
     convolution) and `affines` (scale [channels], shift [channels]) are float32 and keyed by node: a conv2d
@@ -35,15 +35,15 @@ class Graph:
     output: str
 
     def as_json(self) -> dict[str, Any]:
-        """The structure alone, as it stands in a bundle (JSON-ready, no arrays)."""
+        """The structure alone, as stored in a bundle (JSON-ready, no arrays)."""
         return {"input": self.input, "nodes": self.nodes, "output": self.output}
 
 
 def from_keras(model: Any) -> Graph:
     """The graph of a functional or sequential Keras model with one image input and one output.
 
-    The image is expected as float32 RGB / 255. Raises InputError that names the first layer that is not
-    supported, with its class or the setting that is not.
+    The image is expected as float32 RGB / 255. Raises InputError naming the first unsupported layer, with its
+    class or the unsupported setting.
     """
     import keras
 
@@ -59,7 +59,7 @@ def from_keras(model: Any) -> Graph:
     kernels: dict[str, NDArray[Any]] = {}
     affines: dict[str, Affine] = {}
     node_of: dict[str, str] = {}
-    operations = {operation.name: operation for operation in model.operations}  # `x + y` is no layer
+    operations = {operation.name: operation for operation in model.operations}  # model.layers lacks `x + y`
     for entry in config["layers"]:
         layer = operations[entry["name"]]
         inputs = [node_of[source] for source in _sources(entry)]
@@ -83,7 +83,7 @@ def from_keras(model: Any) -> Graph:
 
 
 def folded(graph: Graph) -> Graph:
-    """The same function with every convolution's scale multiplied into its kernel (float64, rounded once)."""
+    """The same function with every convolution's scale folded into its kernel (float64, rounded once)."""
     kernels, affines = dict(graph.kernels), dict(graph.affines)
     for name, kernel in graph.kernels.items():
         scale, shift = graph.affines[name]
@@ -117,7 +117,7 @@ def evaluate(graph: Graph, images: Any) -> Any:
                 y = tf.concat(x, axis=-1)
             case "maxpool2":
                 y = tf.nn.max_pool2d(x[0], 2, 2, "VALID")
-            case "upsample2_nearest":  # the only form of it that XNNPACK takes whole
+            case "upsample2_nearest":  # the only form that XNNPACK takes whole
                 y = tf.nn.depth_to_space(tf.concat([x[0]] * 4, axis=-1), 2)
             case "flatten":
                 y = tf.reshape(x[0], [-1, int(np.prod(x[0].shape[1:]))])
@@ -134,7 +134,7 @@ def _product(node: dict[str, Any], x: Any, kernel: NDArray[Any]) -> Any:
 
 
 def _affine(x: Any, pair: Affine) -> Any:
-    """x * scale + shift, without the half that does nothing; an exporter may give a tensor as scale."""
+    """x * scale + shift, omitting whichever does nothing; an exporter may pass a tensor as scale."""
     scale, shift = pair
     if not isinstance(scale, np.ndarray) or np.any(scale != 1):
         x = x * scale
@@ -142,7 +142,7 @@ def _affine(x: Any, pair: Affine) -> Any:
 
 
 def _merge_affines(graph: Graph) -> Graph:
-    """Merge every affine node into the convolution before it, where nothing else reads that convolution."""
+    """Merge each affine node into the convolution before it, unless something else reads that convolution."""
     readers = Counter(name for node in graph.nodes for name in node["inputs"])
     readers[graph.output] += 1
     weighted = {node["name"] for node in graph.nodes if node["op"] in WEIGHTED}
@@ -166,7 +166,7 @@ def _sources(entry: dict[str, Any]) -> list[str]:
     """The layers that one layer of a functional config reads, in order."""
     calls = entry["inbound_nodes"]
     if len(calls) > 1:
-        raise InputError(f"layer {entry['name']} is used {len(calls)} times; a layer may be used once.")
+        raise InputError(f"layer {entry['name']} is used {len(calls)} times; it may be used only once.")
     names: list[str] = []
 
     def visit(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""How each supported Keras layer is written in a graph: zero, one or two nodes."""
+"""How each supported Keras layer becomes zero, one or two graph nodes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Emitted:
 def translate(layer: Any, inputs: list[str]) -> Emitted:
     """The nodes of a built Keras layer that reads the nodes `inputs`; none if it does nothing at inference.
 
-    Raises InputError that names the layer and what about it is not supported.
+    Raises InputError naming the layer and what about it is not supported.
     """
     kind = type(layer).__name__
     match kind:
@@ -57,7 +57,7 @@ def translate(layer: Any, inputs: list[str]) -> Emitted:
         case "Flatten":
             return _node(layer, "flatten", inputs)
     raise InputError(
-        f"layer {layer.name} is a {kind}, which the bundle does not know; supported are Conv2D, Dense, "
+        f"layer {layer.name} is a {kind}, which bundles do not support; supported are Conv2D, Dense, "
         "Flatten, BatchNormalization, LeakyReLU, ReLU, Activation, Add, Concatenate, MaxPooling2D, "
         "UpSampling2D and Dropout."
     )

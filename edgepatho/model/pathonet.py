@@ -21,10 +21,10 @@ CONV_WEIGHTS = 3_220_296
 def build(size: int | None = None, batch: int | None = None, l2: float = 5e-4) -> keras.Model:
     """PathoNet: float32 RGB / 255 [batch, size, size, 3] -> heat maps [batch, size, size, 3] in 0..255 units.
 
-    The channels of the output are `CLASSES`. Height and width must be multiples of 16; `size=None` leaves
-    them open. As in the paper's code: orthogonal initial kernels, L2 of `l2` on every kernel, batch
+    The output channels are `CLASSES`. Height and width must be multiples of 16; `size=None` leaves them
+    open. As in the paper's code: orthogonal kernel initialization, L2 of `l2` on every kernel, batch
     normalization with epsilon 1e-3, leaky ReLU with slope 0.3, dropout of 0.1 around the deepest module,
-    no bias but the last layer's. Layers are created in the order of the paper's code, so that its weight
+    no bias except in the last layer. Layers are created in the order of the paper's code, so its weight
     files match by order as well as by shape.
     """
     image = layers.Input((size, size, 3), batch_size=batch, name="image")
@@ -57,7 +57,7 @@ def _decoder(y: Any, channels: int, name: str, l2: float) -> Any:
 
 
 def _branches(y: Any, channels: int, name: str, l2: float) -> list[Any]:
-    """The two branches of a module: two 3x3 convolutions each, of dilation 1 and of dilation 4."""
+    """The two branches of a module: two 3x3 convolutions each, with dilation 1 and dilation 4."""
     ends = []
     for dilation in (1, 4):
         branch = y

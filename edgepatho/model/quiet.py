@@ -1,4 +1,4 @@
-"""TensorFlow without the notices that its C++ code writes to stderr whatever its log level is."""
+"""TensorFlow without the notices that its C++ code writes to stderr at any log level."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTICES = (
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow, if nothing has yet, without its notices; how it computes is left alone."""
+    """Import TensorFlow, if not yet imported, without its notices; its numerics are unchanged."""
     if "tensorflow" not in sys.modules:
         with quiet():
             importlib.import_module("tensorflow")
@@ -25,7 +25,7 @@ def import_tensorflow() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what is written to stderr, by C++ too; afterwards write all lines of it but the notices."""
+    """Hold back everything written to stderr, also by C++; afterwards write all lines except the notices."""
     if sys.stderr is None:  # it was closed from outside
         yield
         return

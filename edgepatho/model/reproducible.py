@@ -1,4 +1,4 @@
-"""The same bytes from the same command: what TensorFlow needs for it."""
+"""Reproducible training: the same command writes the same bytes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from __future__ import annotations
 def seed_everything(seed: int, deterministic: bool) -> None:
     """Seed Python, numpy and TensorFlow; with `deterministic`, train on one thread.
 
-    TensorFlow's graph mode differs in the last digits from run to run on two threads, even with op
-    determinism; on one it does not. Must be called before TensorFlow has run its first operation, else
-    TensorFlow raises RuntimeError.
+    On two threads, TensorFlow's graph mode differs in the last digits between runs even with op determinism;
+    on one it does not. Must be called before TensorFlow runs its first operation, or TensorFlow raises
+    RuntimeError.
     """
     from edgepatho.model.quiet import import_tensorflow
 

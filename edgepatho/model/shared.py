@@ -1,4 +1,4 @@
-"""A network whose weights are indices into codebooks: what retraining tunes and exporters write."""
+"""A network whose weights are indices into codebooks, as retraining tunes and exporters write it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Float32 = NDArray[np.float32]
 
 @dataclass
 class SharedModel:
-    """A graph with shared weights; kernels have the order [kh, kw, in, out].
+    """A graph with shared weights; kernels are laid out as [kh, kw, in, out].
 
     `codebooks` are float32 [k], keyed "codebook" or "codebook.<layer>". A shared layer has `indices`
     uint16 of its kernel's shape, the key of its codebook in `codebook_of`, and in `scales` one float32 or
     one per output channel: kernel = scale * codebook[index]. Skipped layers have none of these;
-    `graph.kernels` holds their kernels and no others. `variables` are the Keras model's variables that are
+    `graph.kernels` holds only their kernels. `variables` are the Keras model's variables that are
     not kernels, "<layer>/<variable>": biases and batch normalization. `SharedModel(graph)` shares nothing.
     """
 
@@ -54,7 +54,7 @@ class SharedModel:
         return replace(self.graph, kernels={layer: self.kernel(layer) for layer in layers})
 
     def entropy_bits(self) -> float:
-        """Return the entropy of the indices in bits per weight, each codebook coded by itself; 0 for none."""
+        """Return the entropy of the indices in bits per weight, each codebook coded separately; 0 if none."""
         groups = {name: self.group(name) for name in self.codebooks}
         total = sum(group.size for group in groups.values())
         return sum(entropy_bits(group) * group.size for group in groups.values()) / max(total, 1)
@@ -77,7 +77,7 @@ def apply(shared: SharedModel, model: keras.Model) -> None:
 
 
 def other_variables(model: keras.Model) -> dict[str, Float32]:
-    """Return copies of all variables but kernels, keyed "<layer>/<variable>"."""
+    """Return copies of all variables except kernels, keyed "<layer>/<variable>"."""
     return {
         name: np.array(variable, np.float32)
         for name, variable in variables_of(model).items()
@@ -106,7 +106,7 @@ def save(shared: SharedModel, path: Path) -> None:
 
 
 def load(path: Path) -> SharedModel:
-    """Return what `save` wrote. Raises InputError if the file is missing, damaged or another kind."""
+    """Return what `save` wrote. Raises InputError if the file is missing, damaged or of another kind."""
     from edgepatho.model.graph import Graph
 
     try:

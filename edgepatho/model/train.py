@@ -1,8 +1,8 @@
 """Training PathoNet on density maps, resumable at any step.
 
-Loss as in the paper's code: mean squared error of maps in 0..255 units plus L2 on the kernels; Adam. Most
-steps see random crops, which costs a quarter of a whole tile and so buys more steps; the last ones see
-whole tiles, so that batch normalization settles on what inference will see.
+As in the paper's code, the loss is the mean squared error of maps in 0..255 units plus L2 on the kernels, and
+the optimizer is Adam. Most steps see random crops at a quarter of a whole tile's cost, which allows more
+steps; the last ones see whole tiles, so batch normalization settles on what inference will see.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VALIDATION_TILES = 32
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What a training run is made of; the learning rate falls as a cosine from `rate` to 1 % of it."""
+    """Settings of a training run; the learning rate decays along a cosine from `rate` to 1 % of it."""
 
     crop_steps: int = 3000
     whole_steps: int = 200
@@ -60,9 +60,9 @@ def train(
 ) -> tuple[keras.Model, TrainingState]:
     """Train PathoNet on a prepared folder to the last step, saving `work`/state.npz as it goes.
 
-    A run that was interrupted goes on from its last saved step; its other steps are the same as without the
-    interruption. `stop` is asked after every step. Raises InputError if `work` holds a run with other
-    settings or other tiles, or a damaged state.
+    An interrupted run resumes at its last saved step, exactly as if it had not been interrupted. `stop` is
+    called after every step. Raises InputError if `work` holds a run with other settings or other tiles, or a
+    damaged state.
     """
     from edgepatho.data.prepare import check_prepared
 
@@ -75,7 +75,7 @@ def train(
         training_state.restore(file, variables, values)
     progress = progress or Progress()
     if state.step:
-        progress.say(f"Going on from step {state.step} of {settings.steps}, kept in {file}.")
+        progress.say(f"Resuming at step {state.step} of {settings.steps}, from {file}.")
     progress.advance(state.step)
     progress.note("making the first step")
     step_of = _training_step(model, optimizer)
@@ -120,7 +120,7 @@ def _steps(
     optimizer: Any,
     step_of: Callable[[Any, Any], Any],
 ) -> Iterator[float]:
-    """Train from step `first` to the end of its phase, cropped or whole; yield the loss of every step."""
+    """Train from step `first` to the end of its phase, on crops or whole tiles; yield each step's loss."""
     from edgepatho.data.prepare import batches
 
     cropped = first < settings.crop_steps
@@ -157,7 +157,7 @@ def _forward(model: keras.Model, images: NDArray[Any]) -> NDArray[Any]:
 
 
 def _network(settings: TrainingSettings) -> tuple[keras.Model, Any]:
-    """PathoNet with its optimizer, all variables made."""
+    """PathoNet with its optimizer, all variables created."""
     import keras
 
     from edgepatho.model import pathonet

@@ -1,4 +1,4 @@
-"""Where a training stands, kept in a file so that it goes on after an interruption."""
+"""The state of a training run, kept in a file so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORMAT, VERSION = "edgepatho-training-state", 3
 
 @dataclass
 class TrainingState:
-    """A training after `step` steps and `seconds`, what was logged, and the best of its validations.
+    """A training run after `step` steps and `seconds`, its log, and its best validation.
 
-    An entry of `history` has `step`, `validation_mse` and, where steps led to it, `train_mse`. `best` holds
-    the variables as they were at `best_step`, for a training that keeps its best state.
+    An entry of `history` has `step`, `validation_mse` and `train_mse`, over the steps since the last entry if
+    any. `best` holds the variables at `best_step`, for a run that keeps its best state.
     """
 
     step: int = 0
@@ -35,7 +35,7 @@ class TrainingState:
 
 
 def save(path: Path, state: TrainingState, variables: Sequence[Any], key: Mapping[str, Any]) -> None:
-    """Write `state` and the values of `variables` to `path`; `key` is all that the run depends on."""
+    """Write `state` and the values of `variables` to `path`; `key` is everything the run depends on."""
     about = {
         "format": FORMAT,
         "version": VERSION,
@@ -57,8 +57,8 @@ def save(path: Path, state: TrainingState, variables: Sequence[Any], key: Mappin
 def load(path: Path, key: Mapping[str, Any]) -> tuple[TrainingState, list[NDArray[Any]]]:
     """Return the state in `path` with the values of the variables it was saved with.
 
-    Without a file: a new state and no values. Raises InputError for a file that is damaged, of an earlier
-    version, or of a run with another `key`, naming the parts of the key that differ.
+    Without a file: a new state and no values. Raises InputError for a file that is damaged, from another
+    version, or from a run with another `key`, naming the parts of the key that differ.
     """
     if not path.exists():
         return TrainingState(), []
@@ -67,15 +67,15 @@ def load(path: Path, key: Mapping[str, Any]) -> tuple[TrainingState, list[NDArra
             about = json.loads(str(file["about"]))
             if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
                 raise InputError(
-                    f"{path} was written by another version, which alone can go on from it; remove it to "
-                    "start anew."
+                    f"{path} was written by another version of edgepatho, which alone can resume it; remove "
+                    "it to start over."
                 )
             known = about["key"]
             different = [name for name in key if canonical_json(key[name]) != canonical_json(known[name])]
             if different:
                 raise InputError(
                     f"{path} belongs to a run with other {' and '.join(different)}; finish it with its own "
-                    "command, or remove the file to start anew."
+                    "command, or remove the file to start over."
                 )
             state = TrainingState(
                 about["step"],
@@ -86,15 +86,15 @@ def load(path: Path, key: Mapping[str, Any]) -> tuple[TrainingState, list[NDArra
                 [file[f"best{at}"] for at in range(about["best"])],
             )
             return state, [file[f"now{at}"] for at in range(about["now"])]
-    except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:  # what it is about may be anything
+    except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:  # `about` may be anything
         raise InputError(
-            f"{path} is not the state of a training ({error}); remove it to start anew."
+            f"{path} is not the state of a training run ({error}); remove it to start over."
         ) from None
 
 
 def restore(path: Path, variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
-    """Set `variables` to the `values` that `path` held; InputError if they are those of another network."""
+    """Set `variables` to the `values` read from `path`; InputError if they belong to another network."""
     if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        raise InputError(f"{path} holds the variables of another network; remove it to start anew.")
+        raise InputError(f"{path} holds the variables of another network; remove it to start over.")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

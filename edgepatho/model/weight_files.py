@@ -1,6 +1,6 @@
-"""Files of weights, read as plain arrays by name, never executing anything in them.
+"""Weights files, read as plain arrays by name, without executing anything in them.
 
-Keras' own `load_model` runs code that a model file may carry, so no file is given to it.
+Keras' own `load_model` runs code that a model file may carry, so it is never used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edgepatho.errors import InputError
 MAX_FILE_BYTES = 1 << 30  # far above any PathoNet, far below what would hurt the machine
 MAX_VALUES = 1 << 26
 VARIABLES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
-# what the parsers of these formats raise on damaged and hostile files
+# what the parsers of these formats raise on damaged or hostile files
 UNREADABLE = (
     OSError,
     EOFError,
@@ -47,7 +47,7 @@ def read(path: Path) -> Arrays:
         )
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InputError(
-            f"{path} has {path.stat().st_size} bytes; PathoNet's weights never exceed {MAX_FILE_BYTES}."
+            f"{path} has {path.stat().st_size} bytes; PathoNet's weights take at most {MAX_FILE_BYTES}."
         )
     readers: dict[str, Callable[[Path], Arrays]] = {
         ".keras": _keras,
@@ -57,7 +57,7 @@ def read(path: Path) -> Arrays:
         ".safetensors": _safetensors,
     }
     if path.suffix not in readers:
-        raise InputError(f"{path} ends in {path.suffix or 'nothing'}; expected one of {', '.join(readers)}.")
+        raise InputError(f"{path} has the suffix {path.suffix!r}; expected one of {', '.join(readers)}.")
     try:
         return readers[path.suffix](path)
     except InputError:
@@ -120,9 +120,7 @@ def _hdf5(source: Path | io.BytesIO, names: dict[str, str] | None = None) -> Arr
     with h5py.File(source, "r") as file:
         link = file.visititems_links(lambda name, link: None if isinstance(link, h5py.HardLink) else name)
         if link:
-            raise InputError(
-                f"{link} is a link that leads elsewhere; weights are read from plain HDF5 files only."
-            )
+            raise InputError(f"{link} is a link to elsewhere; weights are read from plain HDF5 files only.")
         root = file.get("model_weights", file)
         if "layers" in root:
             return dict(_keras3(root["layers"], names or {}))
@@ -151,9 +149,7 @@ def _datasets(group: Any, layer: str) -> Iterator[tuple[str, NDArray[Any]]]:
     for stored in order:
         kind = stored.rsplit("/", 1)[-1].split(":")[0]
         if kind not in VARIABLES:
-            raise InputError(
-                f"{group.file.filename}: {stored} is not a variable that PathoNet's layers have."
-            )
+            raise InputError(f"{group.file.filename}: {stored} is not a variable of PathoNet's layers.")
         yield f"{layer}/{kind}", _dataset(group, stored)
 
 
@@ -169,7 +165,7 @@ def _dataset(group: Any, name: str) -> NDArray[Any]:
     data = group[name]
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
         raise InputError(
-            f"{group.file.filename}: {name} is not a plain dataset of this file; it is not followed."
+            f"{group.file.filename}: {name} is not a plain dataset of this file; links are not followed."
         )
     if data.dtype.kind != "f" or data.size > MAX_VALUES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""PathoNet's weights: taken from a file into the network, layer by layer, with a shape check."""
+"""PathoNet's weights: loaded from a file layer by layer, with a shape check."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load_shipped(size: int | None = 256) -> keras.Model:
 
 
 def load_original(path: Path | None) -> keras.Model:
-    """Return PathoNet for any size with the weights in `path`, or the shipped ones."""
+    """Return PathoNet for any tile size with the weights in `path`, or the shipped ones."""
     return load_shipped(None) if path is None else load(path, None)
 
 
@@ -87,7 +87,7 @@ def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
     for name, variable in wanted.items():
         if name not in arrays:
             raise InputError(
-                f"{path} holds no {name}, which PathoNet needs with shape {tuple(variable.shape)}."
+                f"{path} has no {name}, which PathoNet needs with shape {tuple(variable.shape)}."
             )
         value = arrays[name]
         if tuple(value.shape) != tuple(variable.shape):
@@ -96,20 +96,20 @@ def assign(model: keras.Model, arrays: Arrays, path: Path | str) -> None:
                 "the file belongs to another network."
             )
         if value.dtype.kind not in "fiu":
-            raise InputError(f"{path}: {name} holds {value.dtype}, expected numbers.")
+            raise InputError(f"{path}: {name} has the type {value.dtype}, expected numbers.")
         if not np.isfinite(value).all():
             raise InputError(f"{path}: {name} holds NaN or infinite values.")
     extra = arrays.keys() - wanted.keys()
     if extra:
         raise InputError(
-            f"{path} holds {min(extra)}, which PathoNet does not have; it belongs to another network."
+            f"{path} has {min(extra)}, which PathoNet does not have; the file belongs to another network."
         )
     for name, variable in wanted.items():
         variable.assign(arrays[name].astype(np.float32))
 
 
 def _by_order(wanted: dict[str, Any], arrays: Arrays, path: Path | str) -> Arrays:
-    """Match a file whose layers carry other names (Keras 2 numbers them) by kind and order of creation."""
+    """Match a file whose layers have other names (Keras 2 numbers them) by kind and order of creation."""
     matched: Arrays = {}
     for kind in VARIABLES:
         ours = [name for name in wanted if name.endswith(f"/{kind}")]

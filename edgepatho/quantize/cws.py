@@ -20,8 +20,8 @@ def quantize(
 ) -> Quantized:
     """Return `weights` [n] on at most `k` cluster means, each weight on its nearest.
 
-    `keep_zero` makes zero one of the levels, for weights that pruning has set to zero: the other levels
-    then answer for the rest. `solver="minibatch"` is scikit-learn's MiniBatchKMeans as Marinò et al. ran it.
+    `keep_zero` reserves one level for zero, for weights that pruning has set to zero; the other levels cover
+    the rest. `solver="minibatch"` is scikit-learn's MiniBatchKMeans as Marinò et al. ran it.
     """
     check_choice("solver", solver, Solver)
     kept = weights[weights != 0] if keep_zero else weights

@@ -1,8 +1,8 @@
 """ECSQ: entropy-constrained scalar quantization.
 
 Chou, Lookabaugh and Gray, "Entropy-constrained vector quantization", IEEE Trans. ASSP 37 (1989), in one
-dimension: minimise squared error + multiplier * entropy. At given levels a weight w costs least on the
-lower envelope of the lines -2 c w + c^2 + multiplier * code length, so that every cell is an interval.
+dimension: minimise squared error + multiplier * entropy. For given levels, the cheapest one for a weight w is
+on the lower envelope of the lines -2 c w + c^2 + multiplier * code length, so every cell is an interval.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from edgepatho.quantize.quantized import MAX_LEVELS, Quantized
 from edgepatho.quantize.sorted_weights import Floats, Integers, SortedWeights, sort
 
 ROUNDS_TIMES_LEVELS = 2**17  # bounds the work of one descent
-TOLERANCE = 1e-6  # relative fall of the cost below which a descent is at rest
+TOLERANCE = 1e-6  # a descent has converged when the cost falls by less than this, relative
 HALVINGS = 40  # of the multiplier's interval, on a logarithmic scale
 RATE_SLACK = 1e-3  # bits per weight by which the rate may stay below its target
-START_OVER_WANTED = 3  # levels at the start for each one wanted, as in Marinò et al.
+START_OVER_WANTED = 3  # initial levels per level wanted, as in Marinò et al.
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def quantize(
 ) -> Quantized:
     """Return `weights` [n] on at most `k` levels, or at an index entropy of at most `bits` per weight.
 
-    With `bits`, k levels are where the descent starts. Zero is always a level, and with `keep_zero` a
-    weight that is zero keeps it. Raises UsageError for a rate that k levels do not reach.
+    With `bits`, the descent starts from k levels. Zero is always a level; with `keep_zero`, zero weights stay
+    zero. Raises UsageError for a rate higher than k levels need.
     """
     if bits is not None:
         (quantized,) = quantize_jointly([weights], [k], bits=bits, keep_zero=keep_zero)
@@ -60,9 +60,9 @@ def quantize(
 def quantize_jointly(
     groups: list[NDArray[np.float32]], ks: list[int], *, bits: float, keep_zero: bool = False
 ) -> list[Quantized]:
-    """Return each of `groups` with a codebook of its own, at `bits` per weight over all of them.
+    """Return each of `groups` with its own codebook, at `bits` per weight over all of them.
 
-    One multiplier serves all, so that bits go where they lower the squared error most.
+    All share one multiplier, so bits go where they reduce the squared error most.
     """
     views = [sort(weights) for weights in groups]
     starts = [_start(view, k) for view, k in zip(views, ks, strict=True)]
@@ -76,7 +76,7 @@ def quantize_jointly(
     if rate(finest) < bits - RATE_SLACK and not lossless:
         raise UsageError(
             f"a rate of {bits:g} bits per weight cannot be met: {max(ks)} levels need at most "
-            f"{rate(finest):.2f} bits for these weights; ask for fewer bits or give a larger -k."
+            f"{rate(finest):.2f} bits for these weights; give fewer bits or a larger -k."
         )
     settled = _least_multiplier(
         views,
@@ -89,7 +89,7 @@ def quantize_jointly(
 
 
 def settle(view: SortedWeights, start: Floats, multiplier: float) -> Cells:
-    """Return the cells where the descent from `start` comes to rest; a level at zero stays there.
+    """Return the cells that the descent from `start` converges to; a level at zero stays there.
 
     `multiplier` weighs bits against squared error per weight.
     """
@@ -111,10 +111,10 @@ def settle(view: SortedWeights, start: Floats, multiplier: float) -> Cells:
 
 
 def _envelope(levels: Floats, lengths: Floats, multiplier: float) -> tuple[Floats, Floats]:
-    """Return the levels that are cheapest somewhere and the borders between them.
+    """Return the levels that are cheapest for some weight, and the borders between them.
 
-    A line whose crossing with its right neighbour is not right of that with its left one is nowhere the
-    lowest of the three; such lines can be dropped all at once, until none is left.
+    A line that crosses its right neighbour no later than its left one is never the lowest of the three. All
+    such lines can be dropped at once, and again until none is left.
     """
     while True:
         borders = (levels[1:] + levels[:-1] + multiplier * np.diff(lengths) / np.diff(levels)) / 2
@@ -126,7 +126,7 @@ def _envelope(levels: Floats, lengths: Floats, multiplier: float) -> tuple[Float
 
 
 def _start(view: SortedWeights, k: int) -> Floats:
-    """Companded levels, the one nearest to zero moved there."""
+    """Companded levels, with the one nearest to zero moved to zero."""
     levels = kmeans.companded(view, k) if view.values.size > k else view.values.copy()
     levels[np.argmin(np.abs(levels))] = 0.0
     return levels
@@ -139,9 +139,9 @@ def _least_multiplier(
     fits: Callable[[list[Cells]], bool],
     close: Callable[[list[Cells]], bool],
 ) -> list[Cells]:
-    """Return the cells of the smallest multiplier, by bisection, that `fits`; stop early when `close`.
+    """Return the cells at the smallest multiplier that `fits`, by bisection; stop early when `close`.
 
-    Levels that share the weights equally stay under any multiplier; the descent then starts at `coarsest`.
+    Levels that hold equally many weights survive any multiplier; the descent then starts from `coarsest`.
     """
 
     def at(multiplier: float) -> list[Cells]:
@@ -151,7 +151,7 @@ def _least_multiplier(
     if fits(best):
         return best
     spread = max(float(np.ptp(view.values)) for view in views) ** 2
-    low, high = spread * 1e-15, spread * 10  # at the top one level is left
+    low, high = spread * 1e-15, spread * 10  # at the upper end one level is left
     best = at(high)
     if not fits(best):
         return [settle(view, coarsest, 0.0) for view in views]

@@ -1,9 +1,9 @@
-"""One-dimensional k-means: exact where that is affordable, Lloyd from a good start where it is not.
+"""One-dimensional k-means: exact where affordable, otherwise Lloyd's algorithm from a good start.
 
 Exact: dynamic programming over the sorted values (Wang and Song, "Ckmeans.1d.dp", R Journal 3(2), 2011);
-the best last border never moves left as more values join, so each row is solved by halving.
-Lloyd started at mid-quantiles is a trap on heavy-tailed weights; the start here spaces levels as the cube
-root of the density asks (Panter and Dite, Proc. IRE 39, 1951), which also gives the tails their share.
+the best last border never moves left as values are added, so each row is solved by divide and conquer.
+Started at mid-quantiles, Lloyd gets stuck on heavy-tailed weights; the start here spaces levels by the cube
+root of the density (Panter and Dite, Proc. IRE 39, 1951), which also gives the tails their share.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROUNDS_TIMES_LEVELS = 2**22  # bounds Lloyd's work; up to k = 1,024 it converges
 
 
 def levels(weights: SortedWeights, k: int) -> Floats:
-    """Return at most `k` rising level values of least (or, for large inputs, locally least) squared error."""
+    """Return at most `k` ascending levels of minimum (for large inputs, locally minimum) squared error."""
     if weights.values.size <= k:
         return weights.values
     if weights.values.size <= EXACT_VALUES:
@@ -43,7 +43,7 @@ def companded(weights: SortedWeights, k: int) -> Floats:
 
 
 def lloyd(weights: SortedWeights, start: Floats, pinned: float = np.nan) -> Floats:
-    """Return the levels where Lloyd's iteration from `start` comes to rest.
+    """Return the levels that Lloyd's iteration from `start` converges to.
 
     A level without weights is dropped, except `pinned`, a member of `start` that never moves.
     """
@@ -111,8 +111,8 @@ def exact_edges(weights: SortedWeights, k: int) -> Integers:
 def _next_row(best: Floats, cost: Cost, row: int, floor: Integers) -> tuple[Floats, Integers]:
     """Return (least cost, last border) of the first i values in row + 1 intervals, for every i.
 
-    `best` and `floor` are those of one interval fewer. A border lies between those of its neighbours, so
-    every second open position is solved in one sweep, then the ones between, halving the stride.
+    `best` and `floor` are those for one interval fewer. A border lies between those of its neighbours, so
+    each sweep solves the positions midway between solved ones, halving the stride.
     """
     size = best.size - 1
     positions = size - row  # position t stands for the first row + t values

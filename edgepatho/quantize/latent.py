@@ -1,10 +1,10 @@
-"""Retraining in which the indices move too: latent weights, trained with the rest, choose them again.
+"""Retraining that also moves the indices: they are reassigned from latent weights trained with the rest.
 
-A step computes with the shared weights; the derivative of a weight goes to its level and, past the choice of
-the level, to a latent float weight behind the index (the straight-through estimator: Bengio, Léonard and
-Courville, arXiv 1308.3432). Now and then the quantizer shares the latent weights anew. With ECSQ at a number
-of bits the rate is thereby part of the loss, as in Wiedemann et al., "Entropy-constrained training of deep
-neural networks" (IJCNN 2019): a weight keeps a rare level only if the error pays for it.
+A step computes with the shared weights. The gradient of a weight goes to its level and, by the
+straight-through estimator (Bengio, Léonard and Courville, arXiv 1308.3432), to a latent float weight behind
+the index. From time to time the quantizer is applied to the latent weights again. With ECSQ at a given rate
+this makes the rate part of the loss, as in Wiedemann et al., "Entropy-constrained training of deep neural
+networks" (IJCNN 2019): a weight keeps a rare level only if that lowers the error enough.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Kernels = Mapping[str, NDArray[np.float32]]
 class LatentTraining(SharedTraining):
     """Training of a shared model with a latent weight behind every index.
 
-    A third rate, after those of `SharedTraining`, is that of the latent weights, in the unit of their
-    codebook. One that is zero, as pruned ones are, stays zero.
+    After the two rates of `SharedTraining` comes that of the latent weights, in the unit of their codebook. A
+    latent weight of zero, such as a pruned one, stays zero.
     """
 
     indices_move = True
 
     def choose(self, kernels: Kernels, share: Callable[[Kernels], SharedModel]) -> None:
-        """Start the latent weights at `kernels`; from now on `reassign` gives them to `share`."""
+        """Start the latent weights at `kernels`; from now on `reassign` passes them to `share`."""
         self._share = share
         for layer, latent in self._latents.items():
             unit = np.max(np.array(self._units[self._codebook_of[layer]])) or np.float32(1)  # 0: all zeros
@@ -45,7 +45,7 @@ class LatentTraining(SharedTraining):
             self._latent_units[layer].assign(np.where(kernels[layer] != 0, unit, 0))
 
     def reassign(self) -> None:
-        """Choose codebooks and indices anew; the optimizers go on."""
+        """Recompute codebooks and indices; the optimizers keep their state."""
         self._set(
             self._share(
                 {
@@ -56,7 +56,7 @@ class LatentTraining(SharedTraining):
         )
 
     def variables(self) -> list[Any]:
-        """All that a run changes, the indices and scales among it."""
+        """Everything a run changes, indices and scales included."""
         chosen = (self._units, self._indices, self._scales)
         return [*super().variables(), *(variable for group in chosen for variable in group.values())]
 

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights become exactly zero and stay so."""
+"""Magnitude pruning: the smallest weights become exactly zero and stay zero."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Masks = dict[str, NDArray[np.bool_]]
 
 
 def pruned(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> dict[str, NDArray[np.float32]]:
-    """Return `kernels` with zeros where `masks` says."""
+    """Return `kernels` with zeros where `masks` is true."""
     mask_of = masks(kernels, percent, scope)
     return {name: np.where(mask_of[name], np.float32(0), kernel) for name, kernel in kernels.items()}
 
 
 def masks(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> Masks:
-    """Return for every kernel where weights are pruned: `percent` of each kernel, or of all together.
+    """Return a mask of the pruned weights of every kernel: `percent` of each kernel, or of all together.
 
-    The share is rounded down to whole weights; among equal magnitudes the earlier go first.
-    Raises UsageError for a share outside 0 to 99 or another scope.
+    The number of weights is rounded down; among equal magnitudes, earlier weights are pruned first.
+    Raises UsageError for a percentage outside 0 to 99 or an unknown scope.
     """
     check(percent)
     check_choice("scope", scope, PruneScope)
@@ -38,11 +38,9 @@ def masks(kernels: Kernels, percent: float, scope: PruneScope = "layer") -> Mask
 
 
 def check(percent: float) -> None:
-    """Raise UsageError for a share outside 0 to 99."""
+    """Raise UsageError for a percentage outside 0 to 99."""
     if not 0 <= percent <= 99:
-        raise UsageError(
-            f"--prune {percent:g} is outside 0 to 99: pruning everything leaves no network; give 99 or less."
-        )
+        raise UsageError(f"--prune {percent:g} is outside 0 to 99; give a percentage in that range.")
 
 
 def _smallest(weights: NDArray[np.float32], percent: float) -> NDArray[np.bool_]:

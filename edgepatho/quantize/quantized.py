@@ -1,4 +1,4 @@
-"""What every quantizer returns, and how far it is from the weights."""
+"""What every quantizer returns, and its distortion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_LEVELS = 65_536  # an index has at most 16 bits
 
 @dataclass(frozen=True)
 class Quantized:
-    """A rising `codebook` f32 [levels] without duplicates and an `index` uint16 [weights] into it."""
+    """An ascending `codebook` f32 [levels] without duplicates and an `index` uint16 [weights] into it."""
 
     codebook: NDArray[np.float32]
     index: NDArray[np.uint16]
@@ -35,7 +35,7 @@ def nearest(weights: NDArray[np.float32], levels: ArrayLike) -> Quantized:
 
 
 def distortion(weights: NDArray[np.float32], values: NDArray[np.float32]) -> float:
-    """Return the mean squared error divided by the variance of `weights` (0 for constant weights kept)."""
+    """Return the mean squared error over the variance of `weights` (0 for constant weights kept exactly)."""
     error = np.mean((weights.astype(np.float64) - values) ** 2)
     variance = np.var(weights, dtype=np.float64)
     return float(error / variance) if variance > 0 else float(error)

@@ -1,4 +1,4 @@
-"""Which quantizer, with which settings, and its application to a whole network."""
+"""A quantizer with its settings, applied to a whole network."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DEFAULT_K = 256
 
 @dataclass(frozen=True)
 class Quantizer:
-    """The settings of weight sharing; `layers` overrides k for single layers, None skips a layer.
+    """The settings of weight sharing; `layers` overrides k per layer, None skips a layer.
 
-    Raises UsageError for settings that do not belong together or are out of range.
+    Raises UsageError for settings that are out of range or cannot be combined.
     """
 
     method: Method = "cws"
@@ -44,23 +44,23 @@ class Quantizer:
         prune.check(self.prune)
         for k in (self.k, *(k for k in self.layers.values() if k is not None)):
             if not 2 <= k <= MAX_LEVELS:
-                raise UsageError(f"k = {k} is outside 2 to {MAX_LEVELS}, what an index can tell apart.")
+                raise UsageError(f"k = {k} is outside 2 to {MAX_LEVELS}, the range of an index.")
         if self.bits is not None and self.method != "ecsq":
             raise UsageError(
-                f"--bits is a target for ecsq alone; {self.method} has no entropy term: give it -k instead."
+                f"--bits works only with ecsq; {self.method} has no entropy term: give -k instead."
             )
         if self.bits is not None and not 0 < self.bits <= 16:
             raise UsageError(f"--bits {self.bits:g} is outside 0 to 16 bits per weight.")
         if self.solver != "exact" and self.method != "cws":
-            raise UsageError(f"--solver {self.solver} belongs to cws; {self.method} has one solver.")
+            raise UsageError(f"--solver {self.solver} works only with cws; {self.method} has one solver.")
 
 
 def share(graph: Graph, settings: Quantizer, sensitivity: Mapping[str, float] | None = None) -> SharedModel:
-    """Return `graph` with the kernels of its convolution and dense layers shared as `settings` say.
+    """Return `graph` with the kernels of its convolution and dense layers shared according to `settings`.
 
-    `sensitivity` of each layer (`sensitivity.of_layers`) is what the scale "output" needs: squared error of
-    a scaled weight then is squared error of the output. Deterministic given `settings.seed`. Raises
-    UsageError for settings that cannot be met, InputError for weights that are no finite numbers.
+    The scale "output" needs the `sensitivity` of each layer (`sensitivity.of_layers`): the squared error of
+    a scaled weight is then a squared error of the output. Deterministic for a given `settings.seed`. Raises
+    UsageError for settings that cannot be met, InputError for weights that are not finite.
     """
     layers = _layers(graph, settings)
     kernels = {layer: graph.kernels[layer] for layer in layers}
@@ -102,7 +102,7 @@ def distortion(graph: Graph, shared: SharedModel) -> float:
 
 
 def notes(graph: Graph, shared: SharedModel, settings: Quantizer) -> list[str]:
-    """Return one sentence for everything about the result that its settings do not tell."""
+    """Return one sentence for each property of the result that does not follow from its settings."""
     sentences = []
     for layer in shared.graph.kernels:
         sentences.append(f"{layer} was skipped: its weights are untouched.")
@@ -122,7 +122,7 @@ def notes(graph: Graph, shared: SharedModel, settings: Quantizer) -> list[str]:
 
 
 def _quantize(groups: list[Float32], ks: list[int], settings: Quantizer) -> list[Quantized]:
-    """Each group of weights [n] by its own codebook; pruned weights, which are zero, stay zero."""
+    """Quantize each group of weights [n] with its own codebook; pruned weights stay zero."""
     pruned = settings.prune > 0
     match settings.method:
         case "cws":
@@ -149,7 +149,7 @@ def _layers(graph: Graph, settings: Quantizer) -> list[str]:
     ordered = [node["name"] for node in graph.nodes if node["name"] in graph.kernels]
     unknown = [layer for layer in settings.layers if layer not in graph.kernels]
     if unknown:
-        raise UsageError(f"there is no layer {unknown[0]} with weights; layers are {', '.join(ordered)}.")
+        raise UsageError(f"there is no layer {unknown[0]} with weights; the layers are {', '.join(ordered)}.")
     layers = [layer for layer in ordered if settings.layers.get(layer, settings.k) is not None]
     if not layers:
         raise UsageError("there are no weights to share: every layer is skipped.")
@@ -168,16 +168,16 @@ def _scales(
     """What each kernel is divided by before its values are shared: one number, or one per output channel."""
     if kind == "output":
         if sensitivity is None:
-            raise UsageError("--scale output needs the sensitivity of the layers, measured on tiles.")
+            raise UsageError("--scale output needs the layers' sensitivities, which are measured on tiles.")
         floor = 1e-12 * max(sensitivity.values())
         roots = {layer: max(sensitivity[layer], floor) ** -0.5 for layer in kernels}
-        middle = np.exp(np.mean(np.log(list(roots.values()))))  # keeps the numbers near those of weights
+        middle = np.exp(np.mean(np.log(list(roots.values()))))  # keeps scaled weights near their own size
         return {layer: np.array(root / middle, np.float32) for layer, root in roots.items()}
     return {layer: _root_mean_square(kernel, kind) for layer, kernel in kernels.items()}
 
 
 def _root_mean_square(kernel: Float32, kind: Scale) -> Float32:
-    """Of the kernel ("layer") or of each output channel ("channel"); 1 where it is zero, and for "none"."""
+    """RMS of the kernel ("layer") or each output channel ("channel"); 1 where it is 0, and for "none"."""
     if kind == "none":
         return np.array(1, np.float32)
     axes = tuple(range(kernel.ndim - 1)) if kind == "channel" else None

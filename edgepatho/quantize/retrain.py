@@ -1,4 +1,4 @@
-"""Retraining: steps with validation between them, the best state kept, resumable after an interruption."""
+"""Retraining with regular validation: it keeps the best state and resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Feed = Callable[[int], Iterator[Batch]]  # first step -> its batch and all later
 @dataclass(frozen=True)
 class Budget:
     """How long to retrain: at most `steps`, with validation every `validate_every`; stop early after
-    `patience` validations without a new best. Indices that can move are chosen anew every `reassign_every`
-    steps of the first two thirds; the last third is the codebook's alone, and patience begins with it: every
-    new choice costs error that the steps after it win back."""
+    `patience` validations without a new best. Indices that can move are reassigned every `reassign_every`
+    steps during the first two thirds; the last third trains the codebook alone. Patience counts only there,
+    because each reassignment raises the error until later steps recover it."""
 
     steps: int = 60
     validate_every: int = 20
@@ -38,7 +38,7 @@ class Budget:
         return 2 * self.steps // 3
 
     def reassigns_at(self, step: int) -> bool:
-        """Whether indices that can move are chosen anew after `step` steps."""
+        """Whether indices that can move are reassigned after `step` steps."""
         return step % self.reassign_every == 0 and step <= self.last_reassignment
 
 
@@ -54,9 +54,9 @@ def retrain(
 ) -> TrainingState:
     """Train until the budget is spent or validation no longer improves; leave the best state in `training`.
 
-    The state before the first step competes too, so that retraining never makes validation worse. With
-    `state`, a file is written at every validation and a later call with the same `key` goes on from it,
-    step for step as without the interruption; another key raises InputError.
+    The state before the first step counts too, so retraining never makes validation worse. With `state`, a
+    file is written at every validation, and a later call with the same `key` resumes from it exactly as if
+    it had not been interrupted; another key raises InputError.
     """
     progress, key = progress or Progress(), key or {}
     run = TrainingState()
@@ -65,7 +65,7 @@ def retrain(
         if values:
             training_state.restore(state, training.variables(), values)
     if state is not None and run.step:
-        progress.say(f"Going on from step {run.step} of {budget.steps}, kept in {state}.")
+        progress.say(f"Resuming at step {run.step} of {budget.steps}, from {state}.")
     if not run.history:
         progress.note("validating before the first step")
         _validate(run, training, validate, [])
@@ -78,7 +78,7 @@ def retrain(
         losses.append(float(training.step(*next(batches))))
         if not np.isfinite(losses[-1]):
             if state is not None:
-                state.unlink(missing_ok=True)  # other learning rates start anew
+                state.unlink(missing_ok=True)  # a run with other learning rates starts over
             raise UsageError(
                 f"retraining diverged: the error is {losses[-1]} after {run.step + 1} steps; lower the "
                 "learning rates."
@@ -100,7 +100,7 @@ def retrain(
 
 
 def _waited(run: TrainingState, start: int) -> int:
-    """Validations since the best one, those after step `start` alone."""
+    """Validations since the best one, counting only those after step `start`."""
     return sum(entry["step"] > max(run.best_step, start) for entry in run.history)
 
 

@@ -16,12 +16,12 @@ BATCH = 2
 def of_layers(
     model: keras.Model, images: NDArray[np.uint8], draws: int = 8, seed: int = 0
 ) -> dict[str, float]:
-    """Return for every layer with a kernel the mean over its weights of the output's squared derivative.
+    """Return, for every layer with a kernel, the squared derivative of the output, averaged over its weights.
 
-    Summed over all outputs of `images` uint8 [n, height, width, 3], by random signs (Hutchinson, Comm.
-    Statist. 18, 1989): the diagonal of the Gauss-Newton matrix of the squared error to the model's own
-    output, which weighs the error of a weight in Choi, El-Khamy and Lee, "Towards the limit of network
-    quantization" (ICLR 2017). `draws` batches of two tiles are taken in turn; equal seeds give equal values.
+    It is summed over all outputs of `images` uint8 [n, height, width, 3], estimated with random signs
+    (Hutchinson, Comm. Statist. 18, 1989): the diagonal of the Gauss-Newton matrix of the squared error
+    against the model's own output, the weighting of Choi, El-Khamy and Lee, "Towards the limit of network
+    quantization" (ICLR 2017). Uses `draws` batches of two tiles in turn; equal seeds give equal values.
     """
     import tensorflow as tf
 

@@ -1,7 +1,7 @@
 """Training of a shared model: the codebook is the trainable variable.
 
-A kernel is gathered from its codebook inside the step, so that automatic differentiation gives the sum of
-the gradients of all weights that share a value: the cumulative gradient of Marinò et al. (ICPR 2020).
+A kernel is gathered from its codebook inside the step, so automatic differentiation sums the gradients of
+all weights that share a value: the cumulative gradient of Marinò et al. (ICPR 2020).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ MIN_CAPACITY = 256
 class SharedTraining(Training):
     """Training of a shared model: codebooks at `codebook_rate`, biases and batch normalization at `rate`.
 
-    `codebook_rate` is that of levels as large as the network's weights; the levels of a codebook whose
-    weights are smaller, or in units of a scale, move less or more in proportion. A level that is zero stays
-    zero. A codebook has room for `capacity` levels at least, so that one traced step serves many codebooks.
+    `codebook_rate` applies to levels of the network's RMS weight; the levels of a codebook with smaller or
+    scaled weights move proportionally less or more. A level that is zero stays zero. A codebook has room for
+    at least `capacity` levels, so one traced step serves many codebooks.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class SharedTraining(Training):
             name: keras.Variable(np.zeros(size, np.float32), name=name)
             for name, size in self.capacity.items()
         }
-        # What a codebook variable is multiplied by: its unit, or 0 where a level must stay zero. The product
-        # also makes the gradient dense; gathered straight from the variable it would be slices with
+        # A codebook variable is multiplied by its unit, or by 0 where a level must stay zero. The product
+        # also makes the gradient dense: gathered straight from the variable it would be slices with
         # repeated indices, which Adam squares one by one.
         self._units = {name: tf.Variable(np.ones(size, np.float32)) for name, size in self.capacity.items()}
         self._indices = {
@@ -66,7 +66,7 @@ class SharedTraining(Training):
         self.load(shared, *rates)
 
     def _movable(self, model: keras.Model) -> list[list[Any]]:
-        """Make what a subclass adds and return the variables of each learning rate."""
+        """Create what a subclass adds and return the variables of each learning rate."""
         others = [
             v for name, v in variables_of(model).items() if not name.endswith("/kernel") and v.trainable
         ]
@@ -82,7 +82,7 @@ class SharedTraining(Training):
         }
 
     def fits(self, shared: SharedModel, capacity: int = 0) -> bool:
-        """Whether `load` takes `shared`: layers, codebooks and scales alike, and room in all codebooks."""
+        """Whether `load` accepts `shared`: same layers, codebooks and scales, and room in all codebooks."""
         return (
             self._codebook_of == shared.codebook_of
             and all(self._scales[layer].shape == scale.shape for layer, scale in shared.scales.items())
@@ -92,7 +92,7 @@ class SharedTraining(Training):
         )
 
     def load(self, shared: SharedModel, codebook_rate: float, rate: float, *more_rates: float) -> None:
-        """Start anew with the weights of `shared`, and its biases and batch normalization if it has them."""
+        """Start over with the weights of `shared`, and its biases and batch normalization if it has them."""
         for name, variable in variables_of(self.model).items():
             if name in shared.variables:
                 variable.assign(shared.variables[name])
@@ -114,13 +114,13 @@ class SharedTraining(Training):
             self._scales[layer].assign(shared.scales[layer])
 
     def trained(self) -> SharedModel:
-        """Return the shared model as it stands, with the graph's affines of the trained variables."""
+        """Return the shared model as it stands, with affines computed from the trained variables."""
         books = {name: book[: self.shared.codebooks[name].size] for name, book in self._books().items()}
         graph = replace(graphs.from_keras(self.model), kernels=self.shared.graph.kernels)
         return replace(self.shared, graph=graph, codebooks=books, variables=other_variables(self.model))
 
     def _books(self) -> dict[str, Float32]:
-        """The codebooks with zeros up to their capacity."""
+        """The codebooks, padded with zeros to their capacity."""
         return {name: np.array(book) * np.array(self._units[name]) for name, book in self._codebooks.items()}
 
 
@@ -129,5 +129,5 @@ def _rms(values: NDArray[np.float32]) -> float:
 
 
 def _power_of_two(value: float, reference: float) -> np.float32:
-    """The power of two nearest to the ratio, which float32 multiplies by without rounding; 1 if one is 0."""
+    """The power of two nearest to the ratio (float32 multiplies by it exactly); 1 if either is 0."""
     return np.float32(2.0 ** np.round(np.log2(value / reference))) if value and reference else np.float32(1)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def published_ratio(shared: SharedModel) -> float:
-    """Return the published space ratio: 32-bit weights over index maps with a codebook in every layer.
+    """Return the published compression ratio: 32-bit weights over index maps with a codebook in every layer.
 
-    As Marinò et al. count: 8 bits an index up to 256 levels, else 16; the codebook once per layer even
+    Counted as by Marinò et al.: 8 bits per index up to 256 levels, else 16; the codebook once per layer even
     where it is shared; no biases, no batch normalization.
     """
     before = after = 0
@@ -27,10 +27,10 @@ def published_ratio(shared: SharedModel) -> float:
 
 
 def published_disk_bytes(shared: SharedModel) -> int:
-    """Return the bytes of the published disk format: four arrays' worth of lzma streams.
+    """Return the bytes of the published disk format: four LZMA streams.
 
-    Index maps as int64 in the kernels' own order, codebooks, all other arrays but the last, and the last
-    bias; as plain arrays instead of pickles, which cost a few bytes more.
+    They hold the index maps as int64 in the kernels' own order, the codebooks, all other arrays but the last,
+    and the last bias; as plain arrays instead of pickles, which cost a few bytes more.
     """
     others = list(shared.variables.values()) + list(shared.graph.kernels.values())
     parts: list[list[NDArray[Any]]] = [
@@ -45,8 +45,8 @@ def published_disk_bytes(shared: SharedModel) -> int:
 def weights_ram_bytes(shared: SharedModel) -> int:
     """Return the bytes of indices, codebooks, scales and shifts as the runtime holds them.
 
-    Indices take 4, 8 or 16 bits by the size of their codebook, output channels padded to 8; skipped layers
-    hold float32 weights.
+    Indices take 4, 8 or 16 bits depending on the size of their codebook, output channels padded to a multiple
+    of 8; skipped layers hold float32 weights.
     """
     total = sum(book.nbytes for book in shared.codebooks.values())
     total += sum(scale.nbytes + shift.nbytes for scale, shift in shared.graph.affines.values())
@@ -58,5 +58,5 @@ def weights_ram_bytes(shared: SharedModel) -> int:
 
 
 def _padded(shape: tuple[int, ...]) -> int:
-    """Number of weights with the output channels filled up to a multiple of 8."""
+    """Number of weights with the output channels padded to a multiple of 8."""
     return int(np.prod(shape[:-1])) * -(-shape[-1] // 8) * 8

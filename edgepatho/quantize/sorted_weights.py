@@ -1,7 +1,7 @@
 """A sorted view of the weights: distinct values, how often each occurs, and running sums.
 
 In one dimension every cell of a quantizer is an interval of the sorted weights, so all that a quantizer
-asks (how many weights, their sum, their squared error) is the difference of two running sums.
+needs (number of weights, sum, squared error) is the difference of two running sums.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SortedWeights:
-    """Distinct `values` in rising order; running sums start with 0, so they are one longer."""
+    """Distinct `values` in ascending order; running sums start with 0, so they are one longer."""
 
     values: Floats
     counts: Floats
@@ -37,7 +37,7 @@ class SortedWeights:
         return np.diff(self.running_count[edges]), np.diff(self.running_sum[edges])
 
     def squared_error(self, edges: Integers, levels: Floats) -> float:
-        """Return the summed squared error if the weights between edges j and j+1 become levels[j]."""
+        """Return the total squared error if the weights between edges j and j+1 become levels[j]."""
         number, total = self.interval(edges)
         square = np.diff(self.running_square[edges])
         return float(max(np.sum(square - 2 * levels * total + levels**2 * number), 0.0))
@@ -46,7 +46,7 @@ class SortedWeights:
 def sort(weights: ArrayLike, counts: Floats | None = None) -> SortedWeights:
     """Return the sorted view of `weights` (any shape, any float type).
 
-    Raises InputError for NaN or infinite weights and for none at all.
+    Raises InputError for NaN or infinite weights, and if there are none.
     """
     if counts is None:
         ordered = np.sort(np.asarray(weights), axis=None)

@@ -1,4 +1,4 @@
-"""Training steps of a Keras model whose kernels may be stood for by other tensors."""
+"""Training steps of a Keras model whose kernels may be replaced by other tensors."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Kernels = Callable[[], Mapping[str | None, "tf.Tensor"]]
-BATCH = 4  # tiles at a time outside training
+BATCH = 4  # tiles per batch outside training
 
 
 class Training:
     """One traced training step and one traced inference of `model`, kept for any number of runs.
 
-    `kernels` gives the tensors that stand for the model's own kernels, by layer. `groups` are pairs of
-    a learning rate and the variables that Adam moves at it. The loss is the mean squared error. Without
-    `training` a step computes what inference does: batch normalization by its running statistics, which
-    stay as they are, and no dropout.
+    `kernels` returns the tensors that replace the model's own kernels, by layer. `groups` are pairs of a
+    learning rate and the variables that Adam updates with it. The loss is the mean squared error. Without
+    `training` a step computes what inference does: batch normalization uses its running statistics and
+    leaves them unchanged, and there is no dropout.
     """
 
     indices_move = False
@@ -81,16 +81,16 @@ class Training:
         return float(np.mean((self.heat(images) - labels.astype(np.float32)) ** 2, dtype=np.float64))
 
     def variables(self) -> list[Any]:
-        """All that a step changes: parameters, statistics, optimizer moments, seeds of dropout."""
+        """Everything a step changes: parameters, statistics, optimizer moments, dropout seeds."""
         moments = [variable for optimizer, _ in self._groups for variable in optimizer.variables]
         trained = [variable for _, variables in self._groups for variable in variables]
         return [*trained, *self.model.non_trainable_variables, *moments]
 
     def reassign(self) -> None:
-        """Choose indices anew where they can move; here they cannot."""
+        """Reassign indices where they can move; here they cannot."""
 
     def restart(self, *rates: float) -> None:
-        """Forget the optimizers' moments, for a new run with other learning rates, one a group."""
+        """Reset the optimizers' moments for a new run with other learning rates, one per group."""
         for (optimizer, _), rate in zip(self._groups, rates, strict=True):
             for variable in optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
@@ -103,7 +103,7 @@ def ordinary(model: keras.Model, rate: float, training: bool = True) -> Training
 
 
 def _kernel_layers(model: keras.Model) -> list[tuple[str | None, Any]]:
-    """Every trainable variable with the name of its layer if it is that layer's kernel."""
+    """Every trainable variable, with the name of its layer if it is that layer's kernel."""
     layer_of = {
         id(variable): name.rsplit("/", 1)[0]
         for name, variable in variables_of(model).items()

@@ -1,4 +1,4 @@
-"""UQ: uniform quantization, Q(w) = step * round(w / step), with the smallest step that k levels allow.
+"""UQ: uniform quantization, Q(w) = step * round(w / step), with the smallest step possible with k levels.
 
 Marinò, Petrini, Malchiodi and Frasca, "Deep neural networks compression: a comparative survey",
 Neurocomputing 520 (2023). Zero is always a level, so pruned weights stay zero.
@@ -18,7 +18,7 @@ CELLS_TRIED = 2**21  # bounds the steps tried in each of the two later passes, a
 
 
 def quantize(weights: NDArray[np.float32], k: int) -> Quantized:
-    """Return `weights` [n] rounded to the multiples of a step; at most `k` levels, zero among them."""
+    """Return `weights` [n] rounded to multiples of a step; at most `k` levels, zero included."""
     view = sort(weights)
     step = smallest_step(view, k) or 1.0
     multiples = np.rint(weights.astype(np.float64) / step).astype(np.int64)
@@ -27,11 +27,11 @@ def quantize(weights: NDArray[np.float32], k: int) -> Quantized:
 
 
 def smallest_step(view: SortedWeights, k: int) -> float:
-    """Return the smallest step found at which the used multiples of it, with zero, number at most `k`.
+    """Return the smallest step found that uses at most `k` of its multiples, zero included.
 
-    The number of used levels is not monotone in the step where cells at the tails are empty, so steps
-    are tried from coarse to fine, then twice more finely below the smallest that fits. Returns 0 for
-    weights that are all zero.
+    The number of used levels is not monotone in the step where cells in the tails are empty, so steps are
+    tried from coarse to fine, then on two finer grids below the smallest that fits. Returns 0 if all weights
+    are zero.
     """
     largest = float(np.abs(view.values[[0, -1]]).max())
     if largest == 0:
@@ -44,7 +44,7 @@ def smallest_step(view: SortedWeights, k: int) -> float:
             fits, failed = step, 0
         else:
             failed += 1
-        if fits < largest * 2**-24:  # fewer distinct weights than levels: finer steps gain nothing
+        if fits < largest * 2**-24:  # fewer distinct weights than levels: finer steps do not help
             return fits
     low = fits / 2
     for _ in range(2):
@@ -59,7 +59,7 @@ def smallest_step(view: SortedWeights, k: int) -> float:
 def _levels(view: SortedWeights, step: float) -> int:
     """Number of distinct multiples of `step` that the weights round to, zero included."""
     low, high = (int(np.rint(end / step)) for end in view.values[[0, -1]])
-    if high - low > view.values.size // 16:  # many cells: cheaper to ask each weight for its own
+    if high - low > view.values.size // 16:  # many cells: cheaper to round every weight
         multiples = np.rint(view.values / step)
         return int(np.count_nonzero(np.diff(multiples))) + 1 + int(not (multiples == 0).any())
     borders = (np.arange(low, high) + 0.5) * step

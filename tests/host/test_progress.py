@@ -25,5 +25,5 @@ def test_without_a_terminal_a_line_is_printed_now_and_then(capsys, monkeypatch):
 
 def test_what_is_said_stays(capsys):
     with progress("training") as shown:
-        shown.say("Going on from step 7 of 9.")
-    assert capsys.readouterr().err == "Going on from step 7 of 9.\n"
+        shown.say("Resuming at step 7 of 9.")
+    assert capsys.readouterr().err == "Resuming at step 7 of 9.\n"

@@ -172,7 +172,7 @@ def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
-        (["--bits", "2"], 2, "--bits is a target for ecsq alone; cws has no entropy term"),
+        (["--bits", "2"], 2, "--bits works only with ecsq; cws has no entropy term"),
         (["-k", "1"], 2, "k = 1 is outside 2 to 65536"),
         (["--prune", "100"], 2, "--prune 100 is outside 0 to 99"),
         (["--layer", "conv10=none"], 2, "is not NAME=K or NAME=skip"),
@@ -205,7 +205,7 @@ def test_a_number_out_of_range_is_refused(prepared, tmp_path, command, options):
 def test_a_sweep_does_not_take_bits_for_methods_without_an_entropy_term(prepared, tmp_path):
     result = CliRunner().invoke(main, ["sweep", str(prepared), "-o", str(tmp_path / "out"), "--bits", "0.5"])
     assert result.exit_code == 2
-    assert "--bits is a target for ecsq alone" in result.stderr
+    assert "--bits works only with ecsq" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["compress", "sweep"])

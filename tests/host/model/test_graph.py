@@ -135,10 +135,10 @@ def test_a_sum_of_tensors_is_an_addition():
 @pytest.mark.parametrize(
     ("operation", "words"),
     [
-        (lambda x: x * x, "multiply is a Multiply, which the bundle does not know"),
+        (lambda x: x * x, "multiply is a Multiply, which bundles do not support"),
         (lambda x: x + 1.0, "has 1 inputs; supported is 2 or 3"),
         (lambda x: x + x[..., :1], "a GetItem|inputs of 2 shapes"),
-        (keras.ops.sigmoid, "is a Sigmoid, which the bundle does not know"),
+        (keras.ops.sigmoid, "is a Sigmoid, which bundles do not support"),
     ],
 )
 def test_an_operation_without_a_layer_is_named(operation, words):

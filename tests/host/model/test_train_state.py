@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_the_steps_that_are_done(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_training_step", traced)
     second = CliRunner().invoke(main, arguments)
     assert second.exit_code == 0, second.output
-    assert "Going on from step 1 of 3" in second.stderr
+    assert "Resuming at step 1 of 3" in second.stderr
     assert "steps           3" in second.stdout
 
 

@@ -83,7 +83,7 @@ def test_a_missing_variable_and_nan_are_named(model, tmp_path):
     arrays = weights.arrays_of(model)
     del arrays["conv10/bias"]
     np.savez(tmp_path / "short.npz", **arrays)
-    with pytest.raises(InputError, match="holds no conv10/bias"):
+    with pytest.raises(InputError, match="has no conv10/bias"):
         weights.load(tmp_path / "short.npz")
     arrays = weights.arrays_of(model)
     arrays["u6_p1/kernel"][0, 0, 3, 4] = np.nan
@@ -149,7 +149,7 @@ def test_a_missing_file_and_an_unknown_ending_are_refused(tmp_path):
     with pytest.raises(InputError, match="is not a file"):
         weights.load(tmp_path / "none.keras")
     (tmp_path / "net.pkl").write_bytes(b"\x80\x04.")
-    with pytest.raises(InputError, match=r"ends in \.pkl"):
+    with pytest.raises(InputError, match=r"suffix '\.pkl'"):
         weights.load(tmp_path / "net.pkl")
 
 
@@ -159,7 +159,7 @@ def test_pickled_arrays_and_links_are_not_followed(tmp_path):
         weights.load(tmp_path / "pickle.npz")
     with h5py.File(tmp_path / "link.h5", "w") as file:
         file["layers"] = h5py.ExternalLink("/etc/passwd", "x")
-    with pytest.raises(InputError, match="link that leads elsewhere"):
+    with pytest.raises(InputError, match="link to elsewhere"):
         weights.load(tmp_path / "link.h5")
 
 

@@ -152,12 +152,12 @@ def test_weights_that_are_no_numbers_are_refused_by_name(graph):
     [
         ({"k": 1}, "k = 1 is outside 2 to 65536"),
         ({"k": 65_537}, "outside 2 to 65536"),
-        ({"method": "uq", "bits": 2}, "--bits is a target for ecsq alone; uq"),
+        ({"method": "uq", "bits": 2}, "--bits works only with ecsq; uq"),
         ({"method": "ecsq", "bits": 0}, "outside 0 to 16"),
         ({"method": "ecsq", "bits": 9, "k": 64}, "cannot be met: 64 levels need at most"),
-        ({"method": "uq", "solver": "minibatch"}, "belongs to cws"),
+        ({"method": "uq", "solver": "minibatch"}, "works only with cws"),
         ({"prune": 100}, "outside 0 to 99"),
-        ({"layers": {"fc9": 4}}, "there is no layer fc9 with weights; layers are conv, conv2"),
+        ({"layers": {"fc9": 4}}, "there is no layer fc9 with weights; the layers are conv, conv2"),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused(graph, settings, sentence):

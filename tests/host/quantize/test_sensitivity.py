@@ -48,7 +48,7 @@ def test_scales_are_inverse_roots_and_bits_go_where_they_matter(small_model):
 
 
 def test_without_sensitivities_that_scale_is_refused(small_model):
-    with pytest.raises(UsageError, match="needs the sensitivity"):
+    with pytest.raises(UsageError, match="needs the layers"):
         share(graphs.from_keras(small_model), Quantizer(scale="output"))
 
 
