@@ -1,10 +1,10 @@
-"""How hard are these tiles? F1 of a detector without learning, on tiles in the SHIDC layout.
+"""How hard are these tiles? F1 of a classical detector on tiles in the SHIDC layout.
 
     python -m benchmarks.classical_detector FOLDER...     # every .jpg with a .json beside it, at any depth
 
 Laplacian of Gaussian on the total optical density finds nuclei; the ratio of DAB to hematoxylin (colour
-deconvolution, Ruifrok & Johnston 2001, Anal Quant Cytol Histol 23) tells positive from negative; matching is
-one to one within 25 px of 1228. Lymphocytes are left out. Lower F1 means harder tiles; real ones of SHIDC
+deconvolution, Ruifrok & Johnston 2001, Anal Quant Cytol Histol 23) separates positive from negative; matching
+is one to one within 25 px of 1228. Lymphocytes are ignored. A lower F1 means harder tiles; real SHIDC tiles
 give .57 immunopositive and .55 immunonegative.
 """
 
@@ -32,7 +32,7 @@ CLASSES = {1: "immunopositive", 2: "immunonegative"}
 
 
 def picture(path: Path) -> NDArray[Any]:
-    """Return a picture, uint8 RGB [height, width, 3]; end with a sentence for a file that is none."""
+    """Return a picture, uint8 RGB [height, width, 3]; exit with an error if the file is not one."""
     stored = cv2.imread(str(path))
     if stored is None:
         sys.exit(f"{path} cannot be read as a picture.")

@@ -1,4 +1,4 @@
-"""Who is measured, with which file of `benchmarks.models`."""
+"""The contenders of the benchmarks, and which file of `benchmarks.models` each one runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from edgepatho.errors import UserError
 
 SIDE = 256
-FP32_TOLERANCE = 1e-4  # of the output's maximum; any engine that computes the network is far below
+FP32_TOLERANCE = 1e-4  # of the output's maximum; any engine that computes the network is far below it
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Contender:
     model: str
 
     def files(self, models: Path) -> list[Path]:
-        """Return the model's files: ncnn's come as a pair."""
+        """Return the model's files; ncnn has two."""
         model = models / self.model
         return [model, model.with_suffix(".bin")] if self.engine == "ncnn" else [model]
 
@@ -53,13 +53,13 @@ HALF_PRECISION = (
 def difference(contender: Contender, output: Path, models: Path) -> float:
     """Return the largest difference of an engine's heat maps from TensorFlow's, over their maximum.
 
-    Raises UserError if an fp32 engine did not compute the network: its time would mean nothing.
+    Raises UserError if an fp32 engine did not compute the network: its time would be meaningless.
     """
     expected = np.fromfile(models / "expected.f32", np.float32)
     answer = np.fromfile(output, np.float32)
     if answer.shape != expected.shape:
         raise UserError(
-            f"{contender.engine} left {answer.size} values in {output}, expected {expected.size}."
+            f"{contender.engine} wrote {answer.size} values to {output}, expected {expected.size}."
         )
     error = float(np.max(np.abs(answer - expected)) / np.max(np.abs(expected)))
     if contender.precision == "fp32" and not error <= FP32_TOLERANCE:

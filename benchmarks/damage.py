@@ -1,4 +1,4 @@
-"""Drawn pictures in the formats that are read, and the ways in which files are damaged."""
+"""Synthetic pictures in the formats that are read, and the kinds of damage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 
 def field(height: int, width: int, seed: int = 4) -> Image.Image:
-    """Return a drawn field: pale ground with texture, brown and blue nuclei."""
+    """Return a synthetic field: pale textured background, brown and blue nuclei."""
     random = np.random.default_rng(seed)
     ground = ndimage.gaussian_filter(random.normal(0, 40, (height, width)), 2) + random.normal(
         0, 3, (height, width)
@@ -47,25 +47,25 @@ def encoded(picture: Image.Image, **options: Any) -> bytes:
 
 
 def zeroed_sector(data: bytes, random: np.random.Generator) -> bytes:
-    """Return `data` with one whole sector of 512 bytes set to zero, not the first."""
+    """Return `data` with one whole 512-byte sector zeroed, never the first."""
     start = SECTOR_BYTES * int(random.integers(1, len(data) // SECTOR_BYTES))
     return data[:start] + bytes(SECTOR_BYTES) + data[start + SECTOR_BYTES :]
 
 
 def flipped_bit(data: bytes, random: np.random.Generator) -> bytes:
-    """Return `data` with one bit flipped behind the first sector."""
+    """Return `data` with one bit flipped after the first sector."""
     bent = bytearray(data)
     bent[int(random.integers(SECTOR_BYTES, len(data)))] ^= 1 << int(random.integers(8))
     return bytes(bent)
 
 
 def cut_tail(data: bytes, random: np.random.Generator) -> bytes:
-    """Return `data` without an end of any length, behind the first sector."""
+    """Return `data` truncated anywhere after the first sector."""
     return data[: int(random.integers(SECTOR_BYTES, len(data) - 2))]
 
 
 def zero_tail(data: bytes, random: np.random.Generator) -> bytes:
-    """Return `data` whose end is zeros, as a file that was preallocated and is still being written."""
+    """Return `data` with zeros at the end, like a preallocated file that is still being written."""
     kept = int(random.integers(SECTOR_BYTES, max(SECTOR_BYTES + 1, len(data) - 8192)))
     return data[:kept] + bytes(len(data) - kept)
 

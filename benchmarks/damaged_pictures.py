@@ -1,4 +1,4 @@
-"""How many damaged pictures pass as sound: 200 of each kind of damage for each format.
+"""How many damaged pictures pass as intact: 200 per kind of damage and format.
 
 python -m benchmarks.damaged_pictures     writes benchmarks/results/damaged_pictures.json
 """
@@ -23,7 +23,7 @@ SIZE = (1000, 750)
 
 
 def main() -> None:
-    """Damage, read, count, print and write."""
+    """Damage and read the pictures, count those that pass, print and write the table."""
     picture = field(SIZE[1], SIZE[0])
     results = {
         name: {
@@ -32,7 +32,7 @@ def main() -> None:
         }
         for name, options in FORMATS.items()
     }
-    print(f"| passed as sound, of {FILES} | {' | '.join(FAULTS)} |\n|---|{'---:|' * len(FAULTS)}")
+    print(f"| passed as intact, of {FILES} | {' | '.join(FAULTS)} |\n|---|{'---:|' * len(FAULTS)}")
     for name, row in results.items():
         print(f"| {name} | {' | '.join(f'{count / FILES:.1%}' for count in row.values())} |")
     record = {"files": FILES, "width": SIZE[0], "height": SIZE[1], "passed": results}
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def passing(picture: Image.Image, options: dict[str, Any], damage: Damage, seed: int) -> int:
-    """Return how many of FILES damaged files are read as if they were sound."""
+    """Return how many of FILES damaged files are read as if they were intact."""
     data, random = encoded(picture, **options), np.random.default_rng(seed)
     passed = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -1,12 +1,12 @@
-"""One engine, one process: load a network, run it, say how long it took and how much memory it needed.
+"""One engine in one process: load a network, run it, report time and memory.
 
     python engine.py ENGINE MODEL IMAGE THREADS PRECISION WARMUPS RUNS OUTPUT
 
-Runs by path, on the host and in the emulated arm64 Python, and imports nothing but the engine and what
-that engine needs, so that its memory is its own. IMAGE is raw uint8 RGB, square; OUTPUT receives the heat
-maps of the last run as raw float32 [height, width, 3]. Timed is one inference alone: a peer's input is
-converted beforehand to what it takes, edgepatho's conversion from uint8 is part of its run. The timed runs
-stand between close(-1001) and close(-1002), which is where the ARM lab counts instructions.
+Run by path, on the host and in the emulated arm64 Python; imports only the engine and what it needs, so that
+all memory is the engine's. IMAGE is square raw uint8 RGB; OUTPUT receives the heat maps of the last run as
+raw float32 [height, width, 3]. Only inference is timed: a peer's input is converted beforehand, while
+edgepatho's conversion from uint8 is part of its run. The timed runs are between close(-1001) and
+close(-1002), where the ARM lab counts instructions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Loaded = tuple[Callable[[], Any], Callable[[], bytes], int | None]
-    """One inference; the heat maps it left as float32 bytes; the size of its arena, where it tells."""
+    """One inference; its heat maps as float32 bytes; the size of its arena, if the engine reports it."""
 
 PACKAGES = {
     "edgepatho": "edgepatho-runtime",
@@ -35,7 +35,7 @@ PACKAGES = {
 
 
 def load(package: str, model: str, image: bytes, side: int, threads: int, precision: str) -> Loaded:
-    """Load `model` with the engine that `package` brings, and set its input."""
+    """Load `model` with the engine in `package`, and set its input."""
     if package == "edgepatho-runtime":
         return _edgepatho(model, image, side, threads, precision)
     if package == "ncnn":
@@ -91,7 +91,7 @@ def _ncnn(model: str, image: bytes, side: int, threads: int, precision: str) -> 
         raise SystemExit(f"ncnn cannot load {model}.")
     pixels = np.frombuffer(image, np.uint8).reshape(side, side, 3)
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1) / np.float32(255))
-    source = ncnn.Mat(planes).clone()  # a Mat alone only points at an array, whether or not that lives on
+    source = ncnn.Mat(planes).clone()  # a Mat only points at the array, even after it is freed
     results = [source]
 
     def infer() -> None:
@@ -103,13 +103,13 @@ def _ncnn(model: str, image: bytes, side: int, threads: int, precision: str) -> 
 
 
 def peak_rss_bytes() -> int:
-    """Return the largest memory that this process ever held (VmHWM; Linux only)."""
+    """Return the peak memory of this process (VmHWM; Linux only)."""
     with open("/proc/self/status") as status:  # noqa: PTH123 - pathlib would count as the engine's memory
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def mark(descriptor: int) -> None:
-    """Tell the counting plugin where the measured region starts (-1001) or ends (-1002)."""
+    """Mark where the measured region starts (-1001) or ends (-1002) for the counting plugin."""
     with suppress(OSError):  # no such file is open
         os.close(descriptor)
 
@@ -135,7 +135,7 @@ def main() -> None:
     mark(-1002)
     peak = peak_rss_bytes()
 
-    # What only the report needs is imported where it no longer counts.
+    # Imports that only the report needs come here, where they no longer count.
     import json
     from importlib.metadata import version
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.host
 
-Every measurement is a process of its own: no engine inherits another's heap, threads or imports, and each
-round draws a new memory layout. A round runs every engine once, starting with another one each time, so a
-machine that slows down slows all of them; ratios are taken within a round. All of it is done twice, to
-show how far two measurements differ.
+Every measurement runs in its own process: no engine inherits another's heap, threads or imports, and each
+round has a new memory layout. A round runs every engine once, starting with a different one each time, so a
+machine that slows down slows all of them; ratios are taken within a round. Everything is measured twice, to
+show how much two measurements differ.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MODULES = {
 }
 REFERENCE = "tflite-runtime"
 PASSES, ROUNDS, WARMUPS, RUNS = 2, 7, 3, 10
-BUSY_LOAD = 0.5  # runnable processes a core before we start; above it wall times mean little
+BUSY_LOAD = 0.5  # runnable processes per core at the start; above it wall times mean little
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _run(series: Series, folder: Path, output: Path) -> dict[str, Any]:
 
 
 def _empty_interpreter_bytes() -> int:
-    """Return the peak memory of a Python that does nothing but say so."""
+    """Return the peak memory of a Python process that does nothing else."""
     text = subprocess.run(
         [sys.executable, "-c", "print(open('/proc/self/status').read())"],
         capture_output=True,
@@ -134,7 +134,7 @@ def _row(one: Series, series: list[Series], folder: Path, empty_bytes: float) ->
 
 
 def processor() -> str:
-    """Return what the kernel calls this machine's processor or board."""
+    """Return the kernel's name for this machine's processor or board."""
     board = Path("/proc/device-tree/model")
     if board.exists():
         return board.read_text().rstrip("\0")
@@ -143,7 +143,7 @@ def processor() -> str:
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
-    """Return the table for people: medians, ratios to tflite-runtime fp32, memory, file size."""
+    """Return the printed table: medians, ratios to tflite-runtime fp32, memory, file size."""
     header = ["engine", "precision", "threads", "median ms", "moved", "ratio", "ratio again"]
     header += ["load+first ms", "peak MB", "file MB"]
     lines = []
@@ -167,7 +167,7 @@ def main(output: Path) -> None:
         click.echo(f"{engine} is left out: its package is not installed in this Python.", err=True)
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     if load > BUSY_LOAD:
-        click.echo(f"This machine is busy ({load:.1f} processes a core): trust the ratios only.", err=True)
+        click.echo(f"This machine is busy ({load:.1f} processes per core): trust only the ratios.", err=True)
     try:
         with models.built() as folder:
             rows = measure(folder, present, [count for count in (1, 2) if count <= (os.cpu_count() or 1)])

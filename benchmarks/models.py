@@ -1,6 +1,6 @@
-"""The files that the benchmarks run: one network, PathoNet with shared weights, in every engine's format.
+"""The files that the benchmarks run: PathoNet with shared weights, in every engine's format.
 
-Every engine computes the same function, so TensorFlow's answer to one image judges all of them.
+Every engine computes the same function, so all are checked against TensorFlow's output for one image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IMAGE = "image.rgb"
 
 @contextmanager
 def built() -> Iterator[Path]:
-    """Yield a temporary folder of all model files; the process that builds them ends before any timing."""
+    """Yield a temporary folder with all model files; the process that builds them ends before any timing."""
     with tempfile.TemporaryDirectory(prefix="edgepatho-models.") as folder:
         command = [sys.executable, "-m", "benchmarks.models", folder]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -38,7 +38,7 @@ def built() -> Iterator[Path]:
 
 
 def build(graph: Graph, folder: Path) -> None:
-    """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's answer."""
+    """Write the weight-shared network of `graph` for every engine, an image, and TensorFlow's output."""
     from edgepatho.exporters import bundle, golden, rewrite, tflite
     from edgepatho.model import graph as graphs
     from edgepatho.model.shared import SharedModel
@@ -67,7 +67,7 @@ def build(graph: Graph, folder: Path) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def main(folder: Path) -> None:
-    """Write the model files of the shipped weights into FOLDER."""
+    """Write the model files of the shipped weights to FOLDER."""
     from edgepatho.model import graph as graphs
     from edgepatho.model import weights
 

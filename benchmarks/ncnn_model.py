@@ -1,7 +1,7 @@
-"""ncnn's text and weights files of a network, written from its graph.
+"""A network's param and bin files for ncnn, written from its graph.
 
-Format: the param and bin description in ncnn's developer guide. As its own optimizer would, this
-fuses scale and activation into each convolution and merges nothing else.
+The format is described in ncnn's developer guide. Like ncnn's own optimizer, this fuses scale and activation
+into each convolution and merges nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FLOAT32_TAG = np.zeros(1, np.uint32)  # before the weights of a convolution: pla
 
 
 def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> None:
-    """Write `param` (text) and `weights` (float32), both with blobs named after nodes, input `image`.
+    """Write `param` (text) and `weights` (float32); blobs are named after nodes, the input is `image`.
 
     Raises InputError for an operation that PathoNet does not have.
     """
@@ -36,7 +36,7 @@ def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> 
         layers.append(f"{kind} {name} {len(inputs)} {len(outputs)} {' '.join([*inputs, *outputs])} {options}")
 
     def produce(kind: str, name: str, inputs: list[str], options: str = "") -> None:
-        """Add a layer and, where several read its result, the Split that ncnn wants."""
+        """Add a layer and, if several read its result, the Split that ncnn requires."""
         sources = []
         for value in inputs:
             source = merged[value]
@@ -61,7 +61,7 @@ def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> 
 
 
 def _with_fused_activations(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return the nodes without activations that follow a convolution, and where each value now comes from."""
+    """Return the nodes without activations that follow a convolution, and the new source of each value."""
     readers = Counter(name for node in graph.nodes for name in node["inputs"])
     convolutions = {node["name"]: node for node in graph.nodes if node["op"] == "conv2d"}
     nodes: list[dict[str, Any]] = []

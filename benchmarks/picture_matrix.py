@@ -1,4 +1,4 @@
-"""How the device answers each kind of picture and fault.
+"""How the device reads each kind of picture and fault.
 
 python -m benchmarks.picture_matrix     writes docs/picture-matrix.md
 """

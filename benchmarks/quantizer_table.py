@@ -2,8 +2,8 @@
 
     python -m benchmarks.quantizer_table [WEIGHTS]     # also written to benchmarks/results/quantizers.json
 
-Distortion is the mean squared error divided by the variance, entropy that of the indices in bits per weight,
-seconds are those of one processor. The published columns are measurements of the published quantizers
+Distortion is the mean squared error over the variance, entropy that of the indices in bits per weight; times
+are on one processor. The published columns are measurements of the published quantizers
 (AnacletoLAB/sHAM, as Gliozzo et al., arXiv 2401.00014, run them) at k = 256 on the same three distributions;
 their CWS took 9 to 14 seconds for a million weights, PWS and ECSQ by extrapolation 71 and 141 for PathoNet's.
 """
@@ -53,7 +53,7 @@ HEADER += ["published distortion", "entropy"]
 
 
 def measure(source: str, weights: NDArray[Any], method: str, setting: dict[str, float]) -> dict[str, Any]:
-    """Return one row: what `method` makes of `weights` [n] f32 at {"k": levels} or {"bits": rate}."""
+    """Return one row: the result of `method` on `weights` [n] f32 at {"k": levels} or {"bits": rate}."""
     quantize = partial(METHODS[method], weights, **setting)
     begun = time.process_time()
     quantized = quantize()
@@ -91,7 +91,7 @@ def draws(number: int) -> dict[str, NDArray[Any]]:
 
 
 def main(weights_file: Path) -> None:
-    """Print the table and keep its rows."""
+    """Print the table and save its rows."""
     rows = []
     for source, weights in draws(DRAWS).items():
         rows += rows_of(source, weights, [256], [4.0, 2.0])
@@ -104,7 +104,7 @@ def main(weights_file: Path) -> None:
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """Return a row of the table as text, blank where nothing was published."""
+    """Return a table row as text, blank where nothing was published."""
     published, entropy = row["published_distortion"], row["published_entropy_bits"]
     return [
         row["weights"],

@@ -1,8 +1,8 @@
-"""The README's picture: one synthetic tile, its cells by the original and by the compressed network.
+"""The README's picture: one synthetic tile with the cells of the original and of the compressed network.
 
     python -m benchmarks.readme_figure COMPRESS_FOLDER    # docs/images/overview.png
 
-Cells, counts and sizes come from the folder that `edgepatho compress` wrote: nothing is typed in here.
+Cells, counts and sizes come from the folder that `edgepatho compress` wrote; nothing is hard-coded here.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SHADES = 256  # of the PNG's palette, which keeps the file small
 
 
 def captions(record: CompressRecord, tile: str) -> list[str]:
-    """Return what stands over the cells of the original and of the compressed network."""
+    """Return the captions of the original and of the compressed network."""
     lines = []
     for model, bundle in (("original", "baseline.epb"), ("compressed", "model.epb")):
         row = record.accuracy.of(model)
         if row is None or bundle not in record.files:
-            raise InputError(f"the record holds no {model} network; give the folder of a whole compression.")
+            raise InputError(f"the record has no {model} network; give the folder of a complete compression.")
         size = f"{model}, {record.files[bundle].bytes / 1e6:.2f} MB"
         agreement = "" if row.agreement is None else f", agreement {row.agreement:.3f}"
         counts = getattr(record.overlays[tile], model)
@@ -46,7 +46,7 @@ def draw(folder: Path, output: Path) -> None:
 
     record = read_compress(folder)
     if not record.overlays:
-        raise InputError(f"{folder} tells of no overlays; give a folder that `edgepatho compress` wrote.")
+        raise InputError(f"{folder} records no overlays; give a folder that `edgepatho compress` wrote.")
     tile = min(record.overlays)
     figure = Figure(figsize=(8, 4.8), dpi=100, facecolor="white", layout="constrained")
     models = ("original", "compressed")

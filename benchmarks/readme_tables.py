@@ -24,7 +24,7 @@ MISSING = "–"
 
 
 def headline(rows: list[Row]) -> str:
-    """Return file size, memory and latency beside tflite-runtime fp32 with one thread, and the machine."""
+    """Return file size, memory and latency next to tflite-runtime fp32 on one thread, and the machine."""
     of = {_name(row): row for row in rows if row["threads"] == 1}
     ours, peer = of["edgepatho fp32"], of["tflite-runtime fp32"]
     quantities = {
@@ -41,7 +41,7 @@ def headline(rows: list[Row]) -> str:
 
 
 def host_table(rows: list[Row]) -> str:
-    """Return latency with one and two threads, time to the first result, memory and size on one machine."""
+    """Return latency on one and two threads, time to the first result, memory and size on one machine."""
     header = [
         "engine",
         "1 thread, ms",
@@ -70,7 +70,7 @@ def host_table(rows: list[Row]) -> str:
 
 
 def arm_table(rows: list[Row]) -> str:
-    """Return estimated cycles on the two boards that have a model, instructions on the third, and traffic."""
+    """Return estimated cycles on the two boards with a model, instructions on the third, and traffic."""
     header = ["engine", "A72, Mcycles", "A76, Mcycles", "A53, Minstructions", "A72, MB beyond L2"]
     reference = {row["cpu"]: row["mcycles"] for row in rows if _name(row) == "tflite-runtime fp32"}
     lines = []
@@ -126,7 +126,7 @@ def original_sentence(frontier: dict[str, Any]) -> str:
 
 
 def frontier_table(frontier: dict[str, Any]) -> str:
-    """Return the published methods at k = 256, the smallest bundles, and four bits per weight."""
+    """Return the published methods at k = 256, the smallest bundles, and those at four bits per weight."""
     header = ["compression", "bundle, kB", "weights in memory, kB", "agreement before", "agreement after"]
     header += ["average F1, points", "Ki-67 index, points"]
     lines = []

@@ -1,10 +1,10 @@
-"""What a retraining step costs over an ordinary training step of the same network, at 8 tiles of 256 px.
+"""The cost of a retraining step relative to an ordinary training step, with 8 tiles of 256 px.
 
     python -m benchmarks.retraining_step     # also written to benchmarks/results/retraining_step.json
 
-Both steps live in one process and take turns, one pair after the other, so a machine that slows down slows
-both; the ratio is taken within a pair. The ordinary step moves all weights of PathoNet, the retraining step
-the shared codebook, biases and batch normalization. Time does not depend on what the tiles show.
+Both steps alternate in one process, so a machine that slows down slows both; the ratio is taken within a
+pair. The ordinary step updates all weights of PathoNet, the retraining step the shared codebook, biases and
+batch normalization. The time does not depend on the content of the tiles.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from edgepatho.quantize.training import Training
 
 TILES, SIDE_PX, PAIRS = 8, 256, 12
-MAX_RATIO = 1.15  # what a retraining step may cost, in ordinary steps
+MAX_RATIO = 1.15  # the target for a retraining step, in ordinary steps
 K, RATE = 256, 1e-4
 
 
 def main() -> None:
-    """Print the two steps and their ratio, and keep every pair."""
+    """Print both times and their ratio, and save every pair."""
     from edgepatho.model import graph, weights
     from edgepatho.progress import progress
     from edgepatho.quantize.quantizer import Quantizer, share

@@ -1,10 +1,10 @@
-"""Put a finished training run into the package as the shipped weights.
+"""Make a finished training run the package's shipped weights.
 
     python -m benchmarks.ship_weights TRAINED "COMMAND"
 
-TRAINED is the folder that `edgepatho train` wrote; COMMAND is how it was called. Writes
-edgepatho/model/demo_weights.safetensors (fp16: those rounded values are the original from then on) and
-edgepatho/model/demo_weights.json (where they come from).
+TRAINED is the folder that `edgepatho train` wrote; COMMAND is the command that was run. Writes
+edgepatho/model/demo_weights.safetensors (fp16; the rounded values are the original from then on) and
+edgepatho/model/demo_weights.json (their provenance).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOTICE = "trained on synthetic tiles only; research use only"
 
 
 def ship(trained: Path, command: str) -> dict[str, object]:
-    """Write both files; return what the record holds."""
+    """Write both files; return the record."""
     with np.load(trained / "state.npz", allow_pickle=False) as state:
         about = json.loads(str(state["about"]))
         model = pathonet.build(size=None)

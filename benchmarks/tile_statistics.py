@@ -1,4 +1,4 @@
-"""How alike are tiles in the SHIDC layout and the real ones? Cell counts, distances, colours, sharpness.
+"""How similar are tiles in the SHIDC layout to real ones? Cell counts, distances, colours, sharpness.
 
     python -m benchmarks.tile_statistics FOLDER...     # every .jpg with a .json beside it, at any depth
 

@@ -1,15 +1,15 @@
-"""Does training the codebook pay? Equal retraining with the codebook at its learning rate, and at zero.
+"""Does training the codebook pay off? The same retraining with a trained and with a frozen codebook.
 
     python -m benchmarks.trained_frozen PREPARED    # writes benchmarks/results/trained_frozen.json
 
-Published retraining moved batch normalization and biases only, the codebook stayed where it was. Here both
-kinds start from the same shared weights and take the same steps on the same batches, with the same rate for
-scales and shifts of batch normalization and for biases; validation MSE is that of the last step, none is
-chosen. A step computes what inference does: running statistics of so few small batches lag behind the
-weights, and what validation then shows is the lag. At k = 32 with a scale a channel every method has lost
-something that retraining may regain: at 256 the error is near that of the original whatever is trained, and
-without a scale PWS, which keeps the mean but not the error, leaves nothing to start from. One thread; runs
-that were finished before an interruption wait in build/ and are not repeated.
+The published retraining trained only batch normalization and biases; its codebook stayed fixed. Here both
+kinds start from the same shared weights and take the same steps on the same batches, with the same learning
+rate for batch normalization and biases; the validation MSE is that of the last step, not of the best one. A
+step computes what inference does: over so few small batches, running statistics lag behind the weights, and
+validation would measure the lag. At k = 32 with one scale per channel, every method has lost something that
+retraining can recover: at k = 256 the error is close to the original's whatever is trained, and without a
+scale PWS, which preserves the mean but not the error, leaves nothing to start from. Uses one thread; finished
+runs are kept in build/ and not repeated after an interruption.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Row = dict[str, Any]
 
 
 def main(prepared: Path, output: Path) -> None:
-    """Run what is missing, a row at a time, and print the table."""
+    """Run what is missing, row by row, and print the table."""
     from edgepatho.data.prepare import check_prepared
     from edgepatho.model import weights
     from edgepatho.model.reproducible import seed_everything
@@ -69,9 +69,9 @@ def main(prepared: Path, output: Path) -> None:
 
 
 def runner(model: keras.Model, prepared: Path) -> Callable[[Row], Row]:
-    """Return a function from what a run is to its validation MSE before and after its steps.
+    """Return a function from a run's settings to its validation MSE before and after its steps.
 
-    All runs share one network and one traced step, so that nothing but the settings differs.
+    All runs share one network and one traced step, so only the settings differ.
     """
     from edgepatho.data.prepare import batches
     from edgepatho.evaluate.tiles import load
@@ -102,7 +102,7 @@ def runner(model: keras.Model, prepared: Path) -> Callable[[Row], Row]:
 
 
 def as_table(rows: list[Row]) -> str:
-    """Return the validation MSE of every run and the means, one line a method and kind of codebook."""
+    """Return the validation MSE of every run and the means, one line per method and kind of codebook."""
     lines = []
     for method in dict.fromkeys(row["method"] for row in rows):
         mine = sorted((row for row in rows if row["method"] == method), key=lambda row: row["seed"])

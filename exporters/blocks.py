@@ -1,4 +1,4 @@
-"""The order in which a bundle stores a kernel: eight output channels at a time (docs/bundle-format.md)."""
+"""The layout of kernels in a bundle: eight output channels at a time (docs/bundle-format.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BYTE_LEVELS = 256
 
 
 def blocked(kernel: NDArray[Any]) -> NDArray[Any]:
-    """[kh, kw, in, out] -> [ceil(out / 8), in, kh * kw, 8], missing output channels filled with 0."""
+    """[kh, kw, in, out] -> [ceil(out / 8), in, kh * kw, 8], output channels padded with 0."""
     height, width, channels_in, channels_out = kernel.shape
     blocks = -(-channels_out // LANES)
     padded = np.zeros((height * width, channels_in, blocks * LANES), kernel.dtype)
@@ -30,7 +30,7 @@ def unblocked(blocks: NDArray[Any], size: tuple[int, int], channels_out: int) ->
 
 
 def packed(indices: NDArray[Any], levels: int) -> NDArray[Any]:
-    """Blocked indices [..., 8] in the width that a codebook of `levels` takes; nibbles give [..., 4]."""
+    """Blocked indices [..., 8] in the width that a codebook of `levels` needs; nibbles give [..., 4]."""
     if levels > BYTE_LEVELS:
         return indices.astype(np.uint16)
     narrow = indices.astype(np.uint8)
@@ -48,7 +48,7 @@ def unpacked(stored: NDArray[Any], levels: int) -> NDArray[Any]:
 
 
 def stored_form(shape: tuple[int, int, int], levels: int | None) -> tuple[str, tuple[int, ...]]:
-    """Type and shape of a stored kernel of (in, out, taps): index for a codebook of `levels`, else weight."""
+    """Type and shape of a stored (in, out, taps) kernel: index with a codebook of `levels`, else weight."""
     channels_in, channels_out, taps = shape
     blocks = (-(-channels_out // LANES), channels_in, taps)
     if levels is None:

@@ -1,6 +1,6 @@
-"""Bundles (.epb): a network ready to run, in one file. Written and read on the host.
+"""Bundles (.epb), a network ready to run in one file: the host's writer and reader.
 
-The contract is docs/bundle-format.md; the device reads with runtime/src/edgepatho_runtime/bundle.
+The format is docs/bundle-format.md; the device's reader is runtime/src/edgepatho_runtime/bundle.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ SCORING = {
     "til_cutoffs": [0.10, 0.60],
 }
 JSON_TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")
-VALUE_BOUND = 2.0**127  # a reader sees from the top byte alone that a float is smaller and finite
+VALUE_BOUND = 2.0**127  # readers see from the top byte alone that a float is smaller and finite
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's content: tensors as numpy arrays by name, decoded, and the metadata as dicts."""
+    """A bundle's content: decoded tensors as numpy arrays by name, and the metadata as dicts."""
 
     graph: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
@@ -65,9 +65,9 @@ def write(
 ) -> None:
     """Write `model` to `path`; `SharedModel(graph)` is an uncompressed network.
 
-    `golden_input` is a uint8 image [height, width, channels], by default `golden.patch()`; its answer is
-    computed by TensorFlow from the values that are written. With `coded`, tensors are compressed where
-    that saves bytes. Equal inputs give equal files. Raises InputError if the format cannot hold the model.
+    `golden_input` is a uint8 image [height, width, channels], by default `golden.patch()`; the golden output
+    is computed by TensorFlow from the values as written. With `coded`, tensors are compressed where that
+    saves bytes. Equal inputs give equal files. Raises InputError if the format cannot hold the model.
     """
     network = stored_network(model)
     structure = _structure(model, network)
@@ -90,7 +90,7 @@ def write(
 
 
 def read(path: Path) -> Bundle:
-    """The content of a bundle, every promise of its format checked. Raises InputError for any defect."""
+    """The content of a bundle, checked against every rule of the format. Raises InputError for any defect."""
     try:
         if path.exists() and not path.is_file():
             raise refused("NotAFile")
@@ -106,7 +106,7 @@ def read(path: Path) -> Bundle:
 
 
 def parse(data: bytes) -> Bundle:
-    """`read` for the bytes of a file."""
+    """Like `read`, for the bytes of a file."""
     stored, metadata = container.parse(data)
     texts = {key: container.json_object(metadata[key], key) for key in JSON_TEXTS}
     stored_bytes = {name: tensor.nbytes for name, tensor in stored.items()}
@@ -146,7 +146,7 @@ def blocked_values(bundle: Bundle, node: dict[str, Any]) -> NDArray[Any]:
 
 
 def stored_network(model: SharedModel) -> Graph:
-    """The network as a bundle holds it: bare codebook values as kernels, their scales merged into affines."""
+    """The network as a bundle holds it: kernels of bare codebook values, their scales merged into affines."""
     kernels, affines = dict(model.graph.kernels), dict(model.graph.affines)
     for name, indices in model.indices.items():
         kernels[name] = model.codebooks[model.codebook_of[name]][indices]
@@ -179,7 +179,7 @@ def _tensors(model: SharedModel, network: Graph) -> dict[str, NDArray[Any]]:
 
 
 def _check(structure: dict[str, Any], scoring: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
-    """Refuse broken rules, tensors that the graph does not call for, values no network can use."""
+    """Refuse broken rules, missing or extra tensors, and values that no network can use."""
     image = tensors.get("golden.input")
     if image is None:
         raise refused("MissingTensor", name="golden.input")

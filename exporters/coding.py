@@ -1,4 +1,4 @@
-"""Compressed tensors inside a bundle, by the codecs of Python's standard library (docs/bundle-format.md)."""
+"""Compressed tensors in a bundle, with the codecs of Python's standard library (docs/bundle-format.md)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ENTRY = {"bytes", "codec", "dtype", "shape"}
 BLOCKED_LANES_BYTES = (4, 8, 16, 32)  # eight output channels of 4, 8, 16 and 32 bits
 INPUT_MAJOR = {"order": "input-major"}
 CODECS = ("zlib", "lzma")
-# (lc, lp, pb) of LZMA by element size: what wins on kernels (neighbours tell nothing about each other,
-# but the bytes of one element differ in kind)
+# (lc, lp, pb) of LZMA by element size: the best for kernels (neighbouring elements do not predict each
+# other, but the bytes within an element differ in their statistics)
 LZMA_SETTINGS = {1: (0, 0, 0), 2: (1, 1, 1), 4: (0, 2, 2)}
 
 
 def encode(tensors: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The tensors with each in its smallest form, and the `coding` entries of those that changed."""
+    """The tensors, each in its smallest form, and the `coding` entries of those that changed."""
     stored, entries = {}, {}
     for name, tensor in tensors.items():
         codec, stream, order = _smallest(tensor)
@@ -46,7 +46,7 @@ def encode(tensors: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], d
 
 
 def decode(stored: dict[str, NDArray[Any]], entries: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    """The tensors with those of `entries` decoded; BundleError at the first that does not fit its entry."""
+    """The tensors, with those in `entries` decoded; BundleError at the first that contradicts its entry."""
     tensors = dict(stored)
     left = MAX_DECODED_BYTES
     for name, entry in entries.items():
@@ -77,10 +77,10 @@ def decode(stored: dict[str, NDArray[Any]], entries: dict[str, Any]) -> dict[str
 
 
 def _smallest(tensor: NDArray[Any]) -> tuple[str, bytes, dict[str, str]]:
-    """The codec, stream and order of the fewest bytes; the same for the same input and library.
+    """The codec, stream and order with the fewest bytes; the same for the same input and library.
 
-    Blocked kernels are also tried with the blocks next to the lanes: weights of one input channel are alike
-    for all output channels, above all where training has given that channel up.
+    Blocked kernels are also tried with the blocks next to the lanes: the weights of one input channel are
+    similar for all output channels, above all where training has given up that channel.
     """
     candidates: list[tuple[str, bytes, dict[str, str]]] = []
     orders: list[tuple[NDArray[Any], dict[str, str]]] = [(tensor, {})]
@@ -99,7 +99,7 @@ def _blocks_first(tensor: NDArray[Any]) -> NDArray[Any]:
 
 
 def _inflated(codec: str, stream: bytes, size: int, name: str) -> bytes:
-    """The `size` bytes that `stream` holds; BundleError naming the tensor if it holds anything else."""
+    """The `size` bytes that `stream` decodes to; BundleError naming the tensor otherwise."""
     decoder: Any = zlib.decompressobj()
     if codec == "lzma":
         dictionary_bytes = int.from_bytes(stream[1:5], "little")  # follows one byte of lc, lp and pb

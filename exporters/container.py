@@ -1,4 +1,4 @@
-"""The file form of a bundle: safetensors with less freedom and a checksum (docs/bundle-format.md)."""
+"""The file format of a bundle: a stricter safetensors with a checksum (docs/bundle-format.md)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKSUM = b'"file_sha256":"'
 NO_CHECKSUM = "0" * 64
 
 Tensors = dict[str, NDArray[Any]]
-Entry = tuple[str, str, tuple[int, ...], int, int]  # name, type, shape, first byte, byte behind the last
+Entry = tuple[str, str, tuple[int, ...], int, int]  # name, type, shape, first byte, byte after the last
 
 
 def build(tensors: Tensors, metadata: dict[str, str]) -> bytes:
@@ -81,7 +81,7 @@ def parse(data: bytes) -> tuple[Tensors, dict[str, str]]:
 
 
 def json_object(text: str, what: str) -> dict[str, Any]:
-    """The JSON object in `text`; BundleError for anything else, for doubled keys, NaN and infinities."""
+    """The JSON object in `text`; BundleError for anything else, duplicate keys, NaN and infinities."""
     try:
         value = strictjson.loads(text, max_digits=MAX_INTEGER_CHARACTERS)
     except ValueError as error:
@@ -92,7 +92,7 @@ def json_object(text: str, what: str) -> dict[str, Any]:
 
 
 def checked_shape(name: str, dtype: Any, shape: Any) -> tuple[int, ...]:
-    """`shape` as a tuple; BundleError unless it and `dtype` are ones that a tensor may have."""
+    """`shape` as a tuple; BundleError unless a tensor may have it and `dtype`."""
     if not isinstance(dtype, str) or dtype not in TYPES:
         raise refused("UnknownType", name=name, dtype=dtype)
     sized = isinstance(shape, list) and 1 <= len(shape) <= MAX_RANK
@@ -106,7 +106,7 @@ def type_name(tensor: NDArray[Any]) -> str:
     for name, dtype in TYPES.items():
         if tensor.dtype == dtype:
             return name
-    raise TypeError(f"a bundle holds no {tensor.dtype}")
+    raise TypeError(f"a bundle cannot hold {tensor.dtype}")
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:

@@ -32,11 +32,11 @@ def write(
 ) -> None:
     """Write the exports of a compression into `folder` and their sizes into its `record` (compress.json).
 
-    `tiles` uint8 [n <= 16, size, size, 3] are the representative set of int8.tflite, which stays as it is
-    without them. Sets `files` (bytes, SHA-256 and deflated bytes of each) and `space.measured_ratio`.
+    `tiles` uint8 [n <= 16, size, size, 3] are the representative set for int8.tflite; without them, that file
+    stays as it is. Sets `files` (bytes, SHA-256 and deflated bytes of each) and `space.measured_ratio`.
     """
     about = provenance(record)
-    # Nothing of the compression is in baseline.epb: a device that has it needs no other one.
+    # baseline.epb does not depend on the compression, so a device that has it never needs another copy.
     origin_alone = {key: value for key, value in about.items() if key not in SETTINGS} | {"method": "none"}
     sources = {"compressed": (shared, about), "original": (SharedModel(original), origin_alone)}
     for name, row in (("model.epb", "compressed"), ("baseline.epb", "original")):
@@ -61,7 +61,7 @@ def write(
 
 
 def rebuild(folder: Path, tiles: NDArray[Any] | None = None) -> dict[str, Any]:
-    """Make the exports of a compress folder again and return its record, renewed on disk as well.
+    """Rewrite the exports of a compress folder; update its record on disk and return it.
 
     The shared weights come from shared.npz, the original ones from baseline.epb, the rest from compress.json.
     Raises InputError if one of the three is missing or damaged.
@@ -82,7 +82,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text())
         if record["format"] == "edgepatho-compress" and record["version"] in (1, 2):
-            provenance(record)  # what the exports take from it is there
+            provenance(record)  # raises if something that the exports need is missing
             accuracy(record, "original")
             accuracy(record, "compressed")
             dict(record["scoring"])
@@ -93,11 +93,11 @@ def read_record(folder: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    raise InputError(f"{path} is no record of `edgepatho compress` that this version knows; compress again.")
+    raise InputError(f"{path} is not a compression record that this version reads; compress again.")
 
 
 def provenance(record: dict[str, Any]) -> dict[str, Any]:
-    """Where the weights of a compression come from, as its bundles say it."""
+    """The origin of a compression's weights, as recorded in its bundles."""
     settings = record["command"]["quantizer"]
     synthetic = record["accuracy"]["synthetic"]
     return {key: settings[key] for key in SETTINGS if settings.get(key) is not None} | {
@@ -109,14 +109,14 @@ def provenance(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def accuracy(record: dict[str, Any], model: str) -> dict[str, Any]:
-    """What was measured of `model` ("compressed" or "original"), as its bundle says it."""
+    """The measured accuracy of `model` ("compressed" or "original"), as recorded in its bundle."""
     (row,) = (row for row in record["accuracy"]["rows"] if row["model"] == model)
     figures = {key: round(row[key], 6) for key in ("average_f1", "agreement") if row.get(key) is not None}
     return figures | {"synthetic": record["accuracy"]["synthetic"]}
 
 
 def measured(path: Path) -> dict[str, Any]:
-    """Bytes, SHA-256 and deflated bytes (zlib level 9) of a file."""
+    """Size, SHA-256 and deflated size (zlib level 9) of a file, in bytes."""
     data = path.read_bytes()
     return {"bytes": len(data), "sha256": sha256_of(path), "deflated_bytes": len(zlib.compress(data, 9))}
 

@@ -1,4 +1,4 @@
-"""The golden input and output, with which a device checks that it computes what the host computed."""
+"""The golden input and output, with which a device checks that it computes the same as the host."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
 
 SIDE_PX = 64
-STRIDE_PX = 4  # of the answer: every fourth pixel
+STRIDE_PX = 4  # the output keeps every fourth pixel
 SIDES_PX = range(MIN_GOLDEN_SIDE_PX, MAX_GOLDEN_SIDE_PX + 1, MIN_GOLDEN_SIDE_PX)
-# row, column, radius, colour of synthetic nuclei: brown is stained, blue is not, small and dark a lymphocyte
+# row, column, radius, colour of synthetic nuclei: brown stained, blue unstained, small and dark a lymphocyte
 NUCLEI = (
     (10, 12, 6, (128, 84, 58)),
     (14, 44, 7, (112, 124, 168)),
@@ -31,7 +31,7 @@ BACKGROUND = (226, 214, 220)
 
 
 def patch() -> NDArray[Any]:
-    """A synthetic uint8 image [64, 64, 3] of eight nuclei, in integers: the same bytes on every machine."""
+    """A synthetic uint8 image [64, 64, 3] of eight nuclei; in integers, so identical on every machine."""
     rows, columns = np.mgrid[:SIDE_PX, :SIDE_PX]
     image = np.empty((SIDE_PX, SIDE_PX, 3), np.int64)
     image[:] = np.array(BACKGROUND) - ((rows * 3 + columns * 5) // 16 % 4)[..., None]
@@ -43,7 +43,7 @@ def patch() -> NDArray[Any]:
 
 
 def answer(network: Graph, image: NDArray[Any]) -> NDArray[Any]:
-    """The network's float32 output for one uint8 image: every fourth pixel, or the whole of a flat vector."""
+    """The network's float32 output for one uint8 image: every fourth pixel, or all of a flat vector."""
     from edgepatho.model import graph
 
     scaled = image.astype(np.float32) / np.float32(network.input["divisor"])

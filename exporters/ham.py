@@ -3,9 +3,9 @@
 Marinò, Ghidoli, Frasca and Malchiodi, "Compression strategies and space-conscious representations for deep
 neural networks", ICPR 2020, with the canonical codes of their later work (IEEE Access 11, 2023). A matrix
 [rows, columns] is read column by column. HAM (Huffman address map) codes every value, sHAM stores a sparse
-matrix (CSC) and codes its values other than zero. A product with the matrix decodes column by column and
-never holds the dense matrix. Row numbers and counts are unsigned, columns may start at any bit of a word,
-and any number of workers shares any number of columns, which the published C code gets wrong.
+matrix (CSC) and codes its non-zero values. A product with the matrix decodes column by column and never holds
+the dense matrix. Row numbers and counts are unsigned, columns may start at any bit of a word, and any number
+of workers can share any number of columns; the published C code gets these wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ham:
-    """Every value of a matrix as a Huffman code, in `words` uint32."""
+    """A matrix with every value Huffman-coded, in `words` uint32."""
 
     shape: tuple[int, int]
     code: Code
@@ -42,7 +42,7 @@ class Ham:
 
 @dataclass(frozen=True)
 class SparseHam:
-    """The non-zero values as Huffman codes, their `rows`, and how many each column has."""
+    """A matrix as its Huffman-coded non-zero values, their `rows`, and how many each column has."""
 
     shape: tuple[int, int]
     code: Code
@@ -98,7 +98,7 @@ def product(x: NDArray[Any], matrix: Ham | SparseHam, workers: int = 1) -> NDArr
 
 
 def network_bytes(shared: SharedModel) -> dict[str, int]:
-    """Bytes of all shared kernels as {"ham", "sham"}, one code for each codebook; scales and biases left out.
+    """Bytes of all shared kernels as {"ham", "sham"}, one code per codebook, without scales and biases.
 
     A kernel is the matrix [kernel height * width * in, out], its columns the filters.
     """
@@ -139,7 +139,7 @@ def _columns(
 
 
 def _starts(matrix: Ham | SparseHam, columns: NDArray[Any]) -> list[int]:
-    """The bit at which each of the rising `columns` starts, found in one walk."""
+    """The bit at which each of the ascending `columns` starts, found in one pass."""
     reader = huffman.Reader.of(matrix.code, matrix.words)
     starts, place, done = [], 0, 0
     for column in columns:
@@ -154,7 +154,7 @@ def _starts(matrix: Ham | SparseHam, columns: NDArray[Any]) -> list[int]:
 def _symbols(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Distinct values and the symbol of each entry, column by column."""
     if not np.isfinite(matrix).all():
-        raise InputError("the matrix holds NaN or infinite values; only finite ones can be coded.")
+        raise InputError("the matrix holds NaN or infinite values; all must be finite.")
     values, symbols = np.unique(matrix.T.astype(np.float32), return_inverse=True)
     return values, symbols.ravel()
 

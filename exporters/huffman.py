@@ -48,7 +48,7 @@ def code(symbols: NDArray[Any], values: NDArray[Any]) -> tuple[Code, NDArray[Any
 
 
 def encoded(symbols: NDArray[Any], words: NDArray[Any], bits: NDArray[Any]) -> NDArray[Any]:
-    """The stream uint32 of `symbols` in order, first bit in the highest place, the rest filled with 0."""
+    """The uint32 stream of `symbols` in order, most significant bit first, padded with 0."""
     lengths = bits[symbols.ravel()].astype(np.int64)
     codes = words[symbols.ravel()]
     ends = np.cumsum(lengths)
@@ -62,18 +62,18 @@ def encoded(symbols: NDArray[Any], words: NDArray[Any], bits: NDArray[Any]) -> N
 
 @dataclass(frozen=True)
 class Reader:
-    """A stream and its code; `stream` uint8 has one bit in each element."""
+    """A stream and its code; `stream` uint8 has one bit per element."""
 
     code: Code
     stream: NDArray[Any]
 
     @classmethod
     def of(cls, code: Code, words: NDArray[Any]) -> Reader:
-        """Return a reader of the uint32 `words` that were written with `code`."""
+        """Return a reader of the uint32 `words` written with `code`."""
         return cls(code, np.unpackbits(words.astype(">u4").view(np.uint8)))
 
     def read(self, start: int, count: int) -> tuple[NDArray[Any], int]:
-        """The next `count` values float32 from bit `start`, and the bit behind them."""
+        """The next `count` float32 values from bit `start`, and the bit after them."""
         longest = self.code.lengths.size
         part = self.stream[start : start + count * longest].astype(np.uint64)
         window = np.zeros(part.size, np.uint64)  # at every bit, the next `longest` bits as a number
@@ -93,7 +93,7 @@ class Reader:
         return self.code.values[position], start + place
 
     def _limits(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """By length: the first window of a longer code; what leads from a code to its place in values."""
+        """By length: the first window of a longer code; the offset from a code to its place in `values`."""
         longest = self.code.lengths.size
         limits, offsets = np.zeros(longest, np.uint64), np.zeros(longest, np.int64)
         first, done = 0, 0
@@ -105,7 +105,7 @@ class Reader:
 
 
 def _lengths(counts: NDArray[Any]) -> NDArray[Any]:
-    """The bits uint8 of each symbol in an optimal prefix code: 0 if it never occurs, 1 if it is alone."""
+    """The code length (uint8, bits) of each symbol in an optimal prefix code: 0 if unused, 1 if alone."""
     bits = np.zeros(counts.size, np.uint8)
     used = np.flatnonzero(counts)
     if used.size == 1:

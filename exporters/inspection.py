@@ -1,4 +1,4 @@
-"""The content of a bundle as JSON-ready facts: layers, codebook use, sizes, provenance."""
+"""A JSON-ready description of a bundle: layers, codebook use, sizes, provenance."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ BINS = 16  # of a layer's histogram
 def inspect(path: Path) -> dict[str, Any]:
     """A JSON-ready description of a bundle file. Raises InputError if it is not one.
 
-    Sizes are in bytes: `stored` as in the file, `decoded` as a runtime holds it. `entropy_bits` is that of
-    the indices per weight, `entropy_bytes` what an ideal code for each layer would take. `histogram` counts a
-    layer's weights in 16 equal bins from minus to plus `largest`, its largest magnitude, before `--scale`.
+    Sizes are in bytes: `stored` as in the file, `decoded` as a runtime holds it. `entropy_bits` is the
+    entropy of the indices per weight, `entropy_bytes` the size with an ideal code for each layer.
+    `histogram` counts a layer's weights in 16 equal bins from minus to plus `largest`, its largest magnitude,
+    before `--scale`.
     """
     content = bundle.read(path)
     weights = bundle.network_of(content).kernels
@@ -88,7 +89,7 @@ def _codebook(content: Bundle, name: str) -> dict[str, Any]:
 
 
 def _overall_entropy(content: Bundle) -> float | None:
-    """Entropy of the indices in bits per weight, each codebook coded by itself; None without any."""
+    """Entropy of the indices in bits per weight, each codebook coded separately; None if there are none."""
     names = sorted({node["codebook"] for node in content.graph["nodes"] if "codebook" in node})
     groups = [np.concatenate([part.ravel() for part in _all_indices(content, name)]) for name in names]
     if not groups:
@@ -112,7 +113,7 @@ def _indices(content: Bundle, node: dict[str, Any]) -> NDArray[Any]:
 
 
 def _bytes_by_kind(content: Bundle) -> dict[str, dict[str, int]]:
-    """Stored and decoded bytes by what they are for: weights, codebook, affine, golden, header."""
+    """Stored and decoded bytes by purpose: weights, codebook, affine, golden, header."""
     kinds = {"index": "weights", "weight": "weights", "scale": "affine", "shift": "affine"}
     sums: dict[str, dict[str, int]] = {}
     for name, stored in content.stored_bytes.items():

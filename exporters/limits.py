@@ -1,8 +1,8 @@
-"""What a bundle may hold at most (docs/bundle-format.md, Limits); the writer is held to it as well."""
+"""The limits of a bundle (docs/bundle-format.md, Limits), for writer and reader alike."""
 
 MAX_FILE_BYTES = 64 << 20
 MAX_HEADER_BYTES = 1 << 20
-MAX_INTEGER_CHARACTERS = 16  # its sign included; every count in a bundle has fewer
+MAX_INTEGER_CHARACTERS = 16  # including the sign; every count in a bundle has fewer
 MAX_TENSORS = 4096
 MAX_RANK = 4
 MAX_DECODED_BYTES = 64 << 20  # of all coded tensors together

@@ -1,8 +1,8 @@
-"""An exact rewrite of a graph: upsampling moves behind the operations that it commutes with.
+"""An exact rewrite of a graph: upsampling moves after the operations that it commutes with.
 
-Nearest upsampling repeats pixels, so pointwise operations, 1x1 convolutions and sums may run before it, and a
-3x3 convolution of even dilation equals one of half the dilation before it, borders included. The converter of
-TFLite does not do it; the benchmarks measure that peer with our rewrite as well as without.
+Nearest upsampling repeats pixels, so pointwise operations, 1x1 convolutions and sums can run before it, and a
+3x3 convolution with even dilation equals one with half the dilation before it, borders included. TFLite's
+converter does not do this; the benchmarks measure TFLite with and without our rewrite.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ POINTWISE = ("affine", "leaky_relu", "relu")
 
 
 def upsample_late(graph: Graph) -> Graph:
-    """The same function with every upsampling as late as possible; sums are added in another order."""
+    """The same function with every upsampling as late as possible; sums are added in a different order."""
     nodes: list[dict[str, Any]] = []
     small: dict[str, str] = {}  # names whose value is the upsampled value of another, smaller node
-    full: dict[str, str] = {}  # the node that holds the upsampled value, where one was needed
+    full: dict[str, str] = {}  # the node that holds the upsampled value, if one was needed
 
     def emit(name: str, op: str, inputs: list[str], **fields: Any) -> str:
         nodes.append({"name": name, "op": op, "inputs": inputs} | fields)

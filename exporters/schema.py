@@ -1,4 +1,4 @@
-"""The graph of a bundle and the tensors that it calls for (docs/bundle-format.md, Graph and Tensors)."""
+"""The graph of a bundle and the tensors it requires (docs/bundle-format.md, Graph and Tensors)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Form = tuple[str, Shape]  # type, shape
 
 
 def tensor_forms(graph: dict[str, Any], levels: dict[str, int]) -> dict[str, Form]:
-    """Type and shape of every tensor that a checked `graph` needs, for codebooks of `levels` entries."""
+    """Type and shape of every tensor that a checked `graph` requires, for codebooks of `levels` entries."""
     forms: dict[str, Form] = {}
     for node in graph["nodes"]:
         name = node["name"]
@@ -136,7 +136,7 @@ def _result(node: dict[str, Any], shapes: dict[str, Shape]) -> Shape:
 
 
 def _fit(op: str, inputs: list[Shape]) -> bool:
-    """Whether an operation can read inputs of these shapes, their channels aside."""
+    """Whether an operation can read inputs of these shapes, apart from their channels."""
     match op:
         case "conv2d" | "maxpool2" | "upsample2_nearest" | "flatten":
             return len(inputs[0]) == 3

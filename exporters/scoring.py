@@ -1,4 +1,4 @@
-"""How heat maps become cells, as a bundle says it (docs/bundle-format.md, Scoring)."""
+"""How heat maps become cells, as stored in a bundle (docs/bundle-format.md, Scoring)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = ("classes", "ki67_cutoffs", "min_distance_px", "network_size_px", "thresh
 
 
 def check_scoring(scoring: dict[str, Any], channels: int) -> None:
-    """BundleError unless `scoring` tells how a heat map of `channels` classes becomes cells."""
+    """BundleError unless `scoring` defines how heat maps of `channels` classes become cells."""
     if set(scoring) != set(KEYS):
         raise refused("InvalidScoring", keys=sorted(scoring), expected=", ".join(KEYS))
     classes = scoring["classes"]

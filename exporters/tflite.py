@@ -32,15 +32,15 @@ def baseline(network: Graph, size: int = 256) -> bytes:
 
 
 def rewritten_baseline(network: Graph, size: int = 256) -> bytes:
-    """The float32 .tflite of the same function with upsampling moved late (`rewrite.upsample_late`)."""
+    """The float32 .tflite of the same function, with upsampling moved late (`rewrite.upsample_late`)."""
     return _converted(rewrite.upsample_late(graphs.folded(network)), size)
 
 
 def compressed(source: SharedModel, size: int = 256) -> bytes:
-    """The float32 .tflite whose convolutions keep the shared values: scales stay behind them.
+    """The float32 .tflite whose kernels keep the shared values: scales are applied after the convolutions.
 
-    The converter folds any constant that follows a convolution into its kernel, so the scales are
-    converted as inputs of the model and become constants in the finished file.
+    The converter folds any constant that follows a convolution into its kernel, so the scales are converted
+    as model inputs and become constants in the finished file.
     """
     network = bundle.stored_network(source)
     scales = {name: pair[0] for name, pair in network.affines.items() if name in network.kernels}
@@ -50,8 +50,8 @@ def compressed(source: SharedModel, size: int = 256) -> bytes:
 def int8(network: Graph, tiles: NDArray[Any]) -> bytes:
     """The .tflite with int8 weights and activations inside, for uint8 `tiles` [n <= 16, size, size, 3].
 
-    The tiles are the representative set that fixes the ranges of the activations; input and output stay
-    float32, which costs nothing and keeps heat maps in their units.
+    The tiles are the representative set that calibrates the activation ranges; input and output stay float32,
+    which costs nothing and keeps heat maps in their units.
     """
     import tensorflow as tf
 
@@ -78,7 +78,7 @@ def _converted(
     free_scales: list[str] | None = None,
     adjust: Callable[[Any], None] | None = None,
 ) -> bytes:
-    """The converted network; the scales of the nodes `free_scales` are inputs behind the image."""
+    """The converted network; the scales of the nodes `free_scales` are inputs after the image."""
     import tensorflow as tf
 
     names = free_scales or []
@@ -97,7 +97,7 @@ def _converted(
     if adjust:
         adjust(converter)
     with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the converter's own, about nothing a user can change
+        warnings.simplefilter("ignore")  # the converter's own, about nothing that users can change
         return bytes(converter.convert())
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.arm.bench
 
-One inference after one that is not counted, one thread, every engine in the same arm64 Python with the
-board's /proc/cpuinfo, so that each chooses the kernels it would choose there. Cycles are compute of one
-core (see `benchmarks.arm.cycles`); the Cortex-A53 has instructions only. Nothing here is a wall time.
+Counts one inference after an uncounted one, on one thread, every engine in the same arm64 Python with the
+board's /proc/cpuinfo, so that each chooses the kernels it would choose there. Cycles are the compute of one
+core (see `benchmarks.arm.cycles`); the Cortex-A53 has only instructions. Nothing here is a wall time.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _row(
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
-    """Return the table for people: Mcycles, ratio to tflite-runtime fp32 on the same processor."""
+    """Return the printed table: Mcycles, ratio to tflite-runtime fp32 on the same processor."""
     reference = {row["cpu"]: row["mcycles"] for row in rows if row["engine"] == "tflite-runtime"}
     header = ["engine", "precision", "cpu", "Mcycles", "ratio", "Minstructions", "MB beyond L2", "difference"]
     lines = []

@@ -1,4 +1,4 @@
-"""The Raspberry Pi boards that the lab stands in for."""
+"""The Raspberry Pi boards that the lab emulates."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Board:
-    """One board: what QEMU calls its processor, how llvm-mca schedules it, what its kernel says of itself."""
+    """One board: QEMU's name for its processor, llvm-mca's scheduling model, its /proc/cpuinfo."""
 
     model: str
     cpu: str
     qemu_cpu: str
     mca_cpu: str | None
-    """LLVM's scheduling model, or None where LLVM has none worth a figure."""
+    """LLVM's scheduling model, or None if LLVM has no usable one."""
     identity: tuple[str, str, str]
     """CPU variant, part and revision, as in /proc/cpuinfo."""
     features: str
@@ -52,7 +52,7 @@ _ARMV8_2 = (
 BOARDS = {
     board.cpu: board
     for board in (
-        # LLVM's Cortex-A53 model knows neither dual issue nor accumulator forwarding: instructions only.
+        # LLVM's Cortex-A53 model lacks dual issue and accumulator forwarding: instructions only.
         Board(
             "Raspberry Pi 3 Model B Plus Rev 1.3", "a53", "cortex-a53", None,
             ("0x0", "0xd03", "4"), _ARMV8_0, "l1=32:4,l2=512:16",

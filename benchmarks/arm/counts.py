@@ -22,7 +22,7 @@ CACHE_LINE_BYTES = 64
 
 @dataclass(frozen=True)
 class Block:
-    """A straight run of instructions and how often it ran."""
+    """A straight-line sequence of instructions and how often it ran."""
 
     address: int
     instructions: int
@@ -46,7 +46,7 @@ class Mapping:
 
 @dataclass(frozen=True)
 class InstructionCounts:
-    """What ran: blocks, where files lay, what the program printed; bytes that crossed the simulated L2."""
+    """Blocks that ran, file mappings, the program's output, and bytes beyond the simulated L2."""
 
     blocks: list[Block]
     mappings: list[Mapping]

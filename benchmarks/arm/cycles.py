@@ -1,9 +1,9 @@
-"""What an arm64 program would cost on a Cortex-A72 or A76, estimated without one.
+"""The estimated cycles of an arm64 program on a Cortex-A72 or A76.
 
-QEMU counts how often each block of instructions ran, llvm-mca says how many cycles one pass through the
-block takes when it follows itself (its steady state, dependencies kept), and the products are added up.
-That is compute of one core: no cache, TLB or DRAM stall, no mispredicted branch. Good for comparing
-programs by the same method; not a device's time, and never to be divided by a number of threads.
+QEMU counts how often each block of instructions ran, llvm-mca estimates the cycles of one pass through the
+block when it follows itself (its steady state, dependencies kept), and the products are summed. This is the
+compute of one core: no cache, TLB or DRAM stalls, no mispredicted branches. Use it to compare programs with
+each other; it is not the time on a device and must not be divided by a number of threads.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from benchmarks.arm.counts import Block, InstructionCounts
 from benchmarks.arm.tools import find_llvm
 from edgepatho.errors import UserError
 
-# Everything either processor has and what a program may carry but not run; the models take it from there.
+# Every feature of either processor, and those that a program may contain but never run.
 FEATURES = "+v8.2a,+dotprod,+fullfp16,+lse,+crc,+crypto,+rcpc,+i8mm,+bf16,+sve"
 TARGET = ("-triple=aarch64-linux-gnu", f"-mattr={FEATURES}")
-SCHEDULED_SHARE = 0.999  # of the instructions that ran; the rest is assumed to be alike
-SEPARATOR = bytes.fromhex("1f2b03d5")  # hint #0x58: means nothing, and no compiler emits it
+SCHEDULED_SHARE = 0.999  # of the instructions that ran; the rest is assumed to be similar
+SEPARATOR = bytes.fromhex("1f2b03d5")  # hint #0x58: does nothing, and no compiler emits it
 BRANCH = re.compile(r"(b|bl|br|blr|ret|cbz|cbnz|tbz|tbnz|svc|brk|eret|b\.\w+|retaa|blraa\w*|braa\w*)$")
 
 
 @dataclass(frozen=True)
 class Run:
-    """Straight code: one block, or several that QEMU cut where no branch stands."""
+    """Straight-line code: one block, or several that QEMU split without a branch."""
 
     address: int
     count: int
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cycles of all runs, and of each: (cycles of one pass, the run)."""
+    """Total cycles, and for each run: (cycles of one pass, the run)."""
 
     cycles: int
     runs: list[tuple[float, Run]]

@@ -1,4 +1,4 @@
-"""Debian packages of another architecture, unpacked without being installed."""
+"""Debian packages of another architecture, unpacked without installation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 def unpack(packages: tuple[str, ...], suite: str, root: Path) -> None:
-    """Unpack arm64 packages of a suite, and all they depend on, into the new folder `root`.
+    """Unpack arm64 packages of a suite, with all dependencies, into the new folder `root`.
 
-    Raises ToolMissing for a program that is not installed, UserError where packages cannot be had.
+    Raises ToolMissing for a program that is not installed, UserError if packages cannot be fetched.
     """
     with tempfile.TemporaryDirectory(prefix="edgepatho-apt.") as state:
         archives = _download(packages, suite, Path(state))
@@ -30,7 +30,7 @@ def unpack(packages: tuple[str, ...], suite: str, root: Path) -> None:
 
 
 def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
-    """Fetch arm64 packages with an apt state of our own in the folder `state`; return the .deb files."""
+    """Fetch arm64 packages with a separate apt state in the folder `state`; return the .deb files."""
     if not KEYRING.exists():
         raise ToolMissing(
             f"{KEYRING} is missing: the arm64 userland is unpacked from Debian packages, so this part "
@@ -44,7 +44,7 @@ def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
         "APT::Architecture": "arm64",
         "APT::Architectures": "arm64",
         "APT::Install-Recommends": "false",
-        "APT::Sandbox::User": "",  # the download user need not be able to enter our cache
+        "APT::Sandbox::User": "",  # the download user may not have access to our cache
         "Acquire::Languages": "none",
         "Debug::NoLocking": "true",
         "Dir::Cache": str(state),
@@ -55,7 +55,7 @@ def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
         "Dir::State::status": str(state / "status"),
     }
     apt = [find("apt-get"), "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    # A mirror that is being synchronised may fail for one archive; what was had may still be enough.
+    # A mirror being synchronised may fail for one archive; the others may be enough.
     subprocess.run([*apt, "update"], check=False)
     install = [*apt, "-y", "--download-only", "install", *packages]
     run_or_fail(install, "apt could not download the arm64 packages")
@@ -63,7 +63,7 @@ def _download(packages: tuple[str, ...], suite: str, state: Path) -> list[Path]:
 
 
 def _sources(suite: str) -> list[str]:
-    """Return apt source lines for the archives that this machine itself uses."""
+    """Return apt source lines for the archives that this machine uses."""
     command = [find("apt-get"), "indextargets", "--format", "$(REPO_URI)"]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [

@@ -23,7 +23,7 @@ from edgepatho.errors import UserError
 @click.option(
     "--whole", is_flag=True, help="Count all of the program, not only close(-1001) to close(-1002)."
 )
-@click.option("--threads", is_flag=True, help="Count exactly although the program has threads (slower).")
+@click.option("--threads", is_flag=True, help="Count exactly even if the program has threads (slower).")
 @click.option("--caches", is_flag=True, help="Simulate the board's data caches too (slower).")
 @click.option("--top", default=12, show_default=True, help="Functions to list.")
 @click.option("--code", default=0, help="Costliest blocks to list with their code.")
@@ -39,7 +39,7 @@ def main(
     python_path: tuple[Path, ...],
     program: tuple[str, ...],
 ) -> None:
-    """Estimate the cycles of an arm64 PROGRAM on one core; the program `python` is the lab's own."""
+    """Estimate the cycles of an arm64 PROGRAM on one core; `python` is the lab's own."""
     try:
         system, board = userland(), BOARDS[cpu]
         counts = count(

@@ -1,4 +1,4 @@
-"""Which file and which function an address of a guest program belongs to."""
+"""The file and function that an address of a guest program belongs to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _symbols(path: str) -> tuple[list[int], list[str], int]:
     for table in (["--dynamic"], []):
         for line in _lines("llvm-nm", *table, "--defined-only", path):
             fields = line.split(None, 2)
-            # $x and $d mark code and data, they name nothing
+            # $x and $d only mark code and data
             if len(fields) == 3 and fields[1] in "tTwWiV" and not fields[2].startswith("$"):
                 symbols.add((int(fields[0], 16), fields[2]))
     headers = (line.split() for line in _lines("llvm-readelf", "--program-headers", "--wide", path))

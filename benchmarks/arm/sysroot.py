@@ -1,10 +1,10 @@
-"""An arm64 Debian userland with Python, unpacked beside the host's system and run by qemu-aarch64.
+"""An arm64 Debian userland with Python, unpacked next to the host's system and run by qemu-aarch64.
 
     python -m benchmarks.arm.sysroot [--suite bookworm|trixie] [--with-peers]
 
-Nothing of the host changes: packages come from the machine's own Debian mirrors through an apt state of
-our own, are unpacked and never configured, so no root rights and no arm64 processor are needed. The
-result is kept in the cache folder under a hash of what went into it.
+The host is not changed: packages come from the machine's own Debian mirrors through a separate apt state and
+are unpacked but never configured, so neither root nor an arm64 processor is needed. The result is cached
+under a hash of its inputs.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from benchmarks.arm.tools import cache, find, only_builder, run_or_fail
 from edgepatho.errors import UserError
 from edgepatho.files import folder_aside
 
-LAYOUT = "2"  # raise it when an old cache folder can no longer be used
+LAYOUT = "2"  # increment when old cache folders can no longer be used
 PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
 DEBIAN_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1")
-# numpy 1: the ABI of tflite-runtime 2.14. Named in full with their few dependencies, because ncnn
-# would also pull a downloader that is no part of running a network.
+# numpy 1: the ABI of tflite-runtime 2.14. Listed with their few dependencies, because ncnn would also pull
+# in a downloader that running a network does not need.
 PEER_WHEELS = (
     "numpy==1.26.4",
     "tflite-runtime==2.14.0",
@@ -43,7 +43,7 @@ PEER_WHEELS = (
 
 @dataclass(frozen=True)
 class Userland:
-    """An unpacked arm64 system: for each board a root of its own, alike but for /proc/cpuinfo.
+    """An unpacked arm64 system: one root per board, identical except for /proc/cpuinfo.
 
     `<folder>/<cpu>/python` runs the arm64 Python of that board and is an ordinary program to the host.
     """
@@ -61,9 +61,9 @@ class Userland:
     ) -> subprocess.CompletedProcess[str]:
         """Run an arm64 program on the processor of `board`; `python` as its name is the userland's own.
 
-        The program sees `environment`, PYTHONPATH from `python_path`, and nothing else of the caller's
-        variables. `plugin` is a QEMU plugin with its options. An instruction that the processor has not
-        ends the program with -SIGILL.
+        The program's environment is `environment` and PYTHONPATH from `python_path`, without the caller's
+        variables. `plugin` is a QEMU plugin with its options. An instruction that the processor lacks ends
+        the program with -SIGILL.
         """
         own = {
             "PATH": "/usr/bin:/bin",
@@ -80,9 +80,9 @@ class Userland:
 
 
 def userland(suite: str = "bookworm") -> Userland:
-    """Return the userland of a Debian suite, built first if it is not in the cache.
+    """Return the userland of a Debian suite, building it if it is not in the cache.
 
-    Raises ToolMissing for a program that is not installed and UserError where packages cannot be had.
+    Raises ToolMissing for a program that is not installed and UserError if packages cannot be fetched.
     """
     find("qemu-aarch64")
     version = PYTHON_OF_SUITE[suite]
@@ -99,7 +99,7 @@ def userland(suite: str = "bookworm") -> Userland:
 
 
 def peers() -> Path:
-    """Return a folder of arm64 wheels for Python 3.11 (PEER_WHEELS), to be put on the guest's PYTHONPATH."""
+    """Return a folder of arm64 wheels for Python 3.11 (PEER_WHEELS), for the guest's PYTHONPATH."""
     folder = cache() / f"arm64-peers-{_key(*PEER_WHEELS)}"
     with only_builder():
         if not folder.exists():
@@ -120,13 +120,13 @@ def _key(*parts: str) -> str:
 
 
 def _add_board(folder: Path, board: Board, python_version: str) -> None:
-    """Make `folder/<cpu>`: links to everything in `folder/root`, a /proc/cpuinfo and a Python of its own."""
+    """Make `folder/<cpu>`: links to everything in `folder/root`, and its own /proc/cpuinfo and Python."""
     own = folder / board.cpu
     (own / "proc").mkdir(parents=True)
     (own / "proc" / "cpuinfo").write_text(board.cpuinfo())
     for entry in (folder / "root").iterdir():
         (own / entry.name).symlink_to(f"../root/{entry.name}")
-    # -0: sys.executable is this script, so that what Python starts with it runs as well
+    # -0: sys.executable is this script, so that programs Python starts with it also run
     (own / "python").write_text(
         "#!/bin/sh\n"
         f'export QEMU_CPU={board.qemu_cpu} QEMU_LD_PREFIX="${{0%/*}}" PYTHONHOME=/usr PYTHONNOUSERSITE=1\n'
@@ -139,7 +139,7 @@ def _add_board(folder: Path, board: Board, python_version: str) -> None:
 @click.option("--suite", type=click.Choice(sorted(PYTHON_OF_SUITE)), default="bookworm", show_default=True)
 @click.option("--with-peers", is_flag=True, help="Also fetch the arm64 wheels of the peers.")
 def main(suite: str, with_peers: bool) -> None:
-    """Build the arm64 userland, or find it in the cache, and print its folder."""
+    """Build the arm64 userland, if it is not in the cache, and print its folder."""
     try:
         click.echo(userland(suite).folder)
         if with_peers:

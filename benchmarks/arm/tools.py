@@ -1,4 +1,4 @@
-"""The programs that the lab needs, and the one sentence for when they are missing."""
+"""The programs that the lab needs, and the error if they are missing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def find(program: str) -> str:
 
 
 def find_llvm(program: str) -> str:
-    """Return the path of an LLVM tool of a version that knows both processors, or raise ToolMissing."""
+    """Return the path of an LLVM tool with models of both processors, or raise ToolMissing."""
     for version in LLVM_VERSIONS:
         path = shutil.which(f"{program}-{version}")
         if path:
@@ -38,14 +38,14 @@ def find_llvm(program: str) -> str:
 
 
 def cache() -> Path:
-    """Return the folder for things that are slow to make: $EDGEPATHO_CACHE, else ~/.cache/edgepatho."""
+    """Return the folder for results that are slow to build: $EDGEPATHO_CACHE, else ~/.cache/edgepatho."""
     chosen = os.environ.get("EDGEPATHO_CACHE")
     return Path(chosen).resolve() if chosen else Path.home() / ".cache" / "edgepatho"
 
 
 @contextmanager
 def only_builder() -> Iterator[None]:
-    """Wait until no other process builds in the cache folder, and let none begin."""
+    """Hold the lock on the cache folder, so that only one process builds in it."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -53,7 +53,7 @@ def only_builder() -> Iterator[None]:
 
 
 def run_or_fail(command: list[str], failure: str) -> None:
-    """Run a program of the host; if it fails, raise UserError with `failure` and what it said last."""
+    """Run a program of the host; if it fails, raise UserError with `failure` and its last output."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"{failure}: {done.stderr.strip()[-600:]}")

@@ -1,4 +1,4 @@
-"""The cross-built device wheel, unpacked as `deploy` unpacks it: no pip, no installation."""
+"""The cross-built device wheel, unpacked without pip, as `deploy` does it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def find() -> Path:
 
 
 def unpack(wheel: Path, folder: Path) -> Path:
-    """Unpack a wheel into `folder`, which then goes on PYTHONPATH, and return the folder."""
+    """Unpack a wheel into `folder`, to be put on PYTHONPATH, and return the folder."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     return folder

@@ -1,1 +1,1 @@
-"""Does the runtime compute what Keras computes, on every processor, instruction set and number of threads?"""
+"""Does the runtime match Keras on every processor, with every instruction set and number of threads?"""

@@ -1,4 +1,4 @@
-"""How far heat maps, cells and scores are from the expected ones."""
+"""Differences of heat maps, cells and scores from the expected ones."""
 
 from __future__ import annotations
 

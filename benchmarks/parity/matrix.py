@@ -2,9 +2,9 @@
 
     python -m benchmarks.parity.matrix
 
-Compared are heat maps (largest difference over the output's maximum), cells (the same, one for one), each
-patient's Ki-67 index and, between thread counts, bits. The half-precision mode runs where the processor has
-it; it rounds more, so its rows say how far it is off, and only their bits are held to anything.
+It compares heat maps (largest difference over the output's maximum), cells (one to one), each patient's Ki-67
+index and, between thread counts, the bits of the output. Half precision runs where the processor supports it;
+it rounds more, so its rows show its differences, but only bit-identity is required of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edgepatho.progress import progress
 WORKER = Path(__file__).with_name("worker.py")
 TILES = 20
 THREADS = (1, 2, 3, 4)
-FP16_THREADS = (1, 4)  # an emulator computes halves in software, several times more slowly
+FP16_THREADS = (1, 4)  # emulators compute half precision in software, several times slower
 TOLERANCE = 1e-5  # of the output's maximum
 
 
@@ -72,7 +72,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Parity:
-    """How one processor with one number of threads compares; `cells_that_differ` counts both directions."""
+    """The comparison for one processor and number of threads; `cells_that_differ` counts both directions."""
 
     processor: str
     level: str
@@ -87,7 +87,7 @@ class Parity:
 
     @property
     def good(self) -> bool:
-        """Whether this row keeps what is promised: exact cells in fp32, equal bits everywhere."""
+        """Whether this row holds what is promised: exact cells in fp32, bit-identical output everywhere."""
         exact = self.largest_difference <= TOLERANCE and not self.cells_that_differ
         return (exact or self.precision == "fp16") and self.same_bits_as_one_thread and self.cells > 0
 
@@ -104,7 +104,7 @@ def reference(tiles: int) -> Iterator[Path]:
 
 
 def compare(place: Emulated | Host, folder: Path, threads: tuple[int, ...]) -> list[Parity]:
-    """Run all tiles of `folder` at `place` with each number of threads; bits are held to the first."""
+    """Run all tiles of `folder` at `place` with each number of threads; bits are compared with the first."""
     expected_cells = json.loads((folder / "cells.json").read_text())
     patient_of = json.loads((folder / "patients.json").read_text())
     tiles = sorted(folder.glob("*.rgb"))
@@ -140,7 +140,7 @@ def compare(place: Emulated | Host, folder: Path, threads: tuple[int, ...]) -> l
 
 
 def host_isas() -> list[str]:
-    """Return the instruction sets that this machine can run, asked of the installed runtime."""
+    """Return the instruction sets that this machine can run, according to the installed runtime."""
     script = "from edgepatho_runtime.network import available_isas; print(*available_isas())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     if done.returncode:
@@ -151,7 +151,7 @@ def host_isas() -> list[str]:
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), default=results.RESULTS / "parity.json")
 def main(output: Path) -> None:
-    """Compare all of it on 20 tiles; the table goes to stdout, the rows to OUTPUT."""
+    """Compare everything on 20 tiles; the table goes to stdout, the rows to OUTPUT."""
     try:
         with reference(TILES) as folder, tempfile.TemporaryDirectory() as scratch:
             site, system = wheel.unpack(wheel.find(), Path(scratch)), userland()

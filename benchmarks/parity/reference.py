@@ -1,9 +1,9 @@
-"""What the runtime is held to: a bundle of the shipped weights, tiles, Keras' heat maps, the host's cells.
+"""The reference for the runtime: a bundle of the shipped weights, tiles, Keras' heat maps, the host's cells.
 
     python -m benchmarks.parity.reference FOLDER TILES
 
-The network is the shipped PathoNet with 256 shared weight values, in Keras as in the bundle. Tiles are
-synthetic, of patients held out for testing, resized from 1228 pixels as `edgepatho prepare` does.
+The network, in Keras as in the bundle, is the shipped PathoNet with 256 shared weight values. Tiles are
+synthetic, from patients held out for testing, resized from 1228 pixels as `edgepatho prepare` does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def test_tiles(count: int) -> tuple[NDArray[Any], list[str]]:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("count", type=int)
 def main(folder: Path, count: int) -> None:
-    """Write bundle, COUNT tiles (.rgb, .png), heat maps (.expected), cells and patients into FOLDER."""
+    """Write the bundle, COUNT tiles (.rgb, .png), heat maps (.expected), cells and patients to FOLDER."""
     from PIL import Image
 
     from edgepatho.evaluate import cells

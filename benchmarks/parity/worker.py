@@ -2,8 +2,8 @@
 
     python worker.py BUNDLE THREADS PRECISION OUTPUT_FOLDER TILE.rgb...
 
-Runs by path in any Python that has the runtime alone, on the host and in the emulated arm64 one. Tiles are
-raw uint8 RGB, square.
+Run by path, in any Python that has the runtime, on the host or in the emulated arm64 one. Tiles are square,
+raw uint8 RGB.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FULL = 8
-SEED = 6  # the published work leaves out the two transpositions
 
 
 def symmetry(image: NDArray[Any], number: int) -> NDArray[Any]:

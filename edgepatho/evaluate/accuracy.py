@@ -1,4 +1,4 @@
-"""The accuracy of heat maps against labelled tiles, by both protocols, as one JSON-ready row."""
+"""Accuracy of heat maps against labelled tiles under both protocols, as one JSON-ready row."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Heat = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Protocol:
-    """What the figures depend on: thresholds in heat units (0..255) and the cut-offs of both scores."""
+    """What the figures depend on: thresholds in heat units (0..255) and the cut-offs for both scores."""
 
     thresholds: tuple[float, ...]
     ki67_cutoffs: tuple[float, float] = patients.KI67_CUTOFFS
     til_cutoffs: tuple[float, float] = patients.TIL_CUTOFFS
 
     def as_json(self) -> dict[str, Any]:
-        """Return the protocol as records keep it, the defects of the published one included."""
+        """Return the protocol as stored in records, with the defects of the published one."""
         return {
             "matching": "one to one (Hungarian), per class",
             "radius_px_of_256": RADIUS_PX,
@@ -61,10 +61,10 @@ def row(
 ) -> dict[str, Any]:
     """Return the figures of one model's `heat` [n, height, width, classes] on `tiles`.
 
-    Per class precision, recall, F1; the average F1 of both tumour classes; errors per patient. With
-    `original`, another model's heat maps and cells: mean squared error against its maps, agreement (F1
-    against its cells, 3 px, all classes pooled) and the change of the patients' scores. `note` is called
-    once the cells are found.
+    Precision, recall and F1 per class; the average F1 of both tumour classes; errors per patient. With
+    `original`, another model's heat maps and cells, also the mean squared error against its maps, the
+    agreement (F1 against its cells, 3 px, all classes pooled) and the change in the patients' scores. `note`
+    is called once the cells are found.
     """
     found = find(heat, protocol.thresholds)
     note()
@@ -85,7 +85,7 @@ def _figures(counts: list[list[Counts]], names: Sequence[str], protocol: Protoco
 
 
 def _published_figures(heat: Heat, tiles: Tiles, protocol: Protocol) -> dict[str, Any]:
-    """The figures of the published protocol: its cells, its matching, without tiles that show no cell."""
+    """The figures under the published protocol: its cells, its matching, no tile where it finds no cell."""
     counts = [
         published_protocol.tile(published_protocol.find(each), labelled)
         for each, labelled in zip(heat, tiles.labelled, strict=True)
@@ -101,7 +101,7 @@ def _published_figures(heat: Heat, tiles: Tiles, protocol: Protocol) -> dict[str
 def _against(
     heat: Heat, found: CellsPerTile, heat_of: Heat, found_of: CellsPerTile, tiles: Tiles, protocol: Protocol
 ) -> dict[str, Any]:
-    """The figures of a model against another's, whose cells stand for the truth."""
+    """The figures of one model against another, whose cells are taken as the truth."""
     counts = count(found, found_of, AGREEMENT_PX)
     pooled = sum((each for tile in counts for each in tile), Counts())
     ours = per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
@@ -119,7 +119,7 @@ def _against(
 
 
 def _mean_squared(heat: Heat, heat_of: Heat) -> float:
-    """Tile by tile in double precision: sharing may break a network beyond the square of a float32."""
+    """Tile by tile in double precision: the output of a broken network may overflow float32 when squared."""
     return float(np.mean([np.mean((a.astype(float) - b) ** 2) for a, b in zip(heat, heat_of, strict=True)]))
 
 
@@ -128,5 +128,5 @@ def _totals(counts: list[list[Counts]]) -> list[Counts]:
 
 
 def per_patient(names: Sequence[str], numbers: list[list[int]]) -> dict[str, patients.Cells]:
-    """Return the numbers of cells of each patient, from those of each tile."""
+    """Return the cell counts of each patient, from those of each tile."""
     return patients.pooled(names, [(each[0], each[1], each[2]) for each in numbers])

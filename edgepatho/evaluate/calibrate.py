@@ -20,8 +20,8 @@ def thresholds(
 ) -> tuple[float, ...]:
     """Return one threshold per class of `heat` [n, height, width, classes], a multiple of 5.
 
-    The best of a coarse grid, then of its finer neighbourhood; the lower one wins a tie, and the one in
-    the middle where labels or cells are missing altogether. `note` is called after every class.
+    The best of a coarse grid is refined on a finer one around it; ties go to the lower threshold. `note` is
+    called after every class.
     """
     chosen = []
     for at in range(heat.shape[-1]):

@@ -1,7 +1,7 @@
 """Cells from heat maps: threshold, distance transform, peaks, watershed, centroid of each region.
 
-The steps of PathoNet's own pipeline (Negahbani et al. 2021) with the centroid of the region in place of
-its smallest enclosing circle. The device does the same in C; a test holds both together.
+The steps of PathoNet's own pipeline (Negahbani et al. 2021), with the region's centroid instead of the centre
+of its smallest enclosing circle. The device does the same in C; a test checks that both agree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`edgepatho evaluate`: every figure of one or two networks on a split of prepared tiles."""
+"""`edgepatho evaluate`: all figures of one or two networks on a split of prepared tiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALIBRATION_TILES = 48
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate on; `thresholds` None takes the model's own, or calibrates where it has none."""
+    """What to evaluate on; `thresholds` None takes the model's own, or calibrates if it has none."""
 
     prepared: Path
     split: Split = "test"
@@ -37,10 +37,10 @@ class Request:
 
 
 def evaluate(model: Path | None, request: Request, progress: Progress | None = None) -> dict[str, Any]:
-    """Return the figures of the networks in `model` by both protocols, per class, tile and patient.
+    """Return the figures of the networks in `model` under both protocols, per class, tile and patient.
 
     `model` is a weights file, a bundle, a compress folder (original and compressed) or None for the shipped
-    weights. Thresholds are calibrated on the validation split, by the first network.
+    weights. Thresholds are calibrated with the first network on the validation split.
     """
     from edgepatho.data.prepare import check_prepared
 
@@ -106,7 +106,7 @@ def _protocol(loaded: networks.Networks, request: Request) -> Protocol:
 
 
 def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, float]]:
-    """Scores of every patient, found and labelled."""
+    """Scores of every patient, from found and from labelled cells."""
     cells_of = accuracy.per_patient(tiles.patients, [[each.found for each in tile] for tile in counts])
     truth = accuracy.per_patient(tiles.patients, [[each.labelled for each in tile] for tile in counts])
     return {
@@ -123,7 +123,7 @@ def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, f
 def _tile_rows(
     model: str, protocol: str, tiles: Tiles, counts: list[list[Counts]] | list[list[Counts] | None]
 ) -> list[dict[str, Any]]:
-    """One row a tile and class; none for a tile that the protocol leaves out."""
+    """One row per tile and class; none for a tile that the protocol leaves out."""
     return [
         {
             "model": model,

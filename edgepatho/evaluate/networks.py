@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
 
 BATCH = 4
-TILE = (NETWORK_PX, NETWORK_PX, len(CLASSES))  # of pixels, and of heat maps alike
+TILE = (NETWORK_PX, NETWORK_PX, len(CLASSES))  # of images and of heat maps
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Networks by name, the scoring that travels with them if any, and what identifies their file."""
+    """Networks by name, the scoring settings stored with them if any, and the hash of their file."""
 
     graphs: dict[str, Graph]
     scoring: dict[str, Any] | None
@@ -42,7 +42,7 @@ def load(path: Path | None) -> Networks:
 
     if path is not None and path.is_dir():
         if not (path / "compress.json").is_file():
-            raise InputError(f"{path} holds no compress.json; give a folder that `edgepatho compress` wrote.")
+            raise InputError(f"{path} has no compress.json; give a folder that `edgepatho compress` wrote.")
         original, compressed = (_read(path / name) for name in ("baseline.epb", "model.epb"))
         graphs_of = {"original": bundle.network_of(original), "compressed": bundle.network_of(compressed)}
         return Networks(graphs_of, compressed.scoring, compressed.file_sha256)
@@ -55,7 +55,7 @@ def load(path: Path | None) -> Networks:
 
 
 def _read(path: Path) -> Bundle:
-    """The bundle of a network that turns a tile into heat maps of three classes; InputError otherwise."""
+    """The bundle, if its network turns a tile into heat maps of three classes; InputError otherwise."""
     from edgepatho.exporters import bundle, schema
 
     content = bundle.read(path)
@@ -65,7 +65,7 @@ def _read(path: Path) -> Bundle:
         raise InputError(f"{path} does not take tiles of {TILE[0]} px: {error}") from None
     if shape != TILE:
         raise InputError(
-            f"{path} makes {list(shape)} of a tile, not heat maps {list(TILE)}; another kind of network."
+            f"{path} makes {list(shape)} of a tile, expected heat maps {list(TILE)}; give a PathoNet bundle."
         )
     return content
 

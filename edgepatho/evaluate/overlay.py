@@ -1,4 +1,4 @@
-"""Pictures of tiles with the cells that a model found."""
+"""Overlays: tiles with the cells that a model found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write(
 ) -> None:
     """Write a PNG of `image` [height, width, 3] with cells in the colours of their classes.
 
-    Found cells are rings, labels are dots, and `framed` ones get a square around their ring.
+    Found cells are rings, labels are dots, and `framed` cells get a square around their ring.
     """
     import cv2
 
@@ -45,5 +45,5 @@ def write(
 
 
 def _zoomed(x: float, y: float) -> tuple[int, int]:
-    """Pixel centres are integers, so half a pixel moves with the zoom."""
+    """Pixel centres have integer coordinates, hence the half pixel."""
     return round((x + 0.5) * ZOOM - 0.5), round((y + 0.5) * ZOOM - 0.5)

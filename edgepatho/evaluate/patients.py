@@ -1,4 +1,4 @@
-"""Scores per patient: Ki-67 index and TIL score, their errors, and the classes they fall in."""
+"""Scores per patient: Ki-67 index and TIL score, their errors and their classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 KI67_CUTOFFS = (0.16, 0.30)
 TIL_CUTOFFS = (0.10, 0.60)
-MIN_TUMOUR_CELLS = 30  # with fewer there are scores, but no class: one cell more or less would change it
+MIN_TUMOUR_CELLS = 30  # with fewer there is no class: one cell more or less would change it
 NO_CLASS = f"no class: under {MIN_TUMOUR_CELLS} tumour cells"
 Cells = tuple[int, int, int]  # immunopositive, immunonegative, til
 
@@ -23,14 +23,14 @@ class Scores:
 
 
 def scores(cells: Cells) -> Scores:
-    """Return the scores of a patient with these numbers of cells."""
+    """Return the scores of a patient with these cell counts."""
     positive, negative, til = cells
     tumour = positive + negative
     return Scores(positive / tumour if tumour else 0.0, til / (tumour + til) if tumour + til else 0.0)
 
 
 def pooled(patients: Iterable[str], cells: Iterable[Cells]) -> dict[str, Cells]:
-    """Return the numbers of cells of each patient, summed over tiles given in equal order."""
+    """Return the cell counts of each patient, summed over tiles; both arguments are in tile order."""
     sums: dict[str, Cells] = {}
     for patient, (positive, negative, til) in zip(patients, cells, strict=True):
         before = sums.get(patient, (0, 0, 0))
@@ -44,7 +44,7 @@ def ki67_class(index: float, cutoffs: tuple[float, float] = KI67_CUTOFFS) -> int
 
 
 def til_class(score: float, cutoffs: tuple[float, float] = TIL_CUTOFFS) -> int:
-    """Return 0 up to the first cut-off, 2 from the second on, else 1."""
+    """Return 0 up to and including the first cut-off, 2 from the second, else 1."""
     return int(score > cutoffs[0]) + int(score >= cutoffs[1])
 
 
@@ -66,10 +66,10 @@ def compare(
     ki67_cutoffs: tuple[float, float] = KI67_CUTOFFS,
     til_cutoffs: tuple[float, float] = TIL_CUTOFFS,
 ) -> dict[str, float | None]:
-    """Return the errors of `found` against `truth`, both cells per patient, over the same patients.
+    """Return the errors of `found` against `truth`, the cells of the same patients.
 
-    RMSE and mean absolute error of both scores (points are hundredths); of the patients to whom `truth`
-    gives a class, their number and the shares in the right one (None where there is no such patient).
+    RMSE and mean absolute error of both scores (points are hundredths); the number of patients with a class
+    in `truth`, and the share of them in the right class (None if there is no such patient).
     """
     ours = [scores(found[patient]) for patient in truth]
     right = [scores(cells) for cells in truth.values()]
@@ -95,7 +95,7 @@ def changed(
     ki67_cutoffs: tuple[float, float],
     til_cutoffs: tuple[float, float],
 ) -> tuple[int, int]:
-    """Return how many patients of `truth` have another Ki-67 and TIL class in `found` (none is another)."""
+    """Return how many patients' Ki-67 and TIL classes differ between `truth` and `found`; no class counts."""
     pairs = [
         (classes(found[patient], ki67_cutoffs, til_cutoffs), classes(cells, ki67_cutoffs, til_cutoffs))
         for patient, cells in truth.items()

@@ -1,6 +1,6 @@
-"""PathoNet's published evaluation, kept for comparison with its defects (`DEFECTS`); never the default.
+"""PathoNet's published evaluation, with its `DEFECTS`, kept for comparison; never the default.
 
-Rebuilt from PathoNet's pipeline.py and evaluation.py (Negahbani et al. 2021; Gliozzo's patient scores).
+Reimplemented from PathoNet's pipeline.py and evaluation.py (Negahbani et al. 2021; Gliozzo's patient scores).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgepatho.evaluate.cells import Points, regions
 from edgepatho.evaluate.match import Counts
 
-THRESHOLDS = (60.0, 55.0, 40.0)  # those of upstream's U-Net, which the published PathoNet figures use
+THRESHOLDS = (60.0, 55.0, 40.0)  # of upstream's U-Net; the published PathoNet figures use them
 RADIUS_PX = 20.0
 DEFECTS = (
     "a cell counts as found within 20 px of 256, where random points already reach an F1 of 0.28 to 0.42",
@@ -30,7 +30,7 @@ def find(heat: NDArray[np.float32], thresholds: Sequence[float] = THRESHOLDS) ->
 
 
 def nearest(found: Points, labelled: Points) -> Counts:
-    """Return the counts when every label takes its nearest found cell closer than RADIUS_PX."""
+    """Return the counts when every label takes the nearest found cell closer than RADIUS_PX."""
     if len(found) == 0 or len(labelled) == 0:
         return Counts(0, len(found), len(labelled))
     distance = np.linalg.norm(found[:, None] - labelled[None], axis=-1)

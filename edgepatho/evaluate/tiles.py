@@ -19,7 +19,7 @@ CellsPerTile = list[list[Points]]  # per tile, per class
 class Tiles:
     """Labelled tiles: `images` and density maps uint8 [n, 256, 256, 3]; per tile cells, patient, name, size.
 
-    `sizes` are height and width of the part that shows the picture; beyond it a tile repeats its edge.
+    `sizes` are the height and width of the part that shows the picture; beyond it, a tile repeats its edge.
     """
 
     images: NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Tiles:
     sizes: list[tuple[int, int]]
 
     def first(self, number: int) -> Tiles:
-        """Return at most `number` tiles, taken evenly, so that every patient keeps a share."""
+        """Return at most `number` tiles, evenly spaced so that every patient is represented."""
         chosen = np.unique(np.linspace(0, len(self.names) - 1, min(number, len(self.names))).astype(int))
         return Tiles(
             self.images[chosen],
@@ -53,7 +53,7 @@ class Tiles:
 
 
 def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
-    """Return the tiles of a split ("train", "validation", "test") of a prepared folder, `most` at most.
+    """Return the tiles of a split ("train", "validation", "test") of a prepared folder, at most `most`.
 
     Raises InputError for a folder that `edgepatho prepare` did not make or a split without tiles.
     """

@@ -1,1 +1,1 @@
-"""Records of compression and benchmark, rendered as one self-contained page."""
+"""Compression and benchmark records, rendered as one self-contained page."""

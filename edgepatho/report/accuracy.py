@@ -1,4 +1,4 @@
-"""The accuracy rows of compress.json, as `edgepatho.evaluate.accuracy` writes them."""
+"""The accuracy rows of compress.json, written by `edgepatho.evaluate.accuracy`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ModelName = Annotated[str, Choice(("original", "control", "compressed"))]
 
 @dataclass(frozen=True)
 class Score:
-    """Detection of one class of cells: rates, and the true and false cells they come from."""
+    """Detection of one class of cells: rates, and the counts behind them."""
 
     precision: Fraction
     recall: Fraction
@@ -27,7 +27,7 @@ class Score:
 class PatientErrors:
     """Errors of the scores per patient; points are hundredths of a score.
 
-    Shares in the right class are of `patients_with_class`: those with enough labelled tumour cells for one.
+    Cut-off accuracies are over `patients_with_class`: those with enough labelled tumour cells for a class.
     """
 
     ki67_rmse: Fraction | None = None
@@ -41,7 +41,7 @@ class PatientErrors:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedScores(PatientErrors):
-    """Scores by the published protocol, which leaves out tiles without any found cell: maybe all of them."""
+    """Scores under the published protocol, which leaves out tiles where no cell is found, possibly all."""
 
     tiles_left_out: Count | None = None
     immunopositive: Score | None = None
@@ -52,9 +52,9 @@ class PublishedScores(PatientErrors):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelScores(PatientErrors):
-    """One model on the test tiles; what compares it with the original's own cells is null for the original.
+    """One model on the test tiles; comparisons with the original are null for the original itself.
 
-    Average F1 leaves TILs out; agreement is the F1 against the original's cells.
+    Average F1 excludes TILs; agreement is the F1 against the original's cells.
     """
 
     model: ModelName
@@ -73,7 +73,7 @@ class ModelScores(PatientErrors):
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy before and after, on the same tiles by the same protocol."""
+    """Accuracy before and after, on the same tiles under the same protocol."""
 
     tiles: Count
     patients: Count

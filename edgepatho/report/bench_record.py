@@ -1,4 +1,4 @@
-"""What bench.json holds (docs/bench-record.md)."""
+"""The contents of bench.json (docs/bench-record.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgepatho.report.quantities import Bytes, Celsius, Count, Milliseconds, Sha
 
 @dataclass(frozen=True)
 class BenchDevice:
-    """Where a benchmark ran; null is what the system did not tell."""
+    """Where a benchmark ran; null where the system did not say."""
 
     model: str | None
     machine: str
@@ -31,7 +31,7 @@ class BenchDevice:
 
 @dataclass(frozen=True)
 class BenchImage:
-    """The picture every engine was given."""
+    """The picture that every engine ran on."""
 
     name: str
     sha256: Sha256
@@ -41,7 +41,7 @@ class BenchImage:
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What every engine was asked to do."""
+    """The settings of every engine's run."""
 
     threads: Count
     warmup_runs: Count
@@ -51,7 +51,7 @@ class BenchSettings:
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One engine with one file in a process of its own; figures are null where `error` says why."""
+    """One engine with one file, in its own process; figures are null if `error` says why."""
 
     name: str
     engine: str

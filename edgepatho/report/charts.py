@@ -1,6 +1,6 @@
 """Charts as inline SVG.
 
-Colours are the page's style variables, so that one drawing serves dark, light and print.
+Colours are the page's style variables, so one drawing serves dark mode, light mode and print.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SERIES = ("ours", "baseline", "peer", "other")  # style classes with a colour-bl
 
 @dataclass(frozen=True)
 class Bar:
-    """One horizontal bar: a value, how it is printed, its series and its standard deviation."""
+    """One horizontal bar: its value, the value as printed, its series and its standard deviation."""
 
     label: str
     value: float
@@ -31,7 +31,7 @@ class Bar:
 
 
 def bars(title: str, items: Sequence[Bar]) -> Markup:
-    """Return horizontal bars from zero, one a row, each with its value at the end."""
+    """Return horizontal bars from zero, one per row, each with its value at the end."""
     top = max((bar.value + bar.deviation for bar in items), default=0) or 1
     room = WIDTH - LABELS - 96
     drawn = []
@@ -54,7 +54,7 @@ def bars(title: str, items: Sequence[Bar]) -> Markup:
 
 
 def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_label: str) -> Markup:
-    """Return one line a series over a common x axis; y starts at zero."""
+    """Return one line per series over a common x axis; y starts at zero."""
     every = [point for points in series.values() for point in points]
     frame = _Frame((min(x for x, _ in every), max(x for x, _ in every)), (0, max(y for _, y in every) or 1))
     drawn = frame.axes(x_label)
@@ -67,7 +67,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_lab
 
 
 def columns(title: str, items: Sequence[tuple[str, float]], x_label: str) -> Markup:
-    """Return one thin column an item, in order; the item's name and value show on hover."""
+    """Return one thin column per item, in order; the item's name and value show on hover."""
     frame = _Frame((0, max(len(items), 1)), (0, max((value for _, value in items), default=0) or 1))
     drawn = frame.axes(x_label, x_ticks=False)
     width = max(frame.x(1) - frame.x(0) - 2, 1)
@@ -93,7 +93,7 @@ def stems(title: str, values: Sequence[float], counts: Sequence[int], x_label: s
 
 
 def scatter(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_label: str) -> Markup:
-    """Return one colour and shape of marks a series."""
+    """Return a scatter plot with one colour per series."""
     every = [point for points in series.values() for point in points]
     ys = [y for _, y in every]
     frame = _Frame((0, max(x for x, _ in every) or 1), (min(*ys, 0), max(*ys, 0) or 1))
@@ -110,7 +110,7 @@ def scatter(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_l
 
 @dataclass(frozen=True)
 class _Frame:
-    """The plot area: data ranges to pixels."""
+    """The plot area: maps data ranges to pixels."""
 
     x_range: tuple[float, float]
     y_range: tuple[float, float]
@@ -164,7 +164,7 @@ def _figure(title: str, height: float, drawn: Sequence[Markup]) -> Markup:
 
 
 def _tag(name: str, *children: str | Markup, **attributes: str | float) -> Markup:
-    """Return an SVG element; texts and attributes are escaped, numbers rounded to a tenth of a pixel."""
+    """Return an SVG element; text and attributes are escaped, numbers rounded to a tenth of a pixel."""
     listed = Markup("").join(
         Markup(' {}="{}"').format(
             key.rstrip("_").replace("_", "-"), f"{value:.1f}" if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""The command that makes a compression again, from the settings in its record."""
+"""The command that repeats a compression, from the settings in its record."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ SHIPPED = "PathoNet, shipped weights"
 
 
 def of(record: CompressRecord) -> str | None:
-    """Return `edgepatho compress PREPARED -o OUTPUT ...`, or None for settings that the command cannot have.
+    """Return `edgepatho compress PREPARED -o OUTPUT ...`, or None for settings that no command has.
 
-    The paths stay placeholders: a page holds none.
+    The paths stay placeholders: the page holds none.
     """
     settings = record.command
     try:

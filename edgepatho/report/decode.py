@@ -1,8 +1,8 @@
-"""JSON files as dataclasses, or one sentence that names file, field and what was expected.
+"""JSON files as dataclasses, or one sentence naming the file, the field and what was expected.
 
 The dataclass is the schema: a field without a default is required, an unknown one is refused, and
-`Annotated` bounds say what a number or a text may be. Records come from other machines; nothing in them
-is believed before it is checked.
+`Annotated` bounds what a number or a string may be. Records come from other machines, so nothing in them is
+trusted before it is checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a number, both included."""
+    """Inclusive bounds of a number."""
 
     low: float
     high: float
@@ -38,20 +38,20 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """The texts a field may hold."""
+    """The strings a field may hold."""
 
     options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Hexadecimal:
-    """A text of lower-case hexadecimal digits."""
+    """A string of lower-case hexadecimal digits."""
 
     digits: int
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value in `path`, whose every number is finite and every text valid Unicode.
+    """Return the JSON value in `path`, with every number finite and every string valid Unicode.
 
     Raises InputError for a missing, oversized, malformed or ambiguous (duplicate keys) file.
     """
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); expected a JSON record.") from None
     if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"{path} is larger than {MAX_FILE_BYTES} bytes, too large for a record.")
+        raise InputError(f"{path} is larger than {MAX_FILE_BYTES} bytes, the limit for a record.")
     try:
         return strictjson.loads(data)
     except ValueError as error:
@@ -71,20 +71,20 @@ def read_json(path: Path) -> Any:
 def read_json_of(path: Path, name: str) -> Any:
     """Return the JSON value in `path`, whose field `format` must be `name`; raises InputError.
 
-    A foreign file is told apart before its fields are called unknown one by one.
+    A file of another kind is refused as such, rather than for its first unknown field.
     """
     value = read_json(path)
     stated = value.get("format") if isinstance(value, dict) else None
     if stated != name:
         raise InputError(
-            f"{path} is not a record of the format {name} (its field format is "
+            f"{path} is not an {name} record (its field format is "
             f"{'missing' if stated is None else repr(stated)[:80]}); give the file that edgepatho wrote."
         )
     return value
 
 
 def decode(kind: type[Record], value: Any, path: Path) -> Record:
-    """Return `value`, parsed JSON of the file `path`, as the dataclass `kind`; raises InputError."""
+    """Return `value`, the parsed JSON of the file `path`, as the dataclass `kind`; raises InputError."""
     record: Record = _decode(kind, value, path, "")
     return record
 
@@ -116,12 +116,12 @@ def _decode(kind: Any, value: Any, path: Path, field: str) -> Any:
     if kind is float:
         return float(_expect((int, float), "a number", value, path, field))
     if kind is int:
-        return _expect(int, "a whole number", value, path, field)
+        return _expect(int, "an integer", value, path, field)
     if kind is bool:
         return _expect(bool, "true or false", value, path, field)
-    text = _expect(str, "a text", value, path, field)
+    text = _expect(str, "a string", value, path, field)
     if len(text) > MAX_TEXT:
-        raise _wrong(path, field, f"a text of {len(text)} characters", f"at most {MAX_TEXT}")
+        raise _wrong(path, field, f"a string of {len(text)} characters", f"at most {MAX_TEXT}")
     return text
 
 
@@ -147,7 +147,7 @@ def _dataclass(kind: Any, value: Any, path: Path, field: str) -> Any:
 def _bounded_by(rule: Range | Choice | Hexadecimal, value: Any, path: Path, field: str) -> Any:
     if isinstance(rule, Range):
         if not rule.low <= value <= rule.high:
-            to = "on" if math.isinf(rule.high) else f"to {rule.high:g}"
+            to = f"to {rule.high:g}" if math.isfinite(rule.high) else "up"
             raise _wrong(path, field, _shown(value), f"a number from {rule.low:g} {to}")
     elif isinstance(rule, Choice):
         if value not in rule.options:

@@ -1,4 +1,4 @@
-"""Which figures of the records are drawn, and as what chart; None where there is nothing to draw."""
+"""The charts drawn from the records; None where there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES = (
 
 
 def sizes(record: CompressRecord) -> Markup | None:
-    """Return the files of a compress folder as bars."""
+    """Return the file sizes of a compress folder as bars."""
     bars = [
         charts.Bar(label, size, figures.size(size), series)
         for label, name, kind, series in SIZES
@@ -32,7 +32,7 @@ def sizes(record: CompressRecord) -> Markup | None:
 
 
 def latency(bench: BenchRecord) -> Markup | None:
-    """Return median latencies as bars; None for an emulated machine, whose times are no device's."""
+    """Return median latencies as bars; None for an emulated machine, whose times mean nothing."""
     bars = [
         charts.Bar(_name(row), row.median_ms, figures.ms(row.median_ms), _series(row), row.sd_ms or 0)
         for row in bench.rows

@@ -1,4 +1,4 @@
-"""What compression changed: figures, ratios in words, and the verdict, good or bad."""
+"""What compression changed: figures, ratios in words, and the verdict."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Comparison:
 
 
 def compressed(record: CompressRecord) -> list[Comparison]:
-    """Return what compression did to file size and accuracy."""
+    """Return the effect of compression on file size and accuracy."""
     lines = []
     if {"baseline.epb", "model.epb"} <= record.files.keys():
         before, after = record.files["baseline.epb"].bytes, record.files["model.epb"].bytes
@@ -57,7 +57,7 @@ def _tiles(accuracy: Accuracy) -> str:
 
 
 def measured(bench: BenchRecord) -> list[Comparison]:
-    """Return memory and latency of the index map against each rival that ran beside it.
+    """Return the memory and latency of the index map against each rival in the benchmark.
 
     Rivals are the uncompressed network in the same runtime and the fastest TFLite engine of each
     precision, at the same number of threads. Latency is left out where the device was emulated.
@@ -101,7 +101,7 @@ def verdict(record: CompressRecord | None, benches: Sequence[BenchRecord]) -> li
             threads = plural(bench.settings.threads, "thread")
             sentences.append(f"On {name} with {threads}, {'; '.join(clauses)}.")
         else:
-            sentences.append(f"On {name}, nothing could be compared.")
+            sentences.append(f"On {name}, there was nothing to compare.")
         if bench.device.emulated:
             sentences.append(f"{name} was emulated, so no latency is given.")
     if not benches:
@@ -117,7 +117,7 @@ def _clause(what: str, lines: Sequence[Comparison]) -> str:
 
 
 def caveats(record: CompressRecord | None, bench: BenchRecord) -> list[str]:
-    """Return the benchmark's own warnings and what the report sees beside them, a sentence each."""
+    """Return the benchmark's own warnings and the report's, one sentence each."""
     device = bench.device
     sentences = list(bench.warnings)
     said = " ".join(bench.warnings)
@@ -132,12 +132,12 @@ def caveats(record: CompressRecord | None, bench: BenchRecord) -> list[str]:
         if row.error:
             sentences.append(f"{row.name} did not run: {row.error}")
         elif known and row.file_sha256 and row.file_sha256 not in known:
-            sentences.append(f"{row.name} ran a {row.file} that is not the one of this compression.")
+            sentences.append(f"{row.name} ran a {row.file} from another compression.")
     return list(dict.fromkeys(sentences))
 
 
 def ratio(before: float, after: float, lower: str, higher: str) -> tuple[str, bool | None]:
-    """Return how many times lower or higher `after` is, in words, and whether it is lower (better)."""
+    """Return in words how many times lower or higher `after` is, and whether it is lower (better)."""
     low, high = sorted((before, after))
     if high <= low * 1.005:
         return SAME, None
@@ -148,7 +148,7 @@ def ratio(before: float, after: float, lower: str, higher: str) -> tuple[str, bo
 
 
 def points(before: float, after: float) -> tuple[str, bool | None]:
-    """Return the difference of two fractions in percentage points, in words, and whether it rose."""
+    """Return in words the change between two fractions in percentage points, and whether it is a rise."""
     difference = (after - before) * 100
     if abs(difference) < 0.05:
         return SAME, None
@@ -166,7 +166,7 @@ def size(count: float) -> str:
 
 
 def figure(value: float) -> str:
-    """Return a number of any magnitude: three decimals, or powers of ten for the very large."""
+    """Return a number of any magnitude: three decimals, or scientific notation if very large."""
     return f"{value:.3f}" if value < 1e6 else f"{value:.2e}"
 
 
@@ -176,7 +176,7 @@ def ms(value: float) -> str:
 
 
 def device_name(device: BenchDevice) -> str:
-    """Return the board's name, else the processor's, else the machine kind."""
+    """Return the name of the board, else of the processor, else of the architecture."""
     return device.model or device.cpu or device.machine
 
 

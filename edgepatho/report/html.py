@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing else, no script, no network."""
+"""The report: one self-contained HTML page, without scripts or network access."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def render(
 ) -> dict[str, Any]:
     """Write the page for a compress folder (or its compress.json), benchmarks and a sweep's frontier.json.
 
-    Return its verdict and comparisons, JSON-ready. Equal records give equal bytes: the page holds no time
-    stamp and no path. A frontier.json in the compress folder is drawn too. Raises InputError before anything
-    is written if a record or picture is damaged.
+    Return its verdict and comparisons, JSON-ready. Equal records give equal bytes: the page holds no
+    timestamp and no path. A frontier.json in the compress folder is drawn too. Raises InputError before
+    anything is written if a record or picture is damaged.
     """
     record = None if compress is None else read_compress(compress)
     sources = [*([Path("compress.json")] if record else []), *benches, *([frontier] if frontier else [])]
@@ -87,7 +87,7 @@ def _template() -> Any:
 
 
 def _series() -> str:
-    """The colours of charts as style variables."""
+    """The chart colours as style variables."""
     light, dark = (
         " ".join(f"--{name}: {colour};" for name, colour in series.items())
         for series in (palette.SERIES, palette.SERIES_ON_DARK)
@@ -128,7 +128,7 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
 
 
 def _bench(bench: BenchRecord, record: CompressRecord | None) -> dict[str, Any]:
-    """Return what the page shows of one benchmark."""
+    """Return what the page shows for one benchmark."""
     return {
         "record": bench,
         "name": figures.device_name(bench.device),

@@ -1,4 +1,4 @@
-"""Overlay pictures of a compress folder, as data URIs that keep the page in one file."""
+"""The overlays of a compress folder, as data URIs so that the page stays one file."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 from edgepatho.errors import InputError
 from edgepatho.report.record import CellCounts, CompressRecord
 
-MAX_PAIRS = 6  # a page that a mail server still takes
+MAX_PAIRS = 6  # keeps the page small enough to e-mail
 MAX_PICTURE_BYTES = 8 * 2**20
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class OverlayPicture:
-    """One overlay: whose cells it shows, the picture, the counts."""
+    """One overlay: the model whose cells it shows, the picture, the counts."""
 
     model: str
     data_uri: str
     counts: CellCounts | None
-    alone: int | None  # cells that the other network has not
+    alone: int | None  # cells that the other network did not find
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One tile: by itself, with the cells of the original, with those of the compressed network."""
+    """One tile: plain, with the cells of the original, and with those of the compressed network."""
 
     tile: str
     plain_uri: str | None
@@ -67,7 +67,7 @@ def data_uri(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); expected an overlay PNG.") from None
     if not data.startswith(PNG_SIGNATURE) or len(data) > MAX_PICTURE_BYTES:
-        raise InputError(f"{path} is not a PNG of at most {MAX_PICTURE_BYTES} bytes; make it again.")
+        raise InputError(f"{path} is not a PNG of at most {MAX_PICTURE_BYTES} bytes; compress again.")
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
@@ -76,6 +76,6 @@ def _total(counts: CellCounts | None) -> int | None:
 
 
 def ki67_percent(counts: CellCounts) -> str:
-    """Return the Ki-67 index, immunopositive of all tumour cells, with its denominator named."""
+    """Return the Ki-67 index (immunopositive over all tumour cells) as a percentage."""
     tumour = counts.immunopositive + counts.immunonegative
     return f"{100 * counts.immunopositive / tumour:.1f} %" if tumour else "undefined (no tumour cells)"

@@ -1,4 +1,4 @@
-"""What compress.json and frontier.json hold (docs/report.md)."""
+"""The contents of compress.json and frontier.json (docs/report.md)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgepatho.report.quantities import (
 
 @dataclass(frozen=True)
 class OriginalModel:
-    """The network before compression; the hash is over its fp32 values."""
+    """The network before compression; the hash covers its fp32 values."""
 
     name: str
     sha256: Sha256
@@ -32,7 +32,7 @@ class OriginalModel:
 
 @dataclass(frozen=True)
 class QuantizerFigures:
-    """What sharing did to the weights; distortion is a mean squared error in weight units."""
+    """The result of sharing the weights; distortion is a mean squared error in squared weight units."""
 
     method: str
     k: Count | None
@@ -78,7 +78,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Codebook:
-    """The shared values and how many weights hold each."""
+    """The shared values and how many weights have each."""
 
     values: list[Value]
     counts: list[Count]
@@ -86,7 +86,7 @@ class Codebook:
 
 @dataclass(frozen=True)
 class Layer:
-    """Codebook use of one layer, or the reason why it was left alone."""
+    """Codebook use of one layer, or the reason why it was skipped."""
 
     name: str
     parameters: Count
@@ -164,11 +164,11 @@ def read_compress(path: Path) -> CompressRecord:
     record = decode(CompressRecord, read_json_of(file, "edgepatho-compress"), file)
     for model in ("original", "compressed"):
         if record.accuracy.of(model) is None:
-            raise InputError(f"{file}: accuracy.rows holds no row for the {model} model; expected one.")
+            raise InputError(f"{file}: accuracy.rows has no row for the {model} model; expected one.")
     if record.codebook and len(record.codebook.values) != len(record.codebook.counts):
         raise InputError(
             f"{file}: codebook has {len(record.codebook.values)} values and "
-            f"{len(record.codebook.counts)} counts, expected one count a value."
+            f"{len(record.codebook.counts)} counts; expected one count per value."
         )
     return record
 

@@ -1,4 +1,4 @@
-"""What records call things, in words and units."""
+"""The entries of records in plain words and units."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ NAMES = {"immunopositive": "immunopositive", "immunonegative": "immunonegative",
 
 
 def facts(values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the entries of a record as pairs of name and value, as a reader would write them.
+    """Return the entries of a record as readable pairs of name and value.
 
-    A value that is not of the kind expected under its name is shown as it is.
+    A value of an unexpected kind is shown as is.
     """
     pairs = []
     for key, value in sorted(values.items()):
@@ -58,12 +58,12 @@ KNOWN: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ki67_cutoffs": ("class of the Ki-67 index", _ki67_cutoffs),
     "machine": ("processor architecture", plain),
     "matching": ("matching of cells with labels", plain),
-    "min_distance_px": ("least distance of two cells", _px_of_256),
+    "min_distance_px": ("minimum distance between two cells", _px_of_256),
     "network_size_px": ("size of a tile", lambda value: f"{value:g} px"),
     "published_defects": ("known defects of the published protocol", plain),
     "published_protocol_defects": ("known defects of the published protocol", plain),
     "seed_protocol_defects": ("known defects of the published protocol", plain),
-    "radius_px_of_256": ("a cell is found within", _px_of_256),
-    "thresholds": ("heat from which a pixel belongs to a cell", _thresholds),
+    "radius_px_of_256": ("a cell counts as found within", _px_of_256),
+    "thresholds": ("heat at which a pixel belongs to a cell", _thresholds),
     "til_cutoffs": ("class of the TIL score", _til_cutoffs),
 }

@@ -54,7 +54,7 @@ def test_the_picture_in_the_readme_is_small_and_shown():
 def test_a_folder_without_overlays_is_named(tmp_path):
     record = examples.compress_record()
     del record["overlays"]
-    with pytest.raises(InputError, match="tells of no overlays"):
+    with pytest.raises(InputError, match="records no overlays"):
         readme_figure.draw(examples.write_folder(tmp_path / "bare", record), tmp_path / "o.png")
 
 

@@ -146,4 +146,4 @@ def test_a_foreign_record_is_refused(text, tmp_path):
     (tmp_path / "compress.json").write_text(text)
     result = CliRunner().invoke(main, ["export", str(tmp_path)])
     assert result.exit_code == 3
-    assert "compress.json is no record" in result.stderr
+    assert "compress.json is not a compression record" in result.stderr

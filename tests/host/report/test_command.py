@@ -22,7 +22,7 @@ def test_a_foreign_file_ends_with_code_3_and_no_page(folder, tmp_path):
     output = tmp_path / "report.html"
     result = CliRunner().invoke(main, ["report", str(folder), str(foreign), "-o", str(output)])
     assert result.exit_code == 3
-    assert result.stderr.startswith(f"Error: {foreign} is not a record")
+    assert result.stderr.startswith(f"Error: {foreign} is not an edgepatho-")
     assert not output.exists()
 
 

@@ -56,7 +56,7 @@ def test_emulated_machines_have_no_latency(tmp_path):
 
 def test_without_our_row_nothing_is_compared(tmp_path):
     bench = bench_of(tmp_path, rows=examples.bench_record()["rows"][1:])
-    assert figures.verdict(None, [bench]) == ["On Example Board 7, nothing could be compared."]
+    assert figures.verdict(None, [bench]) == ["On Example Board 7, there was nothing to compare."]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_caveats_name_what_makes_a_run_incomparable(compress, tmp_path):
     sentences = " ".join(figures.caveats(compress, bench))
     assert "throttled" in sentences
     assert "The governor ondemand" in sentences
-    assert "edgepatho index map ran a model.epb that is not the one of this compression." in sentences
+    assert "edgepatho index map ran a model.epb from another compression." in sentences
     assert "tflite-runtime fp32 did not run" in sentences
 
 

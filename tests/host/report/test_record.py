@@ -29,13 +29,13 @@ COMPRESS_DEFECTS = [
     (["quantizer", "distortion"], DELETED, r"the field distortion is missing in quantizer"),
     (["quantiser"], {}, r"the field quantiser is unknown; did you mean quantizer\?"),
     (["files", "model.epb", "bytes"], -1, r"files\.model\.epb\.bytes is -1, expected a number from 0"),
-    (["files", "model.epb", "bytes"], 3.5, r"bytes is 3\.5, expected a whole number"),
+    (["files", "model.epb", "bytes"], 3.5, r"bytes is 3\.5, expected an integer"),
     (["files", "model.epb", "sha256"], "c" * 63, r"sha256 is c+, expected 64 hexadecimal digits"),
     (["files", "model.epb", "sha256"], "../" + "c" * 61, r"expected 64 hexadecimal digits"),
-    (["original", "name"], "n" * 5000, r"original\.name is a text of 5000 characters, expected at most"),
+    (["original", "name"], "n" * 5000, r"original\.name is a string of 5000 characters, expected at most"),
     (["original"], [], r"original is \[\], expected an object"),
     (["version"], 3, r"version is 3, expected a number from 1 to 2"),
-    (["format"], "edgepatho-bench", r"is not a record of the format edgepatho-compress"),
+    (["format"], "edgepatho-bench", r"is not an edgepatho-compress record"),
     (["codebook", "counts"], [1], r"codebook has 256 values and 1 counts"),
     (["accuracy", "rows", 2, "model"], "control", r"no row for the compressed model"),
 ]  # fmt: skip
@@ -47,7 +47,7 @@ BENCH_DEFECTS = [
     (["device", "emulated"], DELETED, r"the field emulated is missing in device"),
     (["device", "emulated"], 0, r"device\.emulated is 0, expected true or false"),
     (["device", "throttled"], "0x50000", r"device\.throttled is 0x50000, expected true or false"),
-    (["settings", "image", "height"], "256\n<b>", r"height is 256\\n<b>, expected a whole number"),
+    (["settings", "image", "height"], "256\n<b>", r"height is 256\\n<b>, expected an integer"),
     (["warnings"], "hot", r"warnings is hot, expected a list"),
 ]
 
@@ -103,8 +103,8 @@ def test_each_defect_of_bench_json_is_named(where, value, sentence, tmp_path):
         ('{"a": 1, "a": 2}', "it holds the field a twice"),
         ("[" * 100_000, "not a valid JSON record"),
         ('{"a": "\\ud800"}', "not a valid JSON record"),
-        ("null", "is not a record of the format edgepatho-bench"),
-        ('{"format": ["edgepatho-bench"]}', "is not a record of the format edgepatho-bench"),
+        ("null", "is not an edgepatho-bench record"),
+        ('{"format": ["edgepatho-bench"]}', "is not an edgepatho-bench record"),
     ],
 )
 def test_malformed_json_is_refused(text, sentence, tmp_path):

@@ -128,7 +128,7 @@ def test_warnings_device_hashes_and_command_are_there(page):
         '{"k":256,"method":"cws","seed":4}',
         examples.digest("a"),
         "2.21.0",
-        "Layers left alone: conv10 (fewer weights than values)",
+        "Layers not compressed: conv10 (fewer weights than values)",
         "Ki-67 index 28.6 %",
     ):
         assert text in page.text
@@ -155,9 +155,9 @@ def test_marks_are_explained_in_the_colours_that_are_drawn(page):
         (palette.CELLS["til"], "TIL"),
     ]
     assert "a dot is a labelled cell" in page.text
-    assert "A square around a ring marks a difference" in page.text
-    assert "2 cells that the other has not" in page.text
-    assert "1 cell that the other has not" in page.text
+    assert "A square around a ring marks a cell that the other network did not find" in page.text
+    assert "2 cells not found by the other network" in page.text
+    assert "1 cell not found by the other network" in page.text
     assert len([a for a in page.addresses if a.startswith("data:")]) == 3  # the plain tile stands beside
 
 
