@@ -1,4 +1,4 @@
-"""Small networks and data: one that is not PathoNet, with batches for it, and a few prepared tiles."""
+"""Small test data: a network that is not PathoNet, batches for it, and a few prepared tiles."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def small_model():
 
 @pytest.fixture
 def feed():
-    """Endless batches of 8, each the same whenever its step comes: labels are colour sums."""
+    """Endless batches of 8, each determined by its step; labels are colour sums."""
 
     def batches(start: int):
         step = start
@@ -57,7 +57,7 @@ def _tile(path: Path, rng: np.random.Generator) -> None:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory) -> Path:
-    """Six tiles for training, of as many patients, and two for testing."""
+    """Six training tiles of six patients, and two test tiles."""
     source = tmp_path_factory.mktemp("tiles")
     rng = np.random.default_rng(0)
     for part, patients in (("Train", range(1, 7)), ("Test", (7, 8))):

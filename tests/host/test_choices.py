@@ -1,4 +1,4 @@
-"""A setting given as text is one of its words, checked where it is made; a word that was renamed says so."""
+"""Settings given as words are checked when made; a renamed word is refused with its new name."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ MISSPELT = {
 
 
 @pytest.mark.parametrize("setting", MISSPELT)
-def test_a_word_that_a_setting_does_not_know_is_refused_when_it_is_made(setting):
+def test_an_unknown_word_is_refused_when_the_setting_is_made(setting):
     make, expected = MISSPELT[setting]
     with pytest.raises(UsageError, match=expected) as error:
         make()

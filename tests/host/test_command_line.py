@@ -1,4 +1,4 @@
-"""The command line itself: help at once, one sentence and a documented exit code for what goes wrong."""
+"""The command line: fast help, and one sentence with a documented exit code for every error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from edgepatho.commands import report
 from edgepatho.errors import DeviceUnfit, InputError, RolledBack, UserError
 
 
-def test_help_loads_click_and_the_standard_library_alone():
-    """What it loads is what it takes to answer at once, on any machine."""
+def test_help_loads_only_click_and_the_standard_library():
+    """Few imports make help fast on any machine."""
     code = "import sys; before = {*sys.modules}; import edgepatho.cli as c; "
     code += "c.main(['--help'], standalone_mode=False); print(*{*sys.modules} - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -38,7 +38,7 @@ def test_every_command_has_help(name):
 
 
 def test_every_option_has_help():
-    """Of the host's commands; `score` passes everything on to the device's, which are held to the same."""
+    """Host commands only: `score` passes its options to the device, where the same is tested."""
     unexplained = [
         f"{name} {option.opts[-1]}"
         for name in COMMANDS
@@ -59,7 +59,7 @@ def test_every_option_has_help():
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 1, "reading or writing: No space left"),
     ],
 )
-def test_what_goes_wrong_is_one_sentence_on_stderr(error, code, sentence, monkeypatch):
+def test_an_error_is_one_sentence_on_stderr(error, code, sentence, monkeypatch):
     def fail(*arguments, **options):
         raise error
 
@@ -71,7 +71,7 @@ def test_what_goes_wrong_is_one_sentence_on_stderr(error, code, sentence, monkey
     assert result.stderr.count("\n") == 1
 
 
-def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
+def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(report.command, "callback", lambda **options: 1 // 0)
     result = CliRunner().invoke(main, ["report", "record.json"])
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""Results appear whole under their name, or what was there before stays."""
+"""Results appear complete under their name, or the previous ones stay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgepatho.files import folder_aside, write_aside
 
 
 def make(folder: Path, text: str) -> None:
-    """What a command does that writes a folder."""
+    """Write a folder as a command does."""
     with folder_aside(folder, "marker.json") as aside:
         (aside / "marker.json").write_text(text)
 
@@ -24,7 +24,7 @@ def fail(folder: Path) -> None:
         raise RuntimeError("power cut")
 
 
-def test_an_earlier_result_is_replaced_and_nothing_else_left(tmp_path):
+def test_an_earlier_result_is_replaced_without_leftovers(tmp_path):
     out = tmp_path / "deep" / "out"
     for text in ("first", "second"):
         make(out, text)
@@ -32,7 +32,7 @@ def test_an_earlier_result_is_replaced_and_nothing_else_left(tmp_path):
         assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
-def test_a_failure_leaves_the_earlier_result(tmp_path):
+def test_a_failure_keeps_the_earlier_result(tmp_path):
     make(tmp_path / "out", "first")
     with pytest.raises(RuntimeError, match="power cut"):
         fail(tmp_path / "out")
@@ -56,7 +56,7 @@ def test_a_foreign_folder_a_file_and_a_mount_point_are_refused_before_the_work(t
 
 
 def test_a_link_to_a_folder_is_followed(tmp_path):
-    """A result on another disk is usual; found out at the end, it would cost the whole computation."""
+    """Results on another disk are common; failing at the end would cost the whole computation."""
     (tmp_path / "disk").mkdir()
     link = tmp_path / "out"
     link.symlink_to(tmp_path / "disk")
@@ -73,7 +73,7 @@ def test_the_working_folder_can_be_the_result(tmp_path, monkeypatch):
     assert (tmp_path / "marker.json").read_text() == "here"
 
 
-def test_a_file_is_whole_or_the_old_one(tmp_path):
+def test_a_file_is_either_complete_or_unchanged(tmp_path):
     path = tmp_path / "record.json"
     with write_aside(path) as aside:
         aside.write_text("first")
@@ -84,7 +84,7 @@ def test_a_file_is_whole_or_the_old_one(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
-def test_a_file_system_that_cannot_sync_folders_takes_files_all_the_same(tmp_path, monkeypatch, number):
+def test_files_are_written_even_if_folders_cannot_be_synced(tmp_path, monkeypatch, number):
     sync = os.fsync
 
     def refusing(handle: int) -> None:

@@ -1,4 +1,4 @@
-"""Who may import whom, and no two classes of one name: read from the sources, without running them."""
+"""Import rules between packages and unique class names, checked on the sources without running them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOST = {"edgepatho": ROOT / "edgepatho", "edgepatho.exporters": ROOT / "exporter
 DEVICE = {"edgepatho_runtime": ROOT / "runtime" / "src" / "edgepatho_runtime"}
 BENCHMARKS = {"benchmarks": ROOT / "benchmarks"}
 
-# A package and what it must not import.
+# What each package must not import.
 FORBIDDEN = {
     "edgepatho": ["edgepatho_runtime", "benchmarks"],
     "edgepatho_runtime": ["edgepatho", "benchmarks"],
@@ -34,7 +34,7 @@ FORBIDDEN = {
 
 @cache
 def sources() -> dict[str, ast.Module]:
-    """Every module of the repository by its name, parsed."""
+    """Every module of the repository by name, parsed."""
     modules = {}
     for package, folder in (HOST | DEVICE | BENCHMARKS).items():
         for path in sorted(folder.rglob("*.py")):
@@ -45,7 +45,7 @@ def sources() -> dict[str, ast.Module]:
 
 
 def imports(module: ast.Module, *, of_types: bool) -> Iterator[str]:
-    """Every module that `module` imports, anywhere in it; `of_types` adds what it needs for types alone."""
+    """Every module that `module` imports anywhere; `of_types` adds those needed only for types."""
     typing_only = {
         id(node)
         for block in ast.walk(module)
@@ -69,12 +69,12 @@ def inside(name: str, package: str) -> bool:
 
 
 def package_of(name: str) -> str:
-    """The package that a module belongs to; a module right below the top stands for itself."""
+    """The package of a module; a top-level module is its own package."""
     return ".".join(name.split(".")[:2])
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
-def test_a_package_keeps_to_its_place(package):
+def test_a_package_imports_only_what_it_may(package):
     members = {name: module for name, module in sources().items() if inside(name, package)}
     assert members, f"there is no {package}"
     broken = [
@@ -87,7 +87,7 @@ def test_a_package_keeps_to_its_place(package):
 
 
 @pytest.mark.parametrize("distribution", ["edgepatho", "edgepatho_runtime"])
-def test_no_packages_import_each_other_in_a_circle(distribution):
+def test_there_are_no_circular_imports_between_packages(distribution):
     needs: dict[str, set[str]] = defaultdict(set)
     for name, module in sources().items():
         if not inside(name, distribution) or name == distribution:
@@ -97,11 +97,11 @@ def test_no_packages_import_each_other_in_a_circle(distribution):
                 needs[package_of(name)].add(package_of(imported))
     for package, others in needs.items():
         others.discard(package)
-    TopologicalSorter(needs).prepare()  # raises CycleError, which names the circle
+    TopologicalSorter(needs).prepare()  # raises CycleError, which names the cycle
 
 
 @pytest.mark.parametrize("distribution", [HOST | BENCHMARKS, DEVICE], ids=["host", "device"])
-def test_a_class_name_has_one_meaning(distribution):
+def test_class_names_are_unique(distribution):
     places: dict[str, list[str]] = defaultdict(list)
     for name, module in sources().items():
         if any(inside(name, package) for package in distribution):

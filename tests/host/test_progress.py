@@ -1,4 +1,4 @@
-"""Progress: lines now and then where stderr is no terminal, sentences that stay anywhere."""
+"""Progress: lines at intervals if stderr is not a terminal, and messages that stay on screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from edgepatho import progress as module
 from edgepatho.progress import LINE_EVERY_S, progress
 
 
-def test_without_a_terminal_a_line_is_printed_now_and_then(capsys, monkeypatch):
+def test_without_a_terminal_lines_are_printed_at_intervals(capsys, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
     with progress("compressing", 120) as shown:
@@ -23,7 +23,7 @@ def test_without_a_terminal_a_line_is_printed_now_and_then(capsys, monkeypatch):
     ]
 
 
-def test_what_is_said_stays(capsys):
+def test_messages_stay_on_screen(capsys):
     with progress("training") as shown:
         shown.say("Resuming at step 7 of 9.")
     assert capsys.readouterr().err == "Resuming at step 7 of 9.\n"

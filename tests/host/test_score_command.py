@@ -1,4 +1,4 @@
-"""`edgepatho score` is `edgepatho-run score` of its environment: arguments, output, exit code, signals."""
+"""`edgepatho score` runs its environment's `edgepatho-run score`: arguments, output, exit code, signals."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def save_picture(path: Path, size: int = 64) -> Path:
         (["field.png", "--bundle", str(BUNDLE), "--unknown"], 2),
     ],
 )
-def test_arguments_output_and_exit_code_are_those_of_the_device(arguments, code, tmp_path):
+def test_arguments_output_and_exit_code_match_the_device(arguments, code, tmp_path):
     for name in ("field.png", "-p.png"):
         save_picture(tmp_path / name)
     host, device = (
@@ -56,7 +56,7 @@ def without_times(text: str) -> str:
     return re.sub(r", [\d.]+ s\)", ")", text)
 
 
-def test_json_is_all_that_stdout_gets(tmp_path):
+def test_stdout_holds_only_json(tmp_path):
     picture = save_picture(tmp_path / "field.png")
     done = subprocess.run(
         [*HOST, str(picture), "--bundle", str(BUNDLE), "--json"], capture_output=True, text=True, check=True
@@ -64,7 +64,7 @@ def test_json_is_all_that_stdout_gets(tmp_path):
     assert json.loads(done.stdout)["images"][0]["image"] == "field.png"
 
 
-def test_an_interrupt_reaches_the_scorer_which_keeps_what_is_done(tmp_path):
+def test_an_interrupt_reaches_the_scorer_which_keeps_finished_pictures(tmp_path):
     for number in range(60):
         save_picture(tmp_path / "fields" / f"{number:02}.png", size=250)
     command = [*HOST, str(tmp_path / "fields"), "--bundle", str(BUNDLE), "-o", str(tmp_path / "results")]

@@ -1,4 +1,4 @@
-"""What the host benchmark makes of its measurements: medians of rounds, ratios within a round."""
+"""The figures of the host benchmark: medians over rounds, ratios within a round."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWICE_AS_FAST = Contender("edgepatho", "fp32", "model.epb")
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A folder that has what rows are made of, and no model."""
+    """A folder with what the rows need, but no model."""
     for name in (REFERENCE.model, TWICE_AS_FAST.model):
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "expected.f32").write_bytes(np.array([0, 100], np.float32).tobytes())
@@ -26,7 +26,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def test_ratios_survive_a_machine_that_slows_down(models: Path, monkeypatch):
-    """The rounds run ever slower, threefold in the end; a ratio of medians over all rounds would drift."""
+    """The rounds slow down threefold; a ratio of medians over all rounds would drift."""
     started: list[Contender] = []
 
     def run(series: host.Series, folder: Path, output: Path) -> dict[str, object]:
@@ -51,7 +51,7 @@ def test_ratios_survive_a_machine_that_slows_down(models: Path, monkeypatch):
     assert 0.3 < firsts.count(REFERENCE) / len(firsts) < 0.7
     table = host.as_table([ours, peer])
     assert "0.500" in table
-    assert "+" in table  # how much the second pass moved
+    assert "+" in table  # how much the second pass differs
 
 
 def test_an_engine_that_computes_something_else_is_not_timed(models: Path, tmp_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks import picture_matrix
 
 
-def test_the_page_is_what_reading_each_file_gives():
+def test_the_page_matches_what_reading_each_file_gives():
     assert picture_matrix.page() == picture_matrix.PAGE.read_text(encoding="utf-8"), (
         "run `make picture-matrix`"
     )

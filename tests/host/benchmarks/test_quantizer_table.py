@@ -1,4 +1,4 @@
-"""The quantizer table: every method, and nothing worse than what the published code reached."""
+"""The quantizer table: every method, and none worse than the published code."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_every_method_has_a_row_for_every_source(rows):
     assert all(row["levels"] <= 256 for row in rows if row["k"])
 
 
-def test_solved_exactly_the_published_methods_err_less_than_published(rows):
+def test_exact_solutions_beat_the_published_distortion(rows):
     compared = [row for row in rows if row["published_distortion"] and row["method"] != "pws"]
     assert len(compared) == 9
     for row in compared:

@@ -1,4 +1,4 @@
-"""The README's picture is drawn from a compress folder and from nothing else, and it is a small file."""
+"""The README's picture is drawn only from a compress folder, and is a small file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_folder_without_overlays_is_named(tmp_path):
         readme_figure.draw(examples.write_folder(tmp_path / "bare", record), tmp_path / "o.png")
 
 
-def test_a_folder_that_is_no_compression_is_named(tmp_path):
+def test_a_folder_that_is_not_a_compression_is_named(tmp_path):
     (tmp_path / "compress.json").write_text(json.dumps({}))
     with pytest.raises(InputError):
         readme_figure.draw(tmp_path, tmp_path / "o.png")

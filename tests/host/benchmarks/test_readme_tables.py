@@ -1,4 +1,4 @@
-"""README.md and docs/measurements.md quote the committed records and nothing else."""
+"""README.md and docs/measurements.md quote only the committed records."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_table_replaces_the_one_before(tmp_path):
     assert readme_tables.filled(text, tmp_path) == f"a\n<!-- arm -->\n{table}\n<!-- /arm -->\nb\n"
 
 
-def test_the_frontier_shows_published_settings_and_what_is_small():
+def test_the_frontier_shows_published_settings_and_the_smallest():
     row = {
         "method": "cws",
         "k": 256,
@@ -58,7 +58,7 @@ def test_the_frontier_shows_published_settings_and_what_is_small():
     ]
 
 
-def test_two_threads_stand_beside_one():
+def test_two_threads_are_shown_next_to_one():
     row = {
         "engine": "edgepatho",
         "precision": "fp32",
@@ -75,7 +75,7 @@ def test_two_threads_stand_beside_one():
     assert alone.splitlines()[2:] == ["| edgepatho fp32 | 40.0 | – | – and – | 70 | 14.0 | 3.30 |"]
 
 
-def test_cycles_come_with_how_many_times_fewer_than_the_reference():
+def test_cycles_come_with_their_ratio_to_the_reference():
     def row(engine: str, cpu: str, precision: str, mcycles: float | None) -> dict[str, object]:
         counted = {"instructions": 600_000_000, "beyond_l2_bytes": 300_000_000}
         return {"engine": engine, "cpu": cpu, "precision": precision, "mcycles": mcycles, **counted}
@@ -90,7 +90,7 @@ def test_cycles_come_with_how_many_times_fewer_than_the_reference():
     ]
 
 
-def test_the_worst_thread_count_speaks_for_a_level():
+def test_the_worst_thread_count_is_shown_for_an_isa():
     row = {
         "processor": "cortex-a76",
         "level": "neon-fp16",

@@ -1,4 +1,4 @@
-"""The commands compress and evaluate on a few made-up tiles: what they write, print, refuse and repeat."""
+"""`compress` and `evaluate` on a few synthetic tiles: what they write, print, refuse and reproduce."""
 
 import csv
 import json
@@ -72,18 +72,18 @@ def test_two_processes_give_equal_bytes(folders, record):
         assert sha256_of(folders[0] / name) == sha256_of(folders[1] / name), name
 
 
-def test_the_folder_is_complete_and_its_record_is_one_that_the_report_reads(folders):
+def test_the_folder_is_complete_and_the_report_reads_its_record(folders):
     names = {path.name for path in folders[0].iterdir()}
     exports = {"model.epb", "baseline.epb", "compressed.tflite", "baseline.tflite", "int8.tflite"}
     assert names == exports | {"shared.npz", "compress.json", "report.html", "overlays"}
     found = read_compress(folders[0])
     for name in exports:
         assert found.files[name].sha256 == sha256_of(folders[0] / name)
-    assert len(list((folders[0] / "overlays").glob("*.png"))) == 2 * 3  # each tile plain and with both cells
-    assert [path.name for path in folders[0].parent.iterdir()] == ["compressed"]  # no state, nothing aside
+    assert len(list((folders[0] / "overlays").glob("*.png"))) == 2 * 3  # plain, original, compressed
+    assert [path.name for path in folders[0].parent.iterdir()] == ["compressed"]  # nothing temporary
 
 
-def test_original_compressed_and_control_stand_in_the_table(record, weights_file):
+def test_the_table_shows_original_compressed_and_control(record, weights_file):
     assert record["original"]["sha256"] == weights.sha256(weights.load(weights_file, None))
     assert [row["model"] for row in record["accuracy"]["rows"]] == ["original", "compressed", "control"]
     assert record["accuracy"]["tiles"] == record["accuracy"]["patients"] == 2
@@ -101,7 +101,7 @@ def test_the_bundle_holds_at_most_k_values_and_the_kernels_of_shared_npz(folders
         assert np.array_equal(kernel, shared.kernel(layer))
 
 
-def test_the_bundle_is_the_state_that_validation_liked_best(folders, prepared, record):
+def test_the_bundle_is_the_best_validated_state(folders, prepared, record):
     network = bundle.network_of(bundle.read(folders[0] / "model.epb"))
     tiles = tiles_of(prepared, "validation")
     heat = graphs.evaluate(network, tiles.images.astype(np.float32) / 255).numpy()
@@ -131,7 +131,7 @@ def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, tmp_pa
     assert set(found["patients"]["original"]) == {"p7", "p8"}
 
 
-def test_evaluate_prints_what_is_wrong_with_the_published_protocol(folders, prepared):
+def test_evaluate_prints_the_defects_of_the_published_protocol(folders, prepared):
     arguments = ["evaluate", str(prepared), str(folders[0] / "model.epb"), "--protocol", "published"]
     result = CliRunner().invoke(main, [*arguments, "--thresholds", "60,55,40"])
     assert result.exit_code == 0, result.output
@@ -139,7 +139,7 @@ def test_evaluate_prints_what_is_wrong_with_the_published_protocol(folders, prep
     assert "within 20 px of 256" in result.stdout
 
 
-def test_evaluate_refuses_a_bundle_that_makes_no_heat_maps(prepared):
+def test_evaluate_refuses_a_bundle_without_heat_maps(prepared):
     dense = Path(__file__).parents[2] / "fixtures" / "v1" / "dense.epb"
     result = CliRunner().invoke(main, ["evaluate", str(prepared), str(dense)])
     assert result.exit_code == 3
@@ -180,7 +180,7 @@ def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
         (["--weights", "nowhere.h5"], 3, "nowhere.h5 is not a file"),
     ],
 )
-def test_settings_that_cannot_be_are_refused_before_any_work(prepared, tmp_path, options, code, sentence):
+def test_invalid_settings_are_refused_before_any_work(prepared, tmp_path, options, code, sentence):
     output = tmp_path / "out"
     result = CliRunner().invoke(main, ["compress", str(prepared), "-o", str(output), *options])
     assert result.exit_code == code, result.output
@@ -202,7 +202,7 @@ def test_a_number_out_of_range_is_refused(prepared, tmp_path, command, options):
     assert not output.exists()
 
 
-def test_a_sweep_does_not_take_bits_for_methods_without_an_entropy_term(prepared, tmp_path):
+def test_a_sweep_refuses_bits_for_methods_without_an_entropy_term(prepared, tmp_path):
     result = CliRunner().invoke(main, ["sweep", str(prepared), "-o", str(tmp_path / "out"), "--bits", "0.5"])
     assert result.exit_code == 2
     assert "--bits works only with ecsq" in result.stderr
@@ -210,7 +210,7 @@ def test_a_sweep_does_not_take_bits_for_methods_without_an_entropy_term(prepared
 
 @pytest.mark.parametrize("command", ["compress", "sweep"])
 @pytest.mark.parametrize("seed", ["-1", str(2**32)])
-def test_a_seed_that_no_generator_takes_is_refused(tmp_path, command, seed):
+def test_an_out_of_range_seed_is_refused(tmp_path, command, seed):
     result = CliRunner().invoke(main, [command, str(tmp_path), "-o", str(tmp_path / "out"), "--seed", seed])
     assert result.exit_code == 2
     assert "0<=x<=4294967295" in result.stderr

@@ -1,4 +1,4 @@
-"""The table and the plot of a sweep, and the targets that its rows are held against."""
+"""The table and plot of a sweep, and the targets for its rows."""
 
 import json
 
@@ -64,14 +64,14 @@ def test_a_target_is_met_at_its_bounds_and_missed_beyond_each_of_them():
     assert target.met_by(row(f1_delta_points=2.0))
 
 
-def test_of_the_rows_that_meet_a_target_the_most_faithful_stands_for_it():
+def test_the_most_faithful_row_that_meets_a_target_represents_it():
     rows = [row(agreement=0.97), row(agreement=0.99, bundle_bytes=240_000), row(bundle_bytes=900_000)]
     found = {each["name"]: each for each in judged(rows)}
     assert found["at most 0.25 MB"]["by"] is rows[1]
     assert not found["at most 1.7 MB of memory, k <= 16"]["met"]
 
 
-def test_the_frontier_spans_what_it_must_with_at_most_60_points():
+def test_the_frontier_covers_its_range_with_at_most_60_points():
     points = frontier.points()
     assert len(points) <= 60
     quantizers = [point.quantizer for point in points]
@@ -118,5 +118,5 @@ def test_a_grid_shows_what_varies_and_has_no_targets():
 
 
 @pytest.mark.parametrize("key", ["original_sha256", "tiles", "synthetic"])
-def test_the_record_says_what_it_was_measured_on(key):
+def test_the_record_names_what_it_was_measured_on(key):
     assert key in summary([row()])["about"]

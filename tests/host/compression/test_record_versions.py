@@ -1,4 +1,4 @@
-"""A compress.json of version 1 is still read: by `report`, by `export` and by `evaluate`."""
+"""`report`, `export` and `evaluate` still read version 1 of compress.json."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ VERSION_1 = FIXTURES / "records" / "compress-v1.json"
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A compress folder of version 1 with a frozen bundle in place of each network."""
+    """A version 1 compress folder with a frozen bundle in place of each network."""
     shutil.copy(VERSION_1, tmp_path / "compress.json")
     shutil.copy(FIXTURES / "v1" / "plain.epb", tmp_path / "baseline.epb")
     shutil.copy(FIXTURES / "v1" / "nibbles.epb", tmp_path / "model.epb")
@@ -31,7 +31,7 @@ def test_the_report_reads_version_1(folder):
     assert report.space.seed_ratio == pytest.approx(3.996, abs=1e-3)
 
 
-def test_export_takes_the_same_provenance_from_version_1(folder):
+def test_export_reads_the_same_provenance_from_version_1(folder):
     stored = exports.read_record(folder)
     assert exports.provenance(stored) == {
         "method": "cws",
@@ -47,11 +47,11 @@ def test_export_takes_the_same_provenance_from_version_1(folder):
     }
 
 
-def test_evaluate_takes_both_networks_of_a_folder_of_version_1(folder):
+def test_evaluate_reads_both_networks_of_a_version_1_folder(folder):
     assert list(networks.load(folder).graphs) == ["original", "compressed"]
 
 
-def test_a_version_to_come_is_refused(folder):
+def test_a_future_version_is_refused(folder):
     path = folder / "compress.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 3'))
     for read in (read_compress, exports.read_record):

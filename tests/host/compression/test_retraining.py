@@ -1,4 +1,4 @@
-"""Compressions of any network on prepared tiles, retrained towards labels or towards the original."""
+"""Compression of any network on prepared tiles, retrained towards the labels or the original."""
 
 import itertools
 import shutil
@@ -23,7 +23,7 @@ BUDGET = Budget(steps=6, validate_every=2, reassign_every=2)
 
 @pytest.fixture
 def heat_network():
-    """Three heat maps of an image, by two convolutions."""
+    """Two convolutions that turn an image into three heat maps."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -51,19 +51,19 @@ def test_a_target_that_does_not_exist_is_refused():
 
 
 def compress(original, quantizer, budget=BUDGET, hyperparameters=HYPERPARAMETERS):
-    """The shared model and what retraining made of it."""
+    """The shared model and the retrained one."""
     shared = share(original, quantizer)
     return shared, retrain_shared(original, shared, quantizer, budget, hyperparameters)
 
 
 @pytest.fixture
 def each_state_is_better(monkeypatch):
-    """Whatever training does, validation likes the last state best: what a run ends with is that."""
+    """Make every validation the best one, so that a run ends with its last state."""
     errors = itertools.count(0, -1)
     monkeypatch.setattr(Training, "mse", lambda training, images, maps: float(next(errors)))
 
 
-def test_towards_the_original_the_state_nearest_to_it_is_kept(heat_network, prepared):
+def test_towards_the_original_the_nearest_state_is_kept(heat_network, prepared):
     original = measure(heat_network, prepared, MEASURING)
     _, retrained = compress(original, Quantizer("cws", k=4))
     images = original.validation.images.astype(np.float32) / 255
@@ -75,7 +75,7 @@ def test_towards_the_original_the_state_nearest_to_it_is_kept(heat_network, prep
 
 
 @pytest.mark.usefixtures("each_state_is_better")
-def test_a_retraining_leaves_the_statistics_alone(heat_network, prepared):
+def test_retraining_leaves_the_statistics_unchanged(heat_network, prepared):
     original = measure(heat_network, prepared, MEASURING)
     shared, retrained = compress(original, Quantizer("cws", k=4))
     assert not np.array_equal(retrained.model.codebooks["codebook"], shared.codebooks["codebook"])
@@ -84,7 +84,7 @@ def test_a_retraining_leaves_the_statistics_alone(heat_network, prepared):
 
 
 @pytest.mark.usefixtures("each_state_is_better")
-def test_towards_the_original_no_label_is_looked_at(heat_network, prepared, tmp_path):
+def test_towards_the_original_no_label_is_used(heat_network, prepared, tmp_path):
     blind = tmp_path / "blind"
     shutil.copytree(prepared, blind)
     for split in ("train", "validation"):
@@ -109,8 +109,8 @@ def test_moving_indices_keep_the_rate(heat_network, prepared):
     assert any(not np.array_equal(before.kernel(each), after.kernel(each)) for each in before.indices)
 
 
-def test_other_scales_and_targets_follow_each_other_on_one_original(heat_network, prepared):
-    """Traced steps are used again only where they fit."""
+def test_one_original_serves_several_scales_and_targets(heat_network, prepared):
+    """Traced steps are reused only where they fit."""
     original = measure(heat_network, prepared, MEASURING)
     once = Budget(steps=1, validate_every=1)
     quantizers = [Quantizer("cws", k=8, scale=scale) for scale in ("none", "channel", "layer", "output")]

@@ -1,4 +1,4 @@
-"""A study on disk: it goes on after an end of any kind, and several workers share it."""
+"""A study on disk resumes after any kind of end and can be shared by several workers."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def test_nothing_is_measured_twice(tmp_path):
     assert seen == [16, 32]
 
 
-def test_an_interrupted_sweep_goes_on(tmp_path):
+def test_an_interrupted_sweep_resumes(tmp_path):
     def interrupted(point):
         if point.quantizer.k == 16:
             raise KeyboardInterrupt
@@ -74,7 +74,7 @@ def test_points_of_a_killed_worker_are_named_and_can_be_reclaimed(tmp_path):
 
 
 def test_two_workers_share_the_points(tmp_path):
-    """The second worker runs within a measurement of the first: it must not take that point again."""
+    """The second worker runs during a measurement of the first and must not take the same point."""
     study, inner_rows = tmp_path / "study.log", []
 
     def outer(point):
@@ -86,7 +86,7 @@ def test_two_workers_share_the_points(tmp_path):
     assert sorted(ks(inner_rows)) == [8, 16, 32]
 
 
-def test_a_point_that_cannot_be_met_is_a_row_with_a_sentence(tmp_path):
+def test_a_point_that_cannot_be_met_is_a_row_with_its_error(tmp_path):
     def refused(point):
         raise UsageError("a rate of 9 bits per weight cannot be met.")
 
@@ -102,7 +102,7 @@ def test_the_study_of_another_network_is_refused(tmp_path):
 
 
 def test_a_study_of_version_1_is_refused(tmp_path):
-    """It said neither its version nor `budget` and `hyperparameters` in its points."""
+    """It had no version, and its points had no `budget` and `hyperparameters`."""
     study = tmp_path / "study.log"
     sweep.run(POINTS[:1], study, ABOUT, measured)
     text = study.read_text()
@@ -113,13 +113,13 @@ def test_a_study_of_version_1_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["no study\n", '{"op_code": 99}\n'])
-def test_a_file_that_is_no_study_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_study_is_refused(tmp_path, content):
     (tmp_path / "study.log").write_text(content)
     with pytest.raises(InputError, match="not the study of a sweep"):
         sweep.run(POINTS, tmp_path / "study.log", ABOUT, measured)
 
 
-def test_rows_must_be_numbers_that_json_knows(tmp_path):
+def test_rows_must_be_json_numbers(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         sweep.run(POINTS[:1], tmp_path / "study.log", ABOUT, lambda _: {"mse": float("nan")})
     assert json.loads(POINTS[0].key)["quantizer"]["k"] == 4

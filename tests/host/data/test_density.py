@@ -1,4 +1,4 @@
-"""Density maps: right by default, and bit for bit the published ones on request."""
+"""Density maps: correct by default, bit-identical to the published ones on request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ points = st.lists(st.tuples(st.floats(0, 31), st.floats(0, 31), st.integers(1, 3
 
 
 @given(points)
-def test_every_pixel_is_the_strongest_gaussian_over_it(cells):
-    """The definition, pixel by pixel."""
+def test_every_pixel_is_the_maximum_of_its_gaussians(cells):
+    """Checks the definition pixel by pixel."""
     maps = density_map(np.array(cells, float), 32)
     rows, columns = np.mgrid[0:32, 0:32]
     for channel in range(3):
@@ -33,7 +33,7 @@ def test_the_peak_is_at_the_cell_even_at_the_border(place):
     assert maps[place[1], place[0], 0] == 255 == maps.max()
 
 
-def test_neighbours_do_not_cut_each_other():
+def test_neighbours_do_not_overwrite_each_other():
     maps = density_map(np.array([[100, 100, 1], [103, 100, 1]], float))
     assert maps[100, 100, 0] == maps[100, 103, 0] == 255
 
@@ -59,21 +59,21 @@ def test_the_published_windows_overwrite_each_other():
     assert maps[100, 100, 0] == 34
 
 
-def test_the_published_coordinates_are_cut_not_rounded():
+def test_the_published_coordinates_are_truncated_not_rounded():
     maps = published_density_map(np.array([[613, 1227, 3]]), 1228, 1228)
     assert int(maps[..., 2].sum(0).argmax()) == 127
 
 
-def test_the_published_maps_scale_each_axis_by_itself():
+def test_the_published_maps_scale_each_axis_separately():
     maps = published_density_map(np.array([[600, 100, 1]]), 1200, 400)
     assert maps[64, 128, 0] == 255
 
 
 def published(cells, width, height):
-    """The published rules as a table of pixels: which pixel of the 9 x 9 Gaussian each one gets.
+    """The published rules as a table: the pixel of the 9 x 9 Gaussian that each map pixel gets.
 
-    Along an axis the window covers centre - 4 to centre + 4, less what lies below 0 or above 254; of the
-    nine weights it gets as many as it has pixels, from the middle (one more before the middle than after).
+    Along an axis the window covers centre - 4 to centre + 4, clipped to 0 and 254; it gets as many of the
+    nine weights as it has pixels, taken from the middle (one more before the middle than after).
     """
     weights = {
         (i, j): int(255 * np.exp(-2 * ((i / 4) ** 2 + (j / 4) ** 2)))

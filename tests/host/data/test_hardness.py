@@ -1,4 +1,4 @@
-"""The detector without learning that says how hard tiles are, and what it says about the default ones."""
+"""The classical detector that measures how hard tiles are, and its result on the default ones."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ BROWN, BLUE, PAPER = (130, 85, 55), (110, 100, 165), (235, 231, 204)
 
 
 def discs(folder, cells):
-    """A picture without any difficulty: plain discs of 25 px on plain ground."""
+    """An easy picture: plain discs of 25 px on a plain background."""
     picture = np.full((500, 500, 3), PAPER, np.uint8)
     for x, y, label in cells:
         cv2.circle(picture, (x, y), 25, BROWN if label == 1 else BLUE, -1)
     write_tile(folder / "p1_0100_1", picture, np.array(cells))
 
 
-def test_the_detector_finds_what_is_plain_to_see(tmp_path):
+def test_the_detector_finds_obvious_cells(tmp_path):
     discs(tmp_path, [(100, 100, 1), (300, 120, 2), (120, 350, 2), (380, 380, 1)])
     assert classical_detector.scores([tmp_path]) == (1, {"immunopositive": 1.0, "immunonegative": 1.0})
 
 
-def test_a_miss_costs_and_so_does_a_cell_too_many(tmp_path):
+def test_misses_and_extra_cells_both_lower_the_score(tmp_path):
     discs(tmp_path, [(100, 100, 1), (300, 120, 2), (120, 350, 2)])
     labels = np.array([(100, 130, 1), (300, 140, 2)])  # 30 px off: a miss and a false one; 20 px off: found
     write_tile(tmp_path / "p1_0100_1", cv2.imread(str(tmp_path / "p1_0100_1.jpg"))[..., ::-1], labels)
     assert classical_detector.scores([tmp_path])[1] == {"immunopositive": 0.0, "immunonegative": 2 / 3}
 
 
-def test_partners_are_shared_so_that_most_find_one():
+def test_matching_maximises_the_number_of_pairs():
     found, truth = np.array([[0.0, 0.0], [20.0, 0.0]]), np.array([[10.0, 0.0], [40.0, 0.0]])
     assert classical_detector.matches(found, truth) == 2
     assert classical_detector.matches(found, truth[:1]) == 1
 
 
 @pytest.mark.slow
-def test_default_tiles_are_hard_and_like_real_ones(tmp_path):
-    """One tile of every second patient: the detector stays below .65 and .60, counts and colours fit."""
+def test_default_tiles_are_as_hard_as_real_ones(tmp_path):
+    """One tile of every second patient: the detector stays below .65 and .60, counts and colours match."""
     for patient in range(1, PATIENTS + 1, 2):
         style = patient_style(SEED, patient, PATIENTS)
         name, field, crop = next(iter(_names(style, 1)))

@@ -1,4 +1,4 @@
-"""Labels out of three formats, what the published code took, and a sentence for everything else."""
+"""Labels in three formats, those that the published code accepted, and an error for everything else."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def points(name, coordinates, kind="MultiPoint", **more):
     return {"type": "Feature", "geometry": {"type": kind, "coordinates": coordinates}, "properties": about}
 
 
-def test_json_of_shidc(tmp_path):
+def test_shidc_json(tmp_path):
     cells = [{"x": 59, "y": 39, "label_id": 1}, {"x": 0, "y": 0, "label_id": 3}]
     adapted = Counter()
     assert read(tmp_path / "a.json", cells, adapted) == [[59, 39, 1], [0, 0, 3]]
     assert not adapted.total()
 
 
-def test_what_the_published_code_took_is_counted(tmp_path):
+def test_labels_that_the_published_code_accepted_are_counted(tmp_path):
     adapted = Counter()
     cells = [
         {"x": 60, "y": 40, "label_id": 1},
@@ -40,7 +40,7 @@ def test_what_the_published_code_took_is_counted(tmp_path):
 
 
 @pytest.mark.parametrize("wrap", [lambda f: {"type": "FeatureCollection", "features": f}, lambda f: f])
-def test_points_of_qupath(tmp_path, wrap):
+def test_qupath_points(tmp_path, wrap):
     """QuPath counts from the corner of the first pixel: its centre is (0.5, 0.5)."""
     features = [
         points("Positive", [[10.5, 20.5], [0.5, 39.5]]),
@@ -54,7 +54,7 @@ def test_points_of_qupath(tmp_path, wrap):
     assert read(tmp_path / "a.geojson", wrap(features)) == expected
 
 
-def test_cells_of_score(tmp_path):
+def test_cells_from_score(tmp_path):
     text = "x_px,y_px,class,x_network_px,y_network_px\n1.25,2.5,immunopositive,1,2\n-0.5,39.4,til,0,0\n"
     assert read(tmp_path / "a.cells.csv", text) == [[1.25, 2.5, 1], [-0.5, 39.4, 3]]
 
@@ -91,7 +91,7 @@ def test_a_picture_without_cells(tmp_path):
         ([points("Positive", [[1, 99]])], "entry 0 lies at"),
     ],
 )  # fmt: skip
-def test_every_bad_json_is_one_sentence_with_its_place(tmp_path, content, sentence):
+def test_every_bad_json_error_names_its_place(tmp_path, content, sentence):
     with pytest.raises(InputError, match=sentence):
         read(tmp_path / "a.json", content)
 
@@ -106,12 +106,12 @@ def test_every_bad_json_is_one_sentence_with_its_place(tmp_path, content, senten
         ("x_px,y_px,class\nnan,2,til\n", "entry 0 lies at"),
     ],
 )
-def test_every_bad_table_is_one_sentence_with_its_place(tmp_path, text, sentence):
+def test_every_bad_table_error_names_its_place(tmp_path, text, sentence):
     with pytest.raises(InputError, match=sentence):
         read(tmp_path / "a.cells.csv", text)
 
 
-def test_what_is_no_text_is_refused(tmp_path):
+def test_non_utf8_labels_are_refused(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xff\xfe[]")
     with pytest.raises(InputError, match="is not UTF-8 text"):
         labels.read(tmp_path / "a.json", 60, 40, Counter())

@@ -1,4 +1,4 @@
-"""Pictures as the network sees them: the device's rule of sizes, tiles without overlap, formats."""
+"""Pictures as the network sees them: the device's scale rule, tiles without overlap, formats."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "device-cli.md"
 EXAMPLE = re.compile(r"\| (\d+) x (\d+) \| (\d+) x (\d+) \|")
 
 
-def test_the_scale_rule_is_that_of_score():
-    """Host and device share the document, and a test on each side reads it."""
+def test_the_scale_rule_matches_score():
+    """Host and device share one document, which a test on each side reads."""
     examples = EXAMPLE.findall(DOCUMENT.read_text())
     assert len(examples) >= 8
     for height, width, expected_height, expected_width in (map(int, example) for example in examples):
@@ -53,7 +53,7 @@ def test_every_format_gives_the_same_pixels(tmp_path):
         np.testing.assert_array_equal(pictures.read(path), pixels)
 
 
-def test_transparency_is_white_and_all_of_it_no_picture(tmp_path):
+def test_transparency_becomes_white_and_a_transparent_picture_is_refused(tmp_path):
     picture = Image.new("RGBA", (6, 4), (10, 20, 30, 0))
     picture.save(tmp_path / "clear.png")
     picture.putpixel((0, 0), (10, 20, 30, 255))
@@ -78,13 +78,13 @@ def test_damage_is_refused_as_on_the_device(tmp_path, name, fault):
             continue
         with pytest.raises(InputError) as refused:
             pictures.read(path)
-        if not name.startswith("TIFF"):  # of whose tags Pillow says less
+        if not name.startswith("TIFF"):  # Pillow reads fewer TIFF tags
             assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jpg"])
-def test_the_frame_is_the_stored_one_as_on_the_device(tmp_path, name, orientation):
+def test_the_stored_orientation_is_kept_as_on_the_device(tmp_path, name, orientation):
     exif = Image.Exif()
     exif[pictures.ORIENTATION] = orientation
     Image.fromarray(np.arange(72, dtype=np.uint8).reshape(4, 6, 3)).save(tmp_path / name, exif=exif)
@@ -93,7 +93,7 @@ def test_the_frame_is_the_stored_one_as_on_the_device(tmp_path, name, orientatio
     np.testing.assert_array_equal(pictures.read(tmp_path / name).ravel(), device)
 
 
-def test_what_cannot_be_read_right_is_refused(tmp_path):
+def test_pictures_that_would_be_misread_are_refused(tmp_path):
     Image.new("I;16", (6, 4)).save(tmp_path / "deep.tif")
     pages = [Image.new("L", (6, 4), value) for value in (1, 2, 3)]
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])

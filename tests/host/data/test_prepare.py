@@ -1,4 +1,4 @@
-"""Prepared folders: splits without leaks, resizing as Pillow does, batches that can be taken up anywhere."""
+"""Prepared folders: splits without leaks, resizing as in Pillow, batches that can resume anywhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def prepared(tiles):
     return folder
 
 
-def test_patients_stay_on_one_side(tiles):
+def test_patients_stay_in_one_split(tiles):
     train, validation = split.by_patient(source.find(tiles).train)
     ours, held_out = {t.patient for t in train}, {t.patient for t in validation}
     assert not ours & held_out
@@ -62,7 +62,7 @@ def test_too_few_images_for_the_published_split_are_named(tiles):
 
 
 def test_the_published_choices_reach_the_folder(tmp_path):
-    """A tile of SHIDC's own size gets the published map bit for bit."""
+    """A tile of SHIDC's own size gets a map bit-identical to the published one."""
     picture, cells = (
         np.full((1228, 1228, 3), 200, np.uint8),
         np.array([[3, 1227, 1], [640, 90, 2], [648, 90, 2]]),
@@ -80,7 +80,7 @@ def test_the_published_choices_reach_the_folder(tmp_path):
         np.testing.assert_array_equal(maps[0], published_density_map(cells, 1228, 1228))
 
 
-def test_other_tiles_are_told_by_their_hash(tiles, prepared, tmp_path):
+def test_other_tiles_have_another_hash(tiles, prepared, tmp_path):
     shutil.copytree(tiles, tmp_path / "tiles")
     one = next((tmp_path / "tiles" / "Train").glob("*.json"))
     cells = json.loads(one.read_text())
@@ -93,7 +93,7 @@ def test_other_tiles_are_told_by_their_hash(tiles, prepared, tmp_path):
     assert other["sha256"] != known["sha256"]
 
 
-def test_images_are_reduced_as_training_tiles_were_and_their_edge_repeated(tiles, prepared):
+def test_images_are_downscaled_like_training_tiles_and_padded(tiles, prepared):
     """400 px of a tile are 83 px of the network (400 * 256 / 1228), as `edgepatho-run score` sees them."""
     images, _ = arrays(prepared, "test")
     for index, (tile, entry) in enumerate(
@@ -153,8 +153,8 @@ def test_an_epoch_sees_every_tile_once(prepared):
     assert sorted(seen) == sorted(image.tobytes() for image in images)
 
 
-def test_labels_turn_with_their_image(prepared):
-    """A batch's maps are those of the turned picture: undo the turn of both and find the original pair."""
+def test_labels_are_transformed_with_their_image(prepared):
+    """Undoing the same symmetry on picture and maps of a batch gives an original pair."""
     images, maps = arrays(prepared, "train")
     originals = {image.tobytes(): label for image, label in zip(images, maps, strict=True)}
     for x, y in itertools.islice(batches(prepared, "train", 1, seed=11), 8):
@@ -202,7 +202,7 @@ def test_a_damaged_file_of_a_prepared_folder_is_named(prepared, tmp_path, file, 
 
 
 @pytest.mark.parametrize("damage", ["cut", "float", "other tiles", "points of two numbers"])
-def test_arrays_and_records_that_do_not_belong_together_are_named(prepared, tmp_path, damage):
+def test_mismatched_arrays_and_records_are_named(prepared, tmp_path, damage):
     folder = tmp_path / "p"
     shutil.copytree(prepared, folder)
     images = folder / "test_images.npy"
@@ -263,8 +263,8 @@ def test_a_foreign_folder_is_neither_read_nor_replaced(tiles, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_room_on_disk_is_claimed_before_it_is_mapped(tmp_path):
-    """Writing to a mapped hole on a full disk is a bus error, which no handler can turn into a sentence."""
+def test_disk_space_is_allocated_before_it_is_mapped(tmp_path):
+    """Writing to a mapped hole on a full disk is a bus error, which no handler can report."""
     array = _claimed(tmp_path / "a.npy", (40, 256, 256, 3))
     assert (tmp_path / "a.npy").stat().st_blocks * 512 >= array.nbytes
 
@@ -295,7 +295,7 @@ def field(tmp_path):
 
 
 def test_a_field_is_cut_into_the_tiles_of_the_data_set(field, tmp_path):
-    """12 crops as SHIDC has them, none squeezed; without Train/ and Test/, a patient each by seed 4."""
+    """12 crops as in SHIDC, none distorted; without Train/ and Test/, one patient per split by seed 4."""
     about = prepare(field, tmp_path / "p")
     assert about["tiles"] == {"train": 12, "validation": 12, "test": 12}
     patients = ["patient a", "patient b", "patient c"]
@@ -335,7 +335,7 @@ def test_a_patient_for_training_and_testing_is_named(tiles, tmp_path):
     assert check_prepared(tmp_path / "p")["shared_patients"] == [patient]
 
 
-def test_what_the_published_code_took_is_taken_and_counted(tiles, tmp_path):
+def test_input_that_the_published_code_accepted_is_accepted_and_counted(tiles, tmp_path):
     shutil.copytree(tiles / "Train", tmp_path / "set" / "train256")
     shutil.copytree(tiles / "Test", tmp_path / "set" / "test256")
     one = sorted((tmp_path / "set" / "train256").glob("*.json"))[0]

@@ -1,4 +1,4 @@
-"""Where pictures, labels and patients lie; one clear sentence for every folder that does not fit."""
+"""Where pictures, labels and patients are found; one clear error for every folder that does not fit."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_names_of_shidc_give_the_patient(tmp_path):
     assert [(p.name, p.patient) for p in found.test] == [("p12_0001_1", "p12")]
 
 
-def test_the_cropped_form_of_shidc_is_taken(tmp_path):
+def test_the_cropped_form_of_shidc_is_accepted(tmp_path):
     put(tmp_path, "train256/p1_1_1.jpg", "train256/p1_1_1.json", "test256/p2_1_1.jpg", "test256/p2_1_1.json")
     assert source.find(tmp_path).folders == ("train256", "test256")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "JPG", "jpeg", "Png", "tif", "TIFF"])
 @pytest.mark.parametrize("labels", ["{stem}.json", "{stem}.geojson", "{name}.geojson", "{name}.cells.csv"])
-def test_pictures_and_labels_in_any_of_their_formats(tmp_path, suffix, labels):
+def test_pictures_and_labels_in_any_supported_format(tmp_path, suffix, labels):
     name = labels.format(stem="p1_1_1", name=f"p1_1_1.{suffix}")
     put(tmp_path, f"p1_1_1.{suffix}", name, "._p1_1_1.jpg", "notes.txt")
     found = source.find(tmp_path)
@@ -41,7 +41,7 @@ def test_pictures_and_labels_in_any_of_their_formats(tmp_path, suffix, labels):
     assert [(p.image.name, p.labels.name) for p in found.train] == [(f"p1_1_1.{suffix}", name)]
 
 
-def test_a_table_says_whose_the_pictures_are(tmp_path):
+def test_a_table_assigns_pictures_to_patients(tmp_path):
     put(tmp_path, "case A/1.tif", "case A/1.json", "case B/1.tif", "case B/1.json", "x.png", "x.json")
     (tmp_path / "patients.csv").write_text("\ufeffpatient,image\nA,case A/1.tif\nB,case B/1.tif\nB,x.png\n")
     found = source.find(tmp_path).train
@@ -69,7 +69,7 @@ def test_a_table_says_whose_the_pictures_are(tmp_path):
         (["a.jpg", "a.json"], "patient,image\n\udcff,a.jpg\n", "cannot be read as a CSV table"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_one_sentence(tmp_path, files, table, sentence):
+def test_every_mismatch_is_one_sentence(tmp_path, files, table, sentence):
     put(tmp_path, *files)
     if table is not None:
         (tmp_path / "patients.csv").write_bytes(table.encode(errors="surrogateescape"))

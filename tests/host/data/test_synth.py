@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
     return target
 
 
-def test_tiles_lie_in_the_shidc_layout(folder):
+def test_tiles_are_in_the_shidc_layout(folder):
     found = source.find(folder)
     assert found.folders == shidc.PARTS
     for tile in found.train + found.test:
@@ -65,7 +65,7 @@ def test_tiles_lie_in_the_shidc_layout(folder):
         assert set(cells(tile.labels, 320)[:, 2]) <= {1, 2, 3}
 
 
-def test_no_patient_is_on_both_sides(folder):
+def test_no_patient_is_in_both_splits(folder):
     found = source.find(folder)
     train, test = ({tile.patient for tile in part} for part in (found.train, found.test))
     assert train
@@ -133,7 +133,7 @@ def test_an_earlier_set_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", SETTINGS_REFUSED)
-def test_settings_that_make_no_set_are_refused(tmp_path, wrong):
+def test_invalid_settings_are_refused(tmp_path, wrong):
     with pytest.raises(UsageError, match="give 2 to 1000 patients"):
         generate(tmp_path / "none", **wrong)
     assert not (tmp_path / "none").exists()
@@ -150,7 +150,7 @@ def test_the_default_set_is_large_enough_for_a_figure():
     assert held_out.min() < 0.16 < 0.30 < held_out.max()  # the clinical cut-offs lie inside
 
 
-def test_ctrl_c_ends_all_processes_with_one_word_and_leaves_nothing(tmp_path):
+def test_ctrl_c_ends_all_processes_and_leaves_nothing(tmp_path):
     arguments = ["synth", str(tmp_path / "t"), "--patients", "1000", "--size", "64"]
     process = subprocess.Popen(
         [sys.executable, "-m", "edgepatho", *arguments],

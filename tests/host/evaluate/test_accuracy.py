@@ -1,4 +1,4 @@
-"""The row of figures: perfect maps, missing cells, a model against another, thresholds from labels."""
+"""The row of figures: perfect maps, missed cells, one model against another, calibrated thresholds."""
 
 from dataclasses import replace
 
@@ -53,7 +53,7 @@ def test_maps_with_every_cell_are_perfect(tiles):
     assert row["ki67_mae_points"] == row["ki67_change_points"] == 0
 
 
-def test_missing_cells_count_even_where_a_tile_shows_none(tiles):
+def test_missed_cells_count_even_where_no_cell_is_found(tiles):
     heat = heat_of(tiles.labelled)
     heat[3] = 0
     row = accuracy.row(heat, tiles, PROTOCOL)
@@ -77,14 +77,14 @@ def test_cells_in_a_border_tiles_repeated_edge_do_not_count(tiles):
     assert row["seed_protocol"]["immunopositive"]["fp"] == 1
 
 
-def test_maps_without_any_cell_have_a_row_too(tiles):
+def test_maps_without_cells_also_give_a_row(tiles):
     row = accuracy.row(heat_of(tiles.labelled) * 0, tiles, PROTOCOL)
     assert row["average_f1"] == 0
     assert row["ki67_mae_points"] == pytest.approx(100 * 16 / 36)
     assert row["seed_protocol"] == {"tiles_left_out": 4}
 
 
-def test_agreement_asks_for_three_pixels_and_the_same_class(tiles):
+def test_agreement_requires_three_pixels_and_the_same_class(tiles):
     heat = heat_of(tiles.labelled)
     original = (heat, accuracy.find(heat, PROTOCOL.thresholds))
     for shift, agreement in ((2, 1.0), (4, 0.0)):
@@ -96,7 +96,7 @@ def test_agreement_asks_for_three_pixels_and_the_same_class(tiles):
     assert accuracy.row(other_class, tiles, PROTOCOL, original)["agreement"] < 0.2
 
 
-def test_thresholds_are_found_where_the_labels_say(tiles):
+def test_thresholds_separate_labelled_cells_from_clutter(tiles):
     """Cells of class 0 peak at 90, clutter at 50; the other classes are clean."""
     heat = heat_of(tiles.labelled, peak=90)
     clutter = heat_of([[points + 6 for points in classes] for classes in tiles.labelled], peak=50)
@@ -108,7 +108,7 @@ def test_thresholds_are_found_where_the_labels_say(tiles):
     assert first % 5 == second % 5 == 0
 
 
-def test_a_share_of_tiles_keeps_every_patient(tiles):
+def test_a_subset_of_tiles_keeps_every_patient(tiles):
     fewer = tiles.first(2)
     assert fewer.patients == ["p1", "p2"]
     assert len(fewer.images) == len(fewer.labelled) == 2

@@ -1,4 +1,4 @@
-"""The cell finder against scipy and scikit-image, step by step, and on shapes whose cells are known."""
+"""The cell finder against scipy and scikit-image, step by step, and on shapes with known cells."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def blobs(seed: int, number: int, size: int = 128) -> np.ndarray:
 
 
 def published_steps(heat: np.ndarray, threshold: float) -> list[tuple[float, float]]:
-    """PathoNet's pipeline in the words of its code, with regionprops' centroid at the end."""
+    """PathoNet's pipeline as published, but with regionprops' centroid at the end."""
     image = np.where(heat < threshold, 0, 255).astype(np.uint8)
     distance = ndimage.distance_transform_edt(image)
     peaks = peak_local_max(distance, min_distance=5, exclude_border=False, labels=(image > 0).astype(int))
@@ -33,7 +33,7 @@ def published_steps(heat: np.ndarray, threshold: float) -> list[tuple[float, flo
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_cells_are_those_of_the_published_steps(seed):
+def test_cells_match_the_published_steps(seed):
     heat = blobs(seed, number=60)
     found = cells.find(np.stack([heat, heat / 2, heat * 0], axis=-1), (60, 55, 40))
     assert [len(points) for points in found] == [

@@ -1,4 +1,4 @@
-"""The command evaluate on a few made-up tiles: what is undefined, and what TensorFlow has to say."""
+"""`evaluate` on a few synthetic tiles: undefined figures, and no warnings from TensorFlow."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from edgepatho.evaluate import networks
 from edgepatho.model import graph as graphs
 
 
-def test_what_is_undefined_gets_neither_a_rate_nor_a_class(prepared):
-    """The tiles show no TIL and 14 tumour cells a patient; TensorFlow has nothing to warn of."""
+def test_undefined_rates_and_classes_are_not_shown(prepared):
+    """The tiles show no TIL and 14 tumour cells per patient; TensorFlow prints no warnings."""
     command = [sys.executable, "-m", "edgepatho", "evaluate", str(prepared), "--thresholds", "60,60,255"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

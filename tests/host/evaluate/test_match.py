@@ -1,4 +1,4 @@
-"""Matching: one to one and optimal against brute force; the published way against its own loop."""
+"""One-to-one matching against brute force; the published matching against its own loop."""
 
 from itertools import permutations
 
@@ -17,7 +17,7 @@ points = st.integers(0, 6).flatmap(
 
 
 def most_pairs(found: np.ndarray, labelled: np.ndarray, radius: float) -> int:
-    """Try every assignment of the fewer to the more."""
+    """Try every assignment of the smaller set to the larger."""
     fewer, more = sorted((found, labelled), key=len)
     close = np.linalg.norm(fewer[:, None] - more[None], axis=-1) <= radius
     chosen = permutations(range(len(more)), len(fewer))
@@ -53,7 +53,7 @@ def test_figures_of_counts():
 
 
 def published_metric(found: np.ndarray, labelled: np.ndarray) -> Counts:
-    """evaluation.metric as published: a row of 20s stands for `no cell is near`."""
+    """evaluation.metric as published: a row of 20s means that no cell is near."""
     if len(labelled) == 0:
         return Counts(0, len(found), 0)
     rows = [[20.0] * len(labelled)]

@@ -1,4 +1,4 @@
-"""Scores per patient by hand, their cut-offs at the border, and patients without any cell."""
+"""Scores per patient computed by hand, classes at the cut-offs, and patients without cells."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_under_30_tumour_cells_there_is_no_class():
     assert patients.classes((15, 15, 0)) == (2, 0)
 
 
-def test_patients_without_a_class_are_not_in_its_share():
+def test_patients_without_a_class_do_not_count_towards_accuracy():
     truth = {"p1": (15, 14, 0), "p2": (30, 70, 0), "p3": (30, 70, 0)}
     found = {"p1": (0, 29, 0), "p2": (30, 70, 0), "p3": (10, 10, 0)}  # p3 loses its class
     errors = patients.compare(found, truth)
@@ -66,7 +66,7 @@ def test_patients_without_a_class_are_not_in_its_share():
     assert patients.changed(found, truth, patients.KI67_CUTOFFS, patients.TIL_CUTOFFS) == (1, 1)
 
 
-def test_where_no_patient_has_a_class_there_is_no_share():
+def test_without_classed_patients_there_is_no_accuracy():
     errors = patients.compare({"p": (15, 0, 0)}, {"p": (0, 15, 0)})
     assert errors["ki67_mae_points"] == 100
     assert errors["patients_with_class"] == 0

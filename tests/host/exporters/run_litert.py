@@ -1,6 +1,6 @@
-"""Run one .tflite in a process of its own: `python run_litert.py ENGINE MODEL INPUT.npy OUTPUT.npy`.
+"""Run one .tflite in its own process: `python run_litert.py ENGINE MODEL INPUT.npy OUTPUT.npy`.
 
-TensorFlow and TFLite's interpreters must not meet in one process. Prints what the interpreter found as JSON.
+TensorFlow and TFLite's interpreters must not share a process. Prints the interpreter's details as JSON.
 """
 
 import importlib
@@ -33,7 +33,7 @@ kernels = [
 values = np.unique(np.concatenate([kernel.ravel() for kernel in kernels]))
 facts = {
     "delegates": len(delegates),
-    # one partition that starts at the image and ends at the heat maps leaves nothing outside
+    # one partition from the image to the heat maps leaves nothing outside
     "whole": [image["index"] in one["inputs"] and heat["index"] in one["outputs"] for one in delegates]
     == [True],
     "operations": Counter(one["op_name"] for one in operations if one["op_name"] != "DELEGATE"),

@@ -1,4 +1,4 @@
-"""The host's reader refuses whatever is not a bundle with one sentence (one defect each: tests/attacks)."""
+"""The host's reader refuses anything that is not a bundle in one sentence (single defects: tests/attacks)."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ import bad_bundles
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> bytes:
-    """The smallest bundle there is: one 1x1 convolution from 3 to 3 channels."""
+    """The smallest possible bundle: one 1x1 convolution from 3 to 3 channels."""
     convolution = {"name": "c", "op": "conv2d", "inputs": ["image"], "in_channels": 3, "out_channels": 3}
     convolution |= {"kernel": [1, 1], "dilation": 1, "stride": 1, "padding": "same"}
     graph = Graph(
@@ -36,7 +36,7 @@ def tiny(tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
-def test_every_cut_of_a_file_is_refused(tiny):
+def test_a_file_truncated_anywhere_is_refused(tiny):
     bundle.parse(tiny)
     for length in range(len(tiny)):
         with pytest.raises(InputError):
@@ -68,7 +68,7 @@ ENTRIES = st.fixed_dictionaries(
 
 @settings(max_examples=120, deadline=None)
 @given(st.dictionaries(st.text(max_size=12), JSON | ENTRIES, max_size=4), st.binary(max_size=64))
-def test_no_header_whatever_causes_another_error(header, payload):
+def test_no_header_causes_any_other_error(header, payload):
     parts = bad_bundles.Parts("nibbles")
     with pytest.raises(InputError):
         bundle.parse(bad_bundles.file_of({"__metadata__": parts.header()["__metadata__"]} | header, payload))
@@ -76,7 +76,7 @@ def test_no_header_whatever_causes_another_error(header, payload):
 
 @settings(max_examples=120, deadline=None)
 @given(st.sampled_from(bad_bundles.TEXTS), JSON)
-def test_no_metadata_whatever_causes_another_error(key, value):
+def test_no_metadata_causes_any_other_error(key, value):
     parts = bad_bundles.Parts("coded")
     parts.texts[key] = value
     data = bad_bundles.file_of(parts.header(), parts.payload())

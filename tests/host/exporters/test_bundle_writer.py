@@ -1,4 +1,4 @@
-"""A bundle holds what was put into it, in the documented form, and in the same bytes every time."""
+"""A bundle holds what was written to it, in the documented form, byte for byte reproducible."""
 
 import hashlib
 import json
@@ -75,7 +75,7 @@ def test_blocks_round_trip_at_every_width(channels_in, channels_out, side, level
     assert np.array_equal(blocks.unblocked(blocked, (side, side), channels_out), kernel)
 
 
-def test_blocks_lie_in_the_documented_order():
+def test_blocks_are_in_the_documented_order():
     kernel = np.arange(9 * 2 * 10).reshape(3, 3, 2, 10)
     blocked = blocks.blocked(kernel)
     assert blocked.shape == (2, 2, 9, 8)
@@ -174,7 +174,7 @@ def test_coding_saves_bytes_and_changes_nothing(small, tmp_path):
 
 
 @pytest.mark.parametrize(("dtype", "lanes"), [("u1", 4), ("u1", 8), ("<u2", 8), ("<f4", 8)])
-def test_coding_puts_channels_that_were_given_up_side_by_side(dtype, lanes):
+def test_coding_places_unused_channels_next_to_each_other(dtype, lanes):
     kernel = np.random.default_rng(3).integers(0, 200, (5, 30, 9, lanes)).astype(dtype)
     kernel[:, np.random.default_rng(4).random(30) < 0.6] = 0
     stored, entries = coding.encode({"k.index": kernel})
@@ -184,7 +184,7 @@ def test_coding_puts_channels_that_were_given_up_side_by_side(dtype, lanes):
     assert np.array_equal(coding.decode(stored, entries)["k.index"], kernel)
 
 
-def test_coding_leaves_what_does_not_shrink():
+def test_coding_leaves_tensors_that_do_not_shrink():
     noise = np.random.default_rng(2).integers(0, 256, 5000, np.uint8)
     zeros = np.zeros((10, 500), np.uint16)
     stored, entries = coding.encode({"noise": noise, "zeros": zeros})

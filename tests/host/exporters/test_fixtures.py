@@ -1,4 +1,4 @@
-"""The frozen bundles of version 1 are read for ever, and today's writer still writes them."""
+"""The frozen bundles of version 1 stay readable, and today's writer still writes the same bytes."""
 
 import hashlib
 import importlib.util
@@ -28,7 +28,7 @@ def made(tmp_path_factory):
     return folder
 
 
-def test_the_set_is_whole():
+def test_the_set_is_complete():
     kinds = {
         "shared-256",
         "nibbles",
@@ -44,7 +44,7 @@ def test_the_set_is_whole():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_frozen_content_is_read_as_it_was_written(name):
+def test_frozen_content_is_read_as_written(name):
     content = bundle.read(FROZEN / f"{name}.epb")
     about = ABOUT[name]
     assert content.file_sha256 == about["file_sha256"]
@@ -56,7 +56,7 @@ def test_frozen_content_is_read_as_it_was_written(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_reader_in_the_document_reads_the_same(name):
+def test_the_documented_reader_reads_the_same(name):
     document = (FIXTURES.parents[1] / "docs" / "bundle-format.md").read_text()
     (program,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     scope = {}
@@ -89,7 +89,7 @@ def test_a_frozen_network_gives_its_expected_output(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_writer_still_writes_the_same_bytes(made, name):
-    if name in ("coded", "input-major"):  # another zlib may find other streams; what they hold is compared
+    if name in ("coded", "input-major"):  # another zlib may write other streams; their content is compared
         content = bundle.read(made / f"{name}.epb")
         frozen = bundle.read(FROZEN / f"{name}.epb")
         assert all(np.array_equal(content.tensors[key], frozen.tensors[key]) for key in frozen.tensors)

@@ -1,4 +1,4 @@
-"""A compress folder's exports can be made again, and its record says what they weigh."""
+"""A compress folder's exports can be rewritten, and its record lists their sizes."""
 
 import hashlib
 import json
@@ -64,7 +64,7 @@ def digests(place):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.iterdir()}
 
 
-def test_the_record_tells_what_is_there(made):
+def test_the_record_lists_the_files(made):
     record = json.loads((made / "compress.json").read_text())
     assert set(record["files"]) == {*folder.EXPORTS, "shared.npz"}
     for name, facts in record["files"].items():
@@ -80,7 +80,7 @@ def test_the_record_tells_what_is_there(made):
     assert record["space"]["measured_ratio"] == sizes["baseline.epb"]["bytes"] / sizes["model.epb"]["bytes"]
 
 
-def test_bundles_say_where_they_come_from(made):
+def test_bundles_record_their_provenance(made):
     model, baseline = bundle.read(made / "model.epb"), bundle.read(made / "baseline.epb")
     assert model.provenance == {
         "method": "uq",
@@ -98,7 +98,7 @@ def test_bundles_say_where_they_come_from(made):
     assert baseline.accuracy == {"average_f1": 0.9, "synthetic": True}
 
 
-def test_export_makes_the_same_bytes_again(made):
+def test_export_reproduces_the_same_bytes(made):
     before = digests(made)
     for name in ("model.epb", "compressed.tflite", "baseline.tflite"):
         (made / name).unlink()

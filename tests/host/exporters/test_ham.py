@@ -1,4 +1,4 @@
-"""HAM and sHAM lose nothing, multiply like the dense matrix, and are right where the published code errs."""
+"""HAM and sHAM are lossless, multiply like the dense matrix, and correct the published code."""
 
 from itertools import pairwise
 
@@ -30,7 +30,7 @@ def matrix_of(rows, columns, levels=16, zeros=0.5, seed=0):
 @pytest.mark.parametrize("encode", FORMATS)
 @given(matrix=MATRICES, workers=st.integers(1, 9))
 @settings(max_examples=60, deadline=None)
-def test_nothing_is_lost_and_the_product_is_the_dense_one(encode, matrix, workers):
+def test_coding_is_lossless_and_the_product_equals_the_dense_one(encode, matrix, workers):
     coded = encode(matrix)
     assert np.array_equal(ham.decode(coded), matrix)
     x = np.random.default_rng(0).normal(size=(3, matrix.shape[0])).astype(np.float32)
@@ -39,7 +39,7 @@ def test_nothing_is_lost_and_the_product_is_the_dense_one(encode, matrix, worker
 
 @pytest.mark.parametrize("encode", FORMATS)
 @pytest.mark.parametrize(("columns", "workers"), [(130, 8), (5, 8), (1, 3), (64, 64), (7, 2)])
-def test_the_number_of_workers_changes_no_bit(encode, columns, workers):
+def test_results_are_bit_identical_for_any_number_of_workers(encode, columns, workers):
     coded = encode(matrix_of(50, columns))
     x = np.random.default_rng(1).normal(size=(8, 50)).astype(np.float32)
     assert np.array_equal(ham.product(x, coded, workers), ham.product(x, coded))
@@ -71,7 +71,7 @@ def test_row_numbers_are_unsigned_and_as_narrow_as_they_can_be(rows, index, coun
 
 @pytest.mark.parametrize("encode", FORMATS)
 @pytest.mark.parametrize("value", [0.0, 2.5])
-def test_a_constant_matrix_takes_one_bit_a_value_at_most(encode, value):
+def test_a_constant_matrix_takes_at_most_one_bit_per_value(encode, value):
     matrix = np.full((40, 16), value, np.float32)
     coded = encode(matrix)
     assert np.array_equal(ham.decode(coded), matrix)
@@ -101,7 +101,7 @@ def test_code_lengths_are_optimal(counts):
 
 
 def inner_nodes(weights):
-    """What an optimal tree costs: the sum of its inner nodes, each the two lightest that were left."""
+    """The cost of an optimal tree: the sum of its inner nodes, each joining the two lightest left."""
     total = 0
     while len(weights) > 1:
         weights.sort()
@@ -125,7 +125,7 @@ def test_codes_are_canonical():
     assert code.lengths.tolist() == [1, 1, 1, 2]
 
 
-def test_long_codes_are_read_back():
+def test_long_codes_round_trip():
     counts = [1, 1]
     while len(counts) < 24:
         counts.append(counts[-1] + counts[-2])  # Fibonacci numbers give the longest codes there are
@@ -138,7 +138,7 @@ def test_long_codes_are_read_back():
     assert 0 <= stream.size * 32 - end < 32
 
 
-def test_a_network_takes_what_its_matrices_take():
+def test_the_size_of_a_network_is_that_of_its_matrices():
     random = np.random.default_rng(2)
     levels = np.array([-1, 0, 2], np.float32)
     shapes = {"a": (3, 3, 4, 10), "b": (1, 1, 10, 6)}
@@ -164,7 +164,7 @@ def test_values_that_are_not_finite_are_refused():
         ham.encode(np.array([[1, np.nan]], np.float32))
 
 
-def test_pairs_of_columns_meet_without_a_gap():
+def test_adjacent_columns_have_no_gap():
     coded = ham.encode(matrix_of(10, 20))
     reader = huffman.Reader.of(coded.code, coded.words)
     starts = ham._starts(coded, np.arange(20))

@@ -1,4 +1,4 @@
-"""`edgepatho inspect` tells what a bundle holds, to people and to machines."""
+"""`edgepatho inspect` describes a bundle, as a table and as JSON."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_sizes_add_up_to_the_file(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_use_of_a_codebook_is_counted_on_the_weights(name):
+def test_codebook_use_is_counted_over_the_weights(name):
     path = FROZEN / f"{name}.epb"
     facts = inspect(path)
     kernels = bundle.network_of(bundle.read(path)).kernels
@@ -71,7 +71,7 @@ def test_the_table_names_every_layer():
     assert "research_use_only True" in result.stdout
 
 
-def test_what_a_foreign_bundle_says_cannot_steer_the_terminal(tmp_path):
+def test_control_characters_in_a_bundle_are_escaped(tmp_path):
     frozen = bundle.read(FROZEN / "plain.epb")
     provenance = {"trained_on": "\x1b[2J\x07tiles\u202e\nfile: 1 byte", "tool_version": "é"}
     path = tmp_path / "foreign.epb"
@@ -93,7 +93,7 @@ def test_what_a_foreign_bundle_says_cannot_steer_the_terminal(tmp_path):
     )
 
 
-def test_bars_are_blank_only_where_nothing_is():
+def test_bars_are_blank_only_where_the_count_is_zero():
     assert bars([0, 1, 10, 1000, 0]) == " ▁▃█ "
     assert bars([5]) == "█"
 

@@ -1,4 +1,4 @@
-"""The .tflite exports compute what Keras computes, in one XNNPACK partition, and keep what was shared."""
+"""The .tflite exports compute what Keras computes, in one XNNPACK partition, and keep shared values."""
 
 import importlib.util
 import json
@@ -38,7 +38,7 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def network():
-    """PathoNet whose kernels and normalizations are random but keep the signal alive."""
+    """PathoNet with random kernels and normalizations that keep the signal alive."""
     keras.utils.set_random_seed(0)
     model = pathonet.build(size=SIZE)
     random = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def share(network, levels):
 
 
 def run(model, image, folder, engine="ai_edge_litert"):
-    """The model's facts and output, found in a child process."""
+    """The model's details and output, from a child process."""
     paths = [folder / name for name in ("model.tflite", "image.npy", "output.npy")]
     paths[0].write_bytes(model)
     np.save(paths[1], image)
@@ -109,7 +109,7 @@ def test_the_baseline_equals_keras_in_one_partition(baseline, image, expected, e
     assert ran.facts["inputs"] == [[1, SIZE, SIZE, 3], "float32"]
 
 
-def test_the_baseline_is_the_peer_at_its_best(baseline, image, tmp_path):
+def test_the_baseline_has_no_avoidable_operations(baseline, image, tmp_path):
     operations = run(baseline, image, tmp_path).facts["operations"]
     assert not FORBIDDEN & set(operations)
     assert operations["CONV_2D"] == 46
@@ -146,9 +146,10 @@ def test_the_compressed_model_keeps_its_shared_values(shared, compressed, image,
 
 
 def test_int8_is_int8_inside_and_near_keras(tmp_path):
-    """On the trained network and tissue, where 0.2 to 2.4 % of the variance is lost, tile by tile.
+    """On the trained network and tissue, where 0.2 to 2.4 % of each tile's variance is lost.
 
-    Wrong ranges or a wrong input scale lose most of it. Random weights say nothing: the loss varies tenfold.
+    Wrong ranges or a wrong input scale lose most of it. Random weights would prove nothing: their loss varies
+    tenfold.
     """
     style, network = patient_style(0, 1, 24), graphs.from_keras(weights.load_shipped(None))
     pictures = [make_tile(0, style, field, 0, SIZE * 1228 // 256)[0] for field in range(4)]
@@ -174,7 +175,7 @@ def test_a_representative_set_of_another_size_is_refused(network, count):
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16, 3), (1, 48, 80, 3)])
-def test_late_upsampling_changes_nothing_but_the_order_of_sums(network, shape):
+def test_late_upsampling_changes_only_the_order_of_sums(network, shape):
     late = rewrite.upsample_late(network)
     images = np.random.default_rng(3).random(shape, np.float32)
     expected = graphs.evaluate(network, images).numpy()
@@ -186,7 +187,7 @@ def test_late_upsampling_changes_nothing_but_the_order_of_sums(network, shape):
     assert places.index("u9_p2_lr") < places.index("u9_p2_lr_up") < places.index("u9_a1_1")
 
 
-def test_odd_dilations_stay_behind_their_upsampling():
+def test_odd_dilations_stay_after_their_upsampling():
     conv = {
         "op": "conv2d",
         "in_channels": 3,

@@ -1,4 +1,4 @@
-"""A graph computes what its Keras model computes, and says so when it cannot."""
+"""A graph computes what its Keras model computes; unsupported layers are named."""
 
 import json
 
@@ -12,7 +12,7 @@ from edgepatho.model import graph, pathonet
 
 
 def randomised(model, seed=0):
-    """The model with batch normalization and biases that a mistake could not hide behind."""
+    """The model with batch normalization and biases random enough to expose mistakes."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         values = layer.get_weights()
@@ -75,7 +75,7 @@ def test_nodes_come_after_what_they_read():
     assert network.output in known
 
 
-def test_another_model_with_dense_layers_equals_keras():
+def test_a_model_with_dense_layers_equals_keras():
     model = randomised(small_classifier())
     images = np.random.default_rng(2).random((3, 16, 16, 3), np.float32)
     expected = np.asarray(model(images, training=False))
@@ -86,7 +86,7 @@ def test_another_model_with_dense_layers_equals_keras():
     assert "n1" in network.affines  # c1 has an activation before it
 
 
-def test_a_normalization_stays_alone_when_its_convolution_is_read_twice():
+def test_a_normalization_is_not_merged_if_its_convolution_is_read_twice():
     image = layers.Input((None, None, 3))
     y = layers.Conv2D(4, 3, padding="same", name="c")(image)
     model = randomised(
@@ -118,7 +118,7 @@ def test_a_sequential_model_is_accepted():
         (layers.BatchNormalization(axis=1, name="odd"), "odd .*axis 1"),
     ],
 )
-def test_a_foreign_layer_is_named(layer, words):
+def test_an_unsupported_layer_is_named(layer, words):
     image = layers.Input((16, 16, 3))
     with pytest.raises(InputError, match=words):
         graph.from_keras(keras.Model(image, layer(image)))
@@ -141,7 +141,7 @@ def test_a_sum_of_tensors_is_an_addition():
         (keras.ops.sigmoid, "is a Sigmoid, which bundles do not support"),
     ],
 )
-def test_an_operation_without_a_layer_is_named(operation, words):
+def test_an_unsupported_operation_without_a_layer_is_named(operation, words):
     image = layers.Input((8, 8, 3))
     with pytest.raises(InputError, match=words):
         graph.from_keras(keras.Model(image, operation(layers.Conv2D(4, 1)(image))))

@@ -1,4 +1,4 @@
-"""PathoNet has the size and the shape that its papers publish."""
+"""PathoNet has the published size and shape."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""TensorFlow's notices stay off stderr; everything else that goes there arrives."""
+"""TensorFlow's notices are kept off stderr; everything else is passed on."""
 
 import os
 import subprocess
@@ -9,14 +9,14 @@ import pytest
 from edgepatho.model.quiet import quiet
 
 
-def test_the_first_import_says_nothing():
+def test_the_first_import_prints_nothing():
     code = "import edgepatho.cli; from edgepatho.model import quiet; quiet.import_tensorflow()"
     code += "; import tensorflow; print(tensorflow.add(1, 2).numpy())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("3\n", "")
 
 
-def test_other_lines_arrive_even_after_an_error(capfd):
+def test_other_lines_are_kept_even_after_an_error(capfd):
     @quiet()
     def fail():
         os.write(2, b"I0000 port.cc:153] oneDNN custom operations are on. You may see\n")

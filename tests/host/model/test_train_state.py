@@ -1,4 +1,4 @@
-"""A training run is resumed from its own state only."""
+"""A training run resumes only from its own state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTINGS = TrainingSettings(crop_steps=1, whole_steps=0)
 
 
 def write_state(path, **changes):
-    """The state of a run with SETTINGS on PREPARED that was interrupted before its first step."""
+    """The state of a run with SETTINGS on PREPARED, interrupted before its first step."""
     about = {"format": FORMAT, "version": VERSION} | changes
     about.setdefault("key", {"settings": asdict(SETTINGS), "tiles": PREPARED["sha256"]})
     np.savez(path, about=np.array(json.dumps(about)))
@@ -79,7 +79,7 @@ def test_a_damaged_state_is_refused_and_kept(tmp_path):
 
 @pytest.fixture
 def small_network(monkeypatch):
-    """One convolution instead of PathoNet, whose every trace takes half a minute."""
+    """One convolution instead of PathoNet, which takes half a minute for each trace."""
 
     def build(size=None, batch=None, l2=0.0):
         convolution = keras.layers.Conv2D(3, 3, padding="same", kernel_regularizer=keras.regularizers.L2(l2))
@@ -91,13 +91,13 @@ def small_network(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_network")
-def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_interrupted(prepared, tmp_path):
+def test_a_training_run_resumes_exactly(prepared, tmp_path):
     settings = TrainingSettings(crop_steps=2, whole_steps=0, batch=1, crop_px=16)
     weights = {}
     for name, runs in (("whole", 1), ("interrupted", 2)):
         for run in range(runs):
             keras.utils.set_random_seed(0)
-            # `stop` is asked before the first step and after every step
+            # `stop` is called before the first step and after every step
             stop = chain([False], repeat(runs == 2 and run == 0))
             model, state = train(prepared, tmp_path / name, settings, stop=partial(next, stop))
         assert (state.step, state.history[-1]["step"]) == (2, 2)
@@ -107,7 +107,7 @@ def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_interrupted(pre
 
 
 @pytest.mark.parametrize("about", ["3", "[]", "null", '"text"'])
-def test_a_state_about_something_else_is_refused(about, tmp_path):
+def test_a_state_of_something_else_is_refused(about, tmp_path):
     (tmp_path / "prepared.json").write_text(json.dumps(PREPARED))
     np.savez(tmp_path / "state.npz", about=np.array(about))
     with pytest.raises(InputError, match="not the state of a training"):
@@ -115,8 +115,8 @@ def test_a_state_about_something_else_is_refused(about, tmp_path):
 
 
 @pytest.mark.usefixtures("small_network")
-def test_ctrl_c_keeps_the_steps_that_are_done(prepared, tmp_path, monkeypatch):
-    """A signal after the first step: that step is saved, and the same command goes on with the second."""
+def test_ctrl_c_keeps_the_finished_steps(prepared, tmp_path, monkeypatch):
+    """After a signal during the first step, that step is saved and the same command resumes at the second."""
     arguments = ["train", str(prepared), "-o", str(tmp_path), "--batch", "1", "--crop-px", "16"]
     arguments += ["--crop-steps", "3", "--whole-steps", "0"]
     traced = module._training_step
@@ -143,7 +143,7 @@ def test_ctrl_c_keeps_the_steps_that_are_done(prepared, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296"])
-def test_a_seed_that_no_generator_takes_is_a_usage_error(seed, tmp_path):
+def test_an_out_of_range_seed_is_a_usage_error(seed, tmp_path):
     result = CliRunner().invoke(main, ["train", str(tmp_path), "-o", str(tmp_path / "out"), "--seed", seed])
     assert result.exit_code == 2
     assert "--seed" in result.stderr

@@ -1,4 +1,4 @@
-"""Weights come in from any common file, by name, and nothing in a file is ever executed."""
+"""Weights are read by name from any common format, and nothing in a file is ever executed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_pathonet_has_the_parameters_of_the_paper(model):
 @pytest.mark.parametrize(
     "name", ["net.keras", "net.weights.h5", "net.h5", "net.hdf5", "net.safetensors", "net.npz"]
 )
-def test_every_format_gives_the_same_network_back(model, tmp_path, name):
+def test_every_format_restores_the_same_network(model, tmp_path, name):
     path = tmp_path / name
     if name == "net.safetensors":
         weights.save(model, path)
@@ -94,14 +94,14 @@ def test_a_missing_variable_and_nan_are_named(model, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5", ".npz", ".safetensors"])
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x89HDF\r\n\x1a\n" + b"x" * 100])
-def test_rubbish_is_one_sentence(tmp_path, suffix, content):
+def test_a_corrupt_file_is_one_sentence(tmp_path, suffix, content):
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match="bad"):
         weights.load(path)
 
 
-def test_what_h5py_itself_stumbles_over_is_one_sentence(tmp_path, monkeypatch):
+def test_an_internal_h5py_error_is_one_sentence(tmp_path, monkeypatch):
     def stumble(*arguments):
         raise SystemError("returned a result with an exception set")
 
@@ -122,7 +122,7 @@ def test_truncated_files_are_refused(model, tmp_path):
 
 
 def hostile_npz(path: Path, what: str) -> None:
-    """An .npz that breaks numpy's reader or what comes after it."""
+    """An .npz that breaks numpy's reader or the checks after it."""
     if what == "text instead of numbers":
         arrays = weights.read(weights.SHIPPED) | {"b1_1/kernel": np.full((3, 3, 3, 16), "x")}
         np.savez(path, **arrays)
@@ -145,7 +145,7 @@ def test_hostile_arrays_are_one_sentence(tmp_path, what):
         weights.load(tmp_path / "hostile.npz")
 
 
-def test_a_missing_file_and_an_unknown_ending_are_refused(tmp_path):
+def test_a_missing_file_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(InputError, match="is not a file"):
         weights.load(tmp_path / "none.keras")
     (tmp_path / "net.pkl").write_bytes(b"\x80\x04.")

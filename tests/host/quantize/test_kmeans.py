@@ -1,4 +1,4 @@
-"""One-dimensional k-means: optimal where it promises to be, and never worse than its references."""
+"""One-dimensional k-means is optimal where it promises to be, and never worse than its references."""
 
 from itertools import combinations
 
@@ -59,8 +59,8 @@ def test_binned_start_comes_close_to_the_optimum(draw, k):
     assert optimum * (1 - 1e-6) <= found <= optimum * 1.02
 
 
-def test_a_start_at_quantiles_would_be_a_trap():
-    """What the choice of the start is for: heavy tails, where quantiles leave the tails two levels."""
+def test_lloyd_from_quantiles_gets_stuck():
+    """Why the start matters: with heavy tails, quantiles leave only two levels for the tails."""
     weights = np.random.default_rng(1).standard_t(1.5, 50_000).astype(np.float32)
     view = sort(weights)
     quantiles = np.unique(np.quantile(weights, (np.arange(64) + 0.5) / 64))
@@ -74,11 +74,11 @@ def test_many_levels_on_many_weights():
     weights = np.random.default_rng(3).normal(size=200_000).astype(np.float32)
     found = cws.quantize(weights, 4096)
     assert 4000 <= found.codebook.size <= 4096
-    panter_dite = np.pi * np.sqrt(3) / 2 / 4096**2  # least distortion of k levels on a normal density
+    panter_dite = np.pi * np.sqrt(3) / 2 / 4096**2  # minimum distortion of k levels on a normal density
     assert np.mean((weights - found.values) ** 2) < 1.1 * panter_dite
 
 
-def test_minibatch_is_the_reference_solver():
+def test_minibatch_matches_the_reference_solver():
     weights = np.random.default_rng(5).standard_t(3, 20_000).astype(np.float32)
     theirs = cws.quantize(weights, 32, solver="minibatch")
     assert theirs.codebook.size <= 32

@@ -1,4 +1,4 @@
-"""Indices that move: latent weights follow the gradient and choose their levels anew."""
+"""Moving indices: latent weights follow the gradient and are assigned to levels again."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def latent_training(model, quantizer, rates=RATES, mode=False):
     return training
 
 
-def test_without_a_step_the_same_indices_are_chosen_again(small_model):
+def test_without_a_step_reassignment_gives_the_same_indices(small_model):
     training = latent_training(small_model, Quantizer("ecsq", bits=1.5))
     before = training.trained()
     training.reassign()
@@ -38,7 +38,7 @@ def test_without_a_step_the_same_indices_are_chosen_again(small_model):
 
 
 def test_a_step_computes_with_the_shared_weights(small_model, feed):
-    """Latent weights change the derivatives' way, not the value of the loss."""
+    """Latent weights change the gradient's path, not the value of the loss."""
     quantizer = Quantizer("cws", k=8)
     shared = share(graphs.from_keras(small_model), quantizer)
     shared.variables = other_variables(small_model)
@@ -50,8 +50,8 @@ def test_a_step_computes_with_the_shared_weights(small_model, feed):
     assert float(plain) == pytest.approx(np.mean((heat - labels) ** 2), rel=1e-2)
 
 
-def test_a_latent_weight_takes_the_derivative_of_its_weight_and_a_level_their_sum(small_model, feed):
-    """Against Keras' own derivatives by the dense kernels. Adam's first moment is a tenth of the gradient."""
+def test_latent_weights_get_their_weights_gradients_and_levels_the_sum(small_model, feed):
+    """Against Keras' gradients of the dense kernels. Adam's first moment is a tenth of the gradient."""
     training = latent_training(small_model, Quantizer("cws", k=8, scale="channel"))
     shared = training.trained()
     images, labels = next(feed(0))
@@ -83,9 +83,7 @@ def first_moments(adam):
 @pytest.mark.parametrize(
     "quantizer", [Quantizer("cws", k=4), Quantizer("ecsq", bits=1.0)], ids=lambda each: each.method
 )
-def test_indices_that_move_are_those_that_the_quantizer_gives_the_latent_weights(
-    small_model, feed, quantizer
-):
+def test_moved_indices_are_the_quantized_latent_weights(small_model, feed, quantizer):
     training = latent_training(small_model, quantizer)
     graph, before, batches = graphs.from_keras(small_model), training.trained(), feed(0)
     for _ in range(3):
@@ -123,7 +121,7 @@ def test_pruned_weights_stay_zero_while_indices_move(small_model, feed):
         assert not after.kernel(layer)[zero].any()
 
 
-def test_the_best_state_brings_its_indices_back(small_model, feed):
+def test_the_best_state_restores_its_indices(small_model, feed):
     training = latent_training(small_model, Quantizer("ecsq", bits=1.5))
     errors, seen = [5.0, 1.0, 3.0, 4.0], []
 
@@ -139,14 +137,14 @@ def test_the_best_state_brings_its_indices_back(small_model, feed):
         assert np.array_equal(found.kernel(layer), best.kernel(layer))
 
 
-def test_patience_begins_when_the_indices_have_settled(small_model, feed):
+def test_patience_starts_once_the_indices_have_settled(small_model, feed):
     training = latent_training(small_model, Quantizer("uq", k=8))
     errors = iter(range(100))  # only worse
     budget = Budget(steps=12, validate_every=1, reassign_every=2, patience=2)
     assert retrain(training, feed, lambda: float(next(errors)), budget).step == 10
 
 
-def test_an_interrupted_run_goes_on_with_the_same_indices(small_model, feed, tmp_path):
+def test_an_interrupted_run_resumes_with_the_same_indices(small_model, feed, tmp_path):
     class Interrupted(BaseException):
         pass
 

@@ -1,4 +1,4 @@
-"""Pruning takes exactly its share of the smallest magnitudes, per layer or over all layers."""
+"""Pruning removes exactly the given percentage of smallest magnitudes, per layer or over all layers."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ KERNELS = {
 
 
 @pytest.mark.parametrize("percent", [0, 30, 50, 99])
-def test_each_layer_loses_its_share(percent):
+def test_each_layer_is_pruned_by_its_percentage(percent):
     for name, mask in prune.masks(KERNELS, percent).items():
         assert mask.shape == KERNELS[name].shape
         assert np.count_nonzero(mask) == int(mask.size * percent / 100)
@@ -37,6 +37,6 @@ def test_equal_weights_are_not_all_pruned():
 
 
 @pytest.mark.parametrize("percent", [100, -1, 99.5])
-def test_a_share_outside_0_to_99_is_refused(percent):
+def test_a_percentage_outside_0_to_99_is_refused(percent):
     with pytest.raises(UserError, match="outside 0 to 99"):
         prune.masks(KERNELS, percent)

@@ -12,7 +12,7 @@ from edgepatho.quantize.quantizer import Quantizer, distortion, notes, share
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    """A small network of another kind than PathoNet: two convolutions and two dense layers."""
+    """A small network unlike PathoNet: two convolutions and two dense layers."""
     keras.utils.set_random_seed(0)
     image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False, name="conv")(image)
@@ -79,7 +79,7 @@ def test_pruned_weights_are_exactly_zero(graph, method, scope):
     assert zeros >= 0.599 * total
 
 
-def test_the_seed_decides_only_for_pws(graph):
+def test_only_pws_depends_on_the_seed(graph):
     first, second = (share(graph, Quantizer("pws", k=16, seed=seed)) for seed in (1, 2))
     assert not np.array_equal(first.group("codebook"), second.group("codebook"))
 
@@ -89,7 +89,7 @@ def test_the_rate_is_met_over_the_whole_network(graph):
 
 
 @pytest.mark.parametrize("scale", ["none", "channel"])
-def test_a_shared_model_goes_through_keras_and_through_a_file_unchanged(graph, model, tmp_path, scale):
+def test_a_shared_model_survives_keras_and_a_file_unchanged(graph, model, tmp_path, scale):
     shared = share(graph, Quantizer(k=16, layers={"conv2": None}, scale=scale))
     shared.variables = shared_models.other_variables(model)
     clone = keras.models.clone_model(model)
@@ -121,7 +121,7 @@ def _with(graph, layer, kernel):
     return replace(graph, kernels=graph.kernels | {layer: np.asarray(kernel, np.float32)})
 
 
-def test_a_layer_of_zeros_is_one_level_and_says_so(graph):
+def test_a_layer_of_zeros_becomes_one_level_with_a_note(graph):
     zeros = _with(graph, "conv", np.zeros_like(graph.kernels["conv"]))
     settings = Quantizer(k=8, codebook="per-layer", scale="layer")
     shared = share(zeros, settings)
@@ -130,7 +130,7 @@ def test_a_layer_of_zeros_is_one_level_and_says_so(graph):
     assert "conv holds only zeros: it is stored as one level, 0." in notes(zeros, shared, settings)
 
 
-def test_a_layer_with_fewer_distinct_weights_than_k_loses_nothing_and_says_so(graph):
+def test_a_layer_with_fewer_distinct_weights_than_k_is_lossless_with_a_note(graph):
     settings = Quantizer(k=4096, codebook="per-layer")
     shared = share(graph, settings)
     assert np.array_equal(shared.kernel("scores"), graph.kernels["scores"])
@@ -140,7 +140,7 @@ def test_a_layer_with_fewer_distinct_weights_than_k_loses_nothing_and_says_so(gr
     )
 
 
-def test_weights_that_are_no_numbers_are_refused_by_name(graph):
+def test_non_finite_weights_are_refused_with_their_layer(graph):
     kernel = graph.kernels["hidden"].copy()
     kernel[0, 0, 3, 3] = np.nan
     with pytest.raises(InputError, match="layer hidden holds NaN"):

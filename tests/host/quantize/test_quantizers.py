@@ -1,4 +1,4 @@
-"""The promises that all quantizers keep, and each its own."""
+"""The guarantees of all quantizers, and those specific to each."""
 
 import tracemalloc
 
@@ -26,9 +26,9 @@ every_method = pytest.mark.parametrize("method", QUANTIZERS)
 
 
 @every_method
-@example(weights=np.array([2, 0, 1], np.float32), k=2)  # as many weights on each level, at any multiplier
+@example(weights=np.array([2, 0, 1], np.float32), k=2)  # as many weights per level, at any multiplier
 @given(weights=numbers, k=st.integers(2, 40))
-def test_codebook_is_rising_and_no_longer_than_k(method, weights, k):
+def test_the_codebook_is_ascending_and_has_at_most_k_levels(method, weights, k):
     found = QUANTIZERS[method](weights, k)
     assert 1 <= found.codebook.size <= k
     assert (np.diff(found.codebook) > 0).all()
@@ -40,7 +40,7 @@ def test_codebook_is_rising_and_no_longer_than_k(method, weights, k):
 
 @every_method
 @given(weights=numbers, k=st.integers(2, 40), share=st.floats(0.1, 1))
-def test_zeros_of_pruning_stay_exactly_zero(method, weights, k, share):
+def test_pruned_zeros_stay_exactly_zero(method, weights, k, share):
     pruned = weights.copy()
     pruned[: int(np.ceil(share * weights.size))] = 0
     found = KEEPING_ZERO[method](pruned, k)
@@ -58,7 +58,7 @@ def test_equal_inputs_give_equal_outputs(method):
 
 @every_method
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_weights_that_are_no_numbers_are_refused(method, bad):
+def test_non_finite_weights_are_refused(method, bad):
     with pytest.raises(InputError, match="NaN or infinite"):
         QUANTIZERS[method](np.array([0.5, bad, 1], np.float32), 2)
 
@@ -71,8 +71,8 @@ def test_all_zero_weights_become_one_level(method):
 
 
 @every_method
-def test_heavy_tailed_weights_of_the_size_of_pathonet_take_a_few_passes_over_them(method, monkeypatch):
-    """Time and memory in units that every machine shares: cell edges looked up, bytes held at once.
+def test_as_many_heavy_tailed_weights_as_in_pathonet_take_few_passes(method, monkeypatch):
+    """Time and memory in machine-independent units: cell edges looked up, bytes held at once.
 
     Either would be hundreds per weight if it grew with weights times levels.
     """
@@ -98,13 +98,13 @@ def test_every_weight_gets_a_nearest_level(method, weights, k):
 
 
 @given(weights=numbers)
-def test_enough_levels_lose_nothing(weights):
+def test_enough_levels_are_lossless(weights):
     assert np.array_equal(cws.quantize(weights, 64).values, weights)
 
 
 class TestUniform:
     @given(weights=numbers, k=st.integers(2, 40))
-    def test_levels_are_multiples_of_one_step_and_zero_is_one_of_them(self, weights, k):
+    def test_levels_are_multiples_of_one_step_including_zero(self, weights, k):
         assume(weights.any())
         codebook = uq.quantize(weights, k).codebook
         step = uq.smallest_step(sort(weights), k)
@@ -114,7 +114,7 @@ class TestUniform:
         )
 
     @pytest.mark.parametrize("k", [16, 256])
-    def test_no_step_of_a_fine_search_that_fits_is_much_smaller(self, k):
+    def test_a_fine_search_finds_no_much_smaller_step_that_fits(self, k):
         weights = np.random.default_rng(0).standard_t(3, 5000).astype(np.float32)
         step = uq.smallest_step(sort(weights), k)
         smaller = np.linspace(0.5, 0.99, 2000) * step
@@ -136,7 +136,7 @@ class TestProbabilistic:
         assert z.std() == pytest.approx(1, abs=0.15)
 
     @given(weights=numbers, k=st.integers(2, 40), seed=st.integers(0, 99))
-    def test_a_weight_goes_to_one_of_its_two_neighbours(self, weights, k, seed):
+    def test_a_weight_is_rounded_to_one_of_its_two_neighbours(self, weights, k, seed):
         found = pws.quantize(weights, k, seed=seed)
         between = (found.codebook > np.minimum(weights, found.values)[:, None]) & (
             found.codebook < np.maximum(weights, found.values)[:, None]
@@ -148,7 +148,7 @@ class TestProbabilistic:
         expected = np.quantile(weights, np.linspace(0, 1, 5)).astype(np.float32)
         assert np.array_equal(pws.quantize(weights, 5).codebook, expected)
 
-    def test_the_seed_decides_and_the_global_generator_is_left_alone(self):
+    def test_the_seed_determines_the_result_and_the_global_generator_is_untouched(self):
         weights = np.random.default_rng(0).normal(size=100).astype(np.float32)
         np.random.seed(1)
         before = np.random.get_state()[1].copy()
@@ -166,7 +166,7 @@ class TestEntropyConstrained:
         assert bits - 0.02 <= rate <= bits
 
     @pytest.mark.parametrize("multiplier", [1e-6, 1e-4, 1e-3])
-    def test_no_other_level_is_cheaper_for_any_weight(self, multiplier):
+    def test_every_weight_has_its_cheapest_level(self, multiplier):
         view = sort(self.weights)
         cells = ecsq.settle(view, np.linspace(-0.5, 0.5, 101), multiplier)
         cell = np.repeat(np.arange(cells.levels.size), np.diff(cells.edges))
@@ -176,7 +176,7 @@ class TestEntropyConstrained:
         assert np.mean(chosen - cost.min(axis=1)) < 1e-4 * np.mean(chosen)
 
     @pytest.mark.parametrize("bits", [1, 2.5])
-    def test_it_beats_uniform_quantization_at_equal_rate(self, bits):
+    def test_ecsq_beats_uniform_quantization_at_equal_rate(self, bits):
         ours = ecsq.quantize(self.weights, bits=bits)
         for step in np.geomspace(0.005, 1, 200):
             rounded = np.rint(self.weights / step)
@@ -187,7 +187,7 @@ class TestEntropyConstrained:
             self.weights, (rounded * step).astype(np.float32)
         )
 
-    def test_levels_can_be_asked_for_instead(self):
+    def test_levels_can_be_requested_instead(self):
         for k in (4, 16, 100):
             used = ecsq.quantize(self.weights, k).levels_used
             assert 0.5 * k <= used <= k
@@ -195,6 +195,6 @@ class TestEntropyConstrained:
     def test_zero_is_always_a_level(self):
         assert 0 in ecsq.quantize(self.weights + 5, 8).codebook
 
-    def test_a_rate_that_cannot_be_met_is_refused_in_one_sentence(self):
+    def test_a_rate_that_cannot_be_met_is_refused(self):
         with pytest.raises(UserError, match=r"rate of 7 bits .* cannot be met: 16 levels need at most"):
             ecsq.quantize(self.weights, 16, bits=7)

@@ -1,4 +1,4 @@
-"""The loop around the steps: early stop, best state, resumption, and foreign or damaged states."""
+"""The retraining loop: early stopping, best state, resuming, and foreign or damaged states."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def training(small_model):
 
 
 def scripted(*errors):
-    """A validation that gives these errors in turn and records the codebook at each."""
+    """A validation that returns these errors in turn and records the codebook each time."""
     left = list(errors)
     return lambda: left.pop(0)
 
@@ -50,14 +50,14 @@ def test_it_stops_when_validation_no_longer_improves(training, feed):
     assert run.best_step == 3
 
 
-def test_retraining_that_only_harms_leaves_the_state_before(training, feed):
+def test_retraining_that_only_harms_keeps_the_initial_state(training, feed):
     before = codebook(training)
     run = retrain(training, feed, scripted(1, 2, 3), BUDGET)
     assert run.best_step == 0
     assert np.array_equal(codebook(training), before)
 
 
-def test_an_error_that_is_no_number_ends_in_a_sentence(training, feed):
+def test_a_nan_error_is_reported_as_divergence(training, feed):
     def broken(start):
         for images, labels in feed(start):
             yield images, labels * np.float32(np.nan)
@@ -68,7 +68,7 @@ def test_an_error_that_is_no_number_ends_in_a_sentence(training, feed):
         retrain(training, broken, scripted(5), BUDGET)
 
 
-def test_after_a_divergence_other_learning_rates_may_start(training, feed, tmp_path):
+def test_after_a_divergence_other_learning_rates_can_start(training, feed, tmp_path):
     def broken(start):
         for step, (images, labels) in enumerate(feed(start), start):
             yield images, labels * np.float32(np.nan if step == BUDGET.validate_every else 1)
@@ -83,7 +83,7 @@ class Interrupted(BaseException):
     pass
 
 
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(training, small_model, feed, tmp_path):
+def test_an_interrupted_run_resumes_exactly(training, small_model, feed, tmp_path):
     images, labels = next(feed(1000))
     pixels = (images * 255).astype(np.uint8)
 
@@ -113,7 +113,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(training, small_model,
     np.testing.assert_allclose(codebook(training), expected, rtol=1e-5)
 
 
-def test_a_state_of_other_settings_is_refused(training, feed, tmp_path):
+def test_a_state_with_other_settings_is_refused(training, feed, tmp_path):
     state = tmp_path / "state.npz"
     retrain(training, feed, scripted(3, 2, 1, 1, 1), BUDGET, state=state, key={"options": "first"})
     with pytest.raises(InputError, match="belongs to a run with other options"):

@@ -1,4 +1,4 @@
-"""How strongly a layer moves the output, against the exact squared Jacobian; and what it is for."""
+"""The sensitivity of the output to a layer, against the exact squared Jacobian, and its use."""
 
 import numpy as np
 import pytest
@@ -47,12 +47,12 @@ def test_scales_are_inverse_roots_and_bits_go_where_they_matter(small_model):
     assert weighted(shared) < 0.5 * weighted(alike)
 
 
-def test_without_sensitivities_that_scale_is_refused(small_model):
+def test_the_output_scale_without_sensitivities_is_refused(small_model):
     with pytest.raises(UsageError, match="needs the layers"):
         share(graphs.from_keras(small_model), Quantizer(scale="output"))
 
 
-def test_a_layer_that_does_not_move_the_output_is_no_error(small_model):
+def test_a_layer_that_does_not_affect_the_output_is_allowed(small_model):
     known = {"conv": 1.0, "conv2": 0.0, "hidden": 1.0, "scores": 1.0}
     shared = share(graphs.from_keras(small_model), Quantizer("ecsq", k=8, scale="output"), known)
     assert all(np.isfinite(scale) for scale in shared.scales.values())

@@ -1,4 +1,4 @@
-"""What shared weights weigh: the published ratio to the digit, the published files, memory."""
+"""The size of shared weights: the exact published ratio, the published files, memory."""
 
 import lzma
 from dataclasses import replace
@@ -19,7 +19,7 @@ def pathonet_graph():
 
 
 def with_levels(graph, k: int) -> SharedModel:
-    """PathoNet with k levels that nobody chose: sizes do not ask which."""
+    """PathoNet with k arbitrary levels: sizes do not depend on their values."""
     return SharedModel(
         graph=graph,
         codebooks={"codebook": np.arange(k, dtype=np.float32)},

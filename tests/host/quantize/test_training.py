@@ -1,4 +1,4 @@
-"""Steps that train the codebook itself, against a one-hot matrix product; what they must leave alone."""
+"""Steps that train the codebook, against a one-hot matrix product, and what they must not change."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def snapshot(training):
 
 @pytest.fixture
 def plain_model():
-    """Without batch normalization and dropout, so that a few lines of TensorFlow are its equal."""
+    """Without batch normalization and dropout, so that a few lines of TensorFlow match it."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -34,7 +34,7 @@ def plain_model():
 
 
 @pytest.mark.parametrize("codebook", ["shared", "per-layer"])
-def test_three_adam_steps_equal_those_of_a_one_hot_matrix_product(plain_model, feed, codebook):
+def test_three_adam_steps_match_a_one_hot_matrix_product(plain_model, feed, codebook):
     import keras
 
     shared = prepared(plain_model, Quantizer(k=8, codebook=codebook))
@@ -104,7 +104,7 @@ def test_a_step_moves_the_statistics_towards_those_of_the_shared_kernels(small_m
 
 
 def test_a_small_step_lowers_the_error_of_its_own_batch(small_model, feed):
-    """Adam's first step goes against the sign of every derivative; small enough, it must go down."""
+    """Adam's first step is opposite in sign to every derivative; a small one must lower the error."""
     shared = prepared(small_model, Quantizer(k=16, scale="channel"))
     training = SharedTraining(small_model, shared, codebook_rate=1e-4, rate=1e-4, training=False)
     batch = next(feed(0))
@@ -128,7 +128,7 @@ def test_skipped_layers_stay_bit_identical(small_model, feed):
     assert np.array_equal(training.trained().kernel("hidden"), graph.kernels["hidden"])
 
 
-def test_inference_is_that_of_the_quantized_network(small_model):
+def test_inference_matches_the_quantized_network(small_model):
     shared = prepared(small_model, Quantizer(k=16))
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
     expected = graphs.evaluate(shared.dense(), images.astype(np.float32) / 255)
@@ -137,7 +137,7 @@ def test_inference_is_that_of_the_quantized_network(small_model):
 
 
 def test_one_traced_step_serves_another_codebook(small_model, feed):
-    """Loading restarts the optimizer: the result is that of a training made for this codebook."""
+    """Loading resets the optimizer: the result is that of a training created for this codebook."""
     first, second = (prepared(small_model, Quantizer(k=k)) for k in (16, 8))
     reused = SharedTraining(small_model, first, codebook_rate=0.01, rate=0.01)
     reused.step(*next(feed(0)))

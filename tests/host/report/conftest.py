@@ -10,7 +10,7 @@ import needs
 import pytest
 import report_examples as examples
 
-HANGS_S = 600  # far above what a browser that works takes on the slowest machine
+HANGS_S = 600  # far longer than a working browser takes on the slowest machine
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -36,7 +36,7 @@ def bench(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chromium(tmp_path: Path, require: Callable[..., None]) -> Callable[..., str]:
-    """Return a function that runs a browser with these arguments and returns what it prints."""
+    """Return a function that runs a browser with the given arguments and returns its output."""
     require("Chromium")
 
     def run(*arguments: str) -> str:

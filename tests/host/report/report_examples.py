@@ -1,4 +1,4 @@
-"""Made-up records and pictures for the tests of the report. No figure here was measured."""
+"""Made-up records and pictures for the report's tests. No figure here was measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real browser shows the page: overlays by their pixels, figures by their text."""
+"""The page in a real browser: overlays checked by their pixels, figures by their text."""
 
 import json
 import re
@@ -53,9 +53,9 @@ def test_the_dark_page_differs_and_stays_dark(page, chromium, tmp_path):
     assert np.median(np.asarray(Image.open(shot).convert("L"))) < 60
 
 
-def test_nothing_is_cut_off_on_a_telephone(page, chromium, tmp_path):
+def test_nothing_is_cut_off_on_a_phone(page, chromium, tmp_path):
     """Neither the page nor any box in it is wider than a viewport of 400 px: nothing scrolls sideways."""
-    source = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text())  # so that the page may be measured
+    source = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text())  # so that the page can be measured
     measured = """<!doctype html><title></title><iframe width=400 height=900 style="border:0"></iframe>
       <script>
       const frame = document.querySelector("iframe");

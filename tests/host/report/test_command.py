@@ -39,7 +39,7 @@ def test_without_records_there_is_nothing_to_report():
     assert CliRunner().invoke(main, ["report"]).exit_code == 2
 
 
-def test_a_sweeps_frontier_is_enough_for_a_page(tmp_path):
+def test_a_frontier_alone_is_enough_for_a_page(tmp_path):
     frontier = tmp_path / "frontier.json"
     frontier.write_text(json.dumps(examples.frontier_rows()))
     result = CliRunner().invoke(main, ["report", str(frontier), "-o", str(tmp_path / "report.html")])
@@ -49,7 +49,7 @@ def test_a_sweeps_frontier_is_enough_for_a_page(tmp_path):
     assert "How to reproduce" not in page
 
 
-def test_json_prints_what_the_page_says(folder, bench, tmp_path):
+def test_json_prints_the_verdict(folder, bench, tmp_path):
     output = tmp_path / "report.html"
     result = CliRunner().invoke(main, ["report", str(folder), str(bench), "-o", str(output), "--json"])
     shown = json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""The verdict is computed from the figures and says so when compression made something worse."""
+"""The verdict is computed from the figures and says if compression made something worse."""
 
 import pytest
 import report_examples as examples
@@ -20,7 +20,7 @@ def bench_of(tmp_path, **changes) -> BenchRecord:
     return read_bench(examples.write_bench(tmp_path / "bench.json", record))
 
 
-def test_good_news_and_bad_news_in_one_verdict(compress, tmp_path):
+def test_the_verdict_names_gains_and_losses(compress, tmp_path):
     first, second = figures.verdict(compress, [bench_of(tmp_path)])
     assert first == (
         "Compressed, the file is 4.00× smaller (13.0 MB to 3.25 MB) "
@@ -97,7 +97,7 @@ def test_caveats_name_what_makes_a_run_incomparable(compress, tmp_path):
     assert "tflite-runtime fp32 did not run" in sentences
 
 
-def test_what_the_device_warned_of_is_not_said_again(compress, tmp_path):
+def test_a_warning_from_the_device_is_not_repeated(compress, tmp_path):
     device = {"emulated": True, "throttled": True, "governor": "ondemand"}
     warnings = [
         "This is an emulated device: its wall times say nothing about a real one.",

@@ -1,4 +1,4 @@
-"""A damaged or foreign record is one sentence that names file, field and what was expected."""
+"""The error for a damaged or foreign record names the file, the field and what was expected."""
 
 import copy
 import json
@@ -65,7 +65,7 @@ def damaged(value, where, replacement):
     return value
 
 
-def test_good_records_are_read_whole(folder, bench):
+def test_valid_records_are_read_completely(folder, bench):
     compress = record.read_compress(folder)
     assert compress == record.read_compress(folder / "compress.json")
     assert compress.accuracy.of("compressed").immunopositive.f1 == pytest.approx(0.878)
@@ -114,7 +114,7 @@ def test_malformed_json_is_refused(text, sentence, tmp_path):
         bench_record.read_bench(path)
 
 
-def test_what_evaluate_writes_is_what_report_reads(tmp_path):
+def test_report_reads_what_evaluate_writes(tmp_path):
     heat = np.zeros((2, 64, 64, 3), np.float32)
     heat[0, 20, 30] = 200
     points = [np.array([[30.0, 20.0]]), np.zeros((0, 2)), np.array([[30.0, 20.0]])]
@@ -135,7 +135,7 @@ def test_what_evaluate_writes_is_what_report_reads(tmp_path):
     assert read.of("compressed").mse_to_original > 0
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_utf8_are_refused(tmp_path):
     path = tmp_path / "bench.json"
     path.write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(InputError, match="not a valid JSON record"):
@@ -154,7 +154,7 @@ def test_a_missing_file_a_folder_and_a_huge_file_are_refused(tmp_path, monkeypat
         bench_record.read_bench(examples.write_bench(tmp_path / "bench.json"))
 
 
-def test_a_frontier_is_a_list_or_an_object_and_may_say_more(tmp_path):
+def test_a_frontier_is_a_list_or_an_object_and_may_hold_more(tmp_path):
     path = tmp_path / "frontier.json"
     rows = examples.frontier_rows()
     path.write_text(json.dumps(rows))
@@ -176,7 +176,7 @@ json_values = st.recursive(
 
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
-def test_any_value_anywhere_is_accepted_or_refused_in_a_sentence(data, tmp_path_factory):
+def test_any_value_in_any_field_is_accepted_or_refused(data, tmp_path_factory):
     value = examples.bench_record()
     where = []
     holder = value

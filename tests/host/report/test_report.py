@@ -1,4 +1,4 @@
-"""The page says what the records say: in order, escaped, self-contained, the same bytes every time."""
+"""The page shows what the records hold: in order, escaped, self-contained, byte for byte reproducible."""
 
 import json
 import re
@@ -26,7 +26,7 @@ HEADINGS = [
 
 
 class Page(HTMLParser):
-    """Texts, headings, table cells and the attributes that could fetch something."""
+    """Text, headings, table cells and the attributes that could fetch something."""
 
     VOID = ("meta", "img", "link", "br")
 
@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
 
 def options_of(arguments):
-    """The settings that `edgepatho compress` takes from these arguments."""
+    """The settings that `edgepatho compress` parses from these arguments."""
     context = compress.command.make_context("compress", ["PREPARED", "-o", "OUTPUT", *arguments])
     return compress._options(Path("PREPARED"), context.params)
 
@@ -100,7 +100,7 @@ def test_the_summary_shows_original_compressed_and_ratio(page):
     ]
 
 
-def test_sizes_are_three(page):
+def test_there_are_three_sizes(page):
     rows = rows_of(page, "sizes")
     assert rows[0] == ["", ".tflite", ".tflite deflated", "bundle (.epb)"]
     assert rows[2] == [
@@ -111,7 +111,7 @@ def test_sizes_are_three(page):
     ]
 
 
-def test_accuracy_stands_beside_control_and_both_protocols_are_named(page):
+def test_accuracy_is_shown_with_the_control_under_both_protocols(page):
     rows = rows_of(page, "agreement")
     assert [row[0] for row in rows[1:]] == ["original", "control", "compressed"]
     assert rows[3][1] == "0.972"
@@ -120,7 +120,7 @@ def test_accuracy_stands_beside_control_and_both_protocols_are_named(page):
     assert "0.928" in page.text[published:]
 
 
-def test_warnings_device_hashes_and_command_are_there(page):
+def test_warnings_device_hashes_and_command_are_shown(page):
     for text in (
         "add --warmup 5",
         "tflite-runtime is not installed.",
@@ -134,7 +134,7 @@ def test_warnings_device_hashes_and_command_are_there(page):
         assert text in page.text
 
 
-def test_values_stand_in_words_with_units(page):
+def test_values_are_shown_in_words_with_units(page):
     for text in (
         "immunopositive 62, immunonegative 57.5, TIL 41 of 255",
         "low below 16 %, high above 30 %, middle between",
@@ -147,7 +147,7 @@ def test_values_stand_in_words_with_units(page):
         assert key not in page.text
 
 
-def test_marks_are_explained_in_the_colours_that_are_drawn(page):
+def test_the_legend_uses_the_colours_of_the_overlays(page):
     legend = re.search(r'<p class="legend">(.*?)</p>', page.source, re.S)[1]
     assert re.findall(r"--mark: (#\w+)\">([\w-]+)<", legend) == [
         (palette.CELLS["immunopositive"], "immunopositive"),
@@ -161,12 +161,12 @@ def test_marks_are_explained_in_the_colours_that_are_drawn(page):
     assert len([a for a in page.addresses if a.startswith("data:")]) == 3  # the plain tile stands beside
 
 
-def test_patients_on_both_sides_stand_beside_the_figures(page):
+def test_patients_in_both_splits_are_named_next_to_the_figures(page):
     assert "patients p3, p9 have pictures both for training and for testing" in page.text
 
 
-def test_the_command_that_made_it_can_be_typed(tmp_path):
-    """The line on the page, parsed by the command, gives the settings of the record."""
+def test_the_command_on_the_page_reproduces_the_settings(tmp_path):
+    """Parsed by the command, the line on the page gives the settings in the record."""
     given = ["--method", "ecsq", "--bits", "1.5", "--prune", "30", "--steps", "7", "--layer", "conv10=skip"]
     given += ["--scale", "channel", "--index-rate", "0.002", "--target", "original", "--test-tiles", "5"]
     made = asdict(options_of([*given, "--seed", "4", "--no-control"]))
@@ -181,7 +181,7 @@ def test_the_command_that_made_it_can_be_typed(tmp_path):
     assert asdict(options_of(words[7:])) == made
 
 
-def test_the_page_needs_nothing_else(page):
+def test_the_page_is_self_contained(page):
     assert page.addresses
     assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
     assert page.handlers == []
@@ -200,7 +200,7 @@ def test_equal_records_give_equal_bytes_without_paths(folder, bench, tmp_path):
 
 
 @pytest.mark.parametrize("with_compression", [True, False])
-def test_either_record_is_enough(with_compression, folder, bench, tmp_path):
+def test_either_record_alone_is_enough(with_compression, folder, bench, tmp_path):
     output = tmp_path / "report.html"
     if with_compression:
         render(folder / "compress.json", [], output)
