@@ -72,7 +72,7 @@ def laboratory(openssh: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def compress_folder(tmp_path: Path) -> Path:
-    """A compress folder as far as deploy is concerned: small real bundles."""
+    """A compress folder with what deploy needs: small real bundles."""
     folder = tmp_path / "compressed"
     folder.mkdir()
     shutil.copy(FIXTURES / "coded.epb", folder / "model.epb")

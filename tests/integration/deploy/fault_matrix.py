@@ -1,4 +1,4 @@
-"""Every fault in every step of a deploy and a rollback: is the promise kept?
+"""Every fault at every step of a deploy and a rollback: is the promise kept?
 
     python tests/integration/deploy/fault_matrix.py [--every N] [--jobs N]
 
@@ -44,7 +44,7 @@ UPLOAD_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a step's bytes, where the conn
 
 
 class WatchedRemote(Remote):
-    """Records what each remote command is: a script's name, or the hash of an upload.
+    """Records each remote command: a script's name, or the hash of an upload.
 
     Calls `before` with the number of the command about to start.
     """
@@ -62,7 +62,7 @@ class WatchedRemote(Remote):
 
 @dataclass(frozen=True)
 class StepFacts:
-    """A step of an undisturbed operation: how many bytes it sends and which programs it calls."""
+    """A step of an undisturbed operation: the bytes it sends and the programs it calls."""
 
     name: str
     bytes_up: int
@@ -80,7 +80,7 @@ class Case:
 
 
 class Laboratory:
-    """A device on an old release behind a proxy; every case starts from it afresh."""
+    """A device on an old release behind a proxy; every case starts from this state."""
 
     def __init__(self, folder: Path, device: FaultyDevice, proxy: CuttingProxy):
         self.device, self.proxy = device, proxy
@@ -98,7 +98,7 @@ class Laboratory:
         self.starts = {"deploy": folder / "deploy", "rollback": folder / "rollback", "first deploy": None}
 
     def restart(self, operation: str) -> None:
-        """Bring the device to the state that the operation starts from."""
+        """Restore the state that the operation starts from."""
         self.device.empty()
         start = self.starts[operation]
         if start is not None:
@@ -246,7 +246,7 @@ def _keeps(lab: Laboratory, case: Case, step: str) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="check only every N-th case")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="devices at work at once")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of devices at once")
     parser.add_argument("--share", type=int, help=argparse.SUPPRESS)  # what one of these processes checks
     options = parser.parse_args()
     if options.share is not None:

@@ -59,7 +59,7 @@ exec /usr/bin/$name "$@"
 
 @dataclass(frozen=True)
 class OnDisk:
-    """What survives a power cut: files by (inode, change time, size), entries by (folder's inode, name)."""
+    """What survives a power cut: files by (inode, mtime, size), entries by (folder's inode, name)."""
 
     files: frozenset[tuple[int, int, int]]
     entries: frozenset[tuple[int, str]]

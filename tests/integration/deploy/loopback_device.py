@@ -1,4 +1,4 @@
-"""A real OpenSSH server on the loopback that acts as the device, with its own home folder."""
+"""A real OpenSSH server on the loopback interface that acts as the device, with its own home folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ HOST = "device"  # the alias in the client's configuration
 class LoopbackDevice:
     """sshd on 127.0.0.1 with temporary keys; `ssh` found first on `client_path` knows it as HOST.
 
-    `home` plays the home folder, `store` is where releases go. Whoever runs the test logs in, or `account`,
-    whose home folder has to be `home`. Use as a context manager.
+    `home` is its home folder, `store` is where releases go. The login is the user who runs the test, or
+    `account`, whose home folder must be `home`. Use as a context manager.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class LoopbackDevice:
 
 
 def is_whole(release: Path) -> bool:
-    """Return whether a release folder is what its name promises, checked independently."""
+    """Return whether a release folder matches its name, checked independently."""
     manifest = release / "MANIFEST"
     if not manifest.is_file() or not hashlib.sha256(manifest.read_bytes()).hexdigest().startswith(
         release.name

@@ -1,7 +1,7 @@
 """A tiny stand-in for the runtime wheel and the bundles, so that a deploy takes a fraction of a second.
 
-Its self-test does what the bundle says: a bundle may pass, fail everywhere, or fail only through
-`current`, which is how a release that passes its self-test fails its health check.
+The bundle decides the result of its self-test: pass, fail everywhere, or fail only through `current`, so that
+a release passes its self-test but fails its health check.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def wheel(folder: Path, version: str = "0.1", tag: str = "py3-none-any", main: s
     }
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # of 1980: equal content, equal wheel
+            archive.writestr(zipfile.ZipInfo(name), text)  # dated 1980: equal content gives an equal wheel
     return path
 
 
 def compress_folder(folder: Path, name: str, *, kilobytes: int = 8) -> Path:
-    """Write a folder with two files in the place of the bundles that `edgepatho compress` would leave."""
+    """Write a folder with two files in place of the bundles that `edgepatho compress` would write."""
     folder.mkdir(parents=True, exist_ok=True)
     for bundle in ("model.epb", "baseline.epb"):
         (folder / bundle).write_text(

@@ -78,7 +78,7 @@ def account(
 class TestStartUpFiles:
     """Whatever a .bashrc prints, answers are read as if it had printed nothing."""
 
-    def test_deploy_ls_and_rollback_read_our_scripts_alone(
+    def test_deploy_ls_and_rollback_read_only_our_scripts(
         self, device: LoopbackDevice, compress_folder: Path, wheel: Path
     ):
         (device.home / ".bashrc").write_text(TALKATIVE)
@@ -96,7 +96,7 @@ class TestStartUpFiles:
         back = cli("rollback", HOST)
         assert back.stdout == f"{HOST}  {second['release']} -> {first['release']}\n"
 
-    def test_the_reason_of_a_failure_is_the_script_s(self, device: LoopbackDevice):
+    def test_the_reason_for_a_failure_is_the_script_s(self, device: LoopbackDevice):
         (device.home / ".bashrc").write_text(TALKATIVE)
         result = cli("rollback", HOST)
         assert result.exit_code == 5
@@ -106,20 +106,20 @@ class TestStartUpFiles:
         )
 
     @pytest.mark.parametrize("redirection", ["", ">&2"])
-    def test_one_that_prints_without_end_is_cut_off(self, device: LoopbackDevice, redirection: str):
+    def test_endless_output_is_cut_off(self, device: LoopbackDevice, redirection: str):
         (device.home / ".bashrc").write_text(f"yes {redirection}\n")
         result = cli("ls", HOST)
         assert result.exit_code == 5
         assert "list.sh with more than 1 MiB and was cut off" in result.output
 
-    def test_one_that_ends_the_shell_is_named(self, device: LoopbackDevice):
+    def test_a_start_up_file_that_ends_the_shell_is_named(self, device: LoopbackDevice):
         (device.home / ".bashrc").write_text("exit 7\n")
         result = cli("ls", HOST)
         assert result.exit_code == 5
         assert "did not run our script (exit code 7)" in result.output
         assert "such as ~/.bashrc" in result.output
 
-    def test_one_that_leaves_a_program_running_holds_nothing_up(self, device: LoopbackDevice):
+    def test_a_program_left_running_delays_nothing(self, device: LoopbackDevice):
         (device.home / ".bashrc").write_text('sleep 300 &\necho $! >"$HOME/sleeping"\n')
         try:
             assert cli("ls", HOST).exit_code == 0
@@ -131,7 +131,7 @@ class TestLoginShells:
     @pytest.mark.needs("tcsh", "fish")
     @needs_root
     @pytest.mark.parametrize("shell", ["tcsh", "fish"])
-    def test_an_account_with_another_shell_is_like_any_other(
+    def test_an_account_with_another_shell_works(
         self, account: Callable, deployed: Deployed, release: Named, shell: str
     ):
         device = account(shutil.which(shell))
@@ -146,7 +146,7 @@ class TestLoginShells:
         assert not list(device.home.rglob("hacked"))
 
     @needs_root
-    def test_an_account_without_a_shell_is_a_sentence(self, account: Callable):
+    def test_an_account_without_a_shell_is_refused(self, account: Callable):
         account("/usr/sbin/nologin")
         result = cli("ls", HOST)
         assert result.exit_code == 5
@@ -170,7 +170,7 @@ class TestPython:
         command = [device.home / ".local/bin/edgepatho-run", "selftest", device.store / "current/model.epb"]
         return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
 
-    def test_another_python_first_in_path_is_not_taken(
+    def test_another_python_first_in_path_is_not_used(
         self, device: LoopbackDevice, deployed: Deployed, release: Named, tmp_path: Path
     ):
         deployed(release("first"))
@@ -181,7 +181,7 @@ class TestPython:
         python = shutil.which("python3", path="/usr/bin:/bin")
         assert (device.store / "current" / "python").readlink() == Path(os.path.realpath(str(python)))
 
-    def test_one_that_is_gone_is_named_and_the_next_deploy_takes_another(
+    def test_a_missing_python_is_named_and_the_next_deploy_uses_another(
         self, device: LoopbackDevice, deployed: Deployed, release: Named
     ):
         deployed(release("first"))
@@ -217,9 +217,7 @@ def test_a_home_without_programs_is_refused_before_anything_is_sent(
         subprocess.run(["umount", device.home], check=True)
 
 
-def test_a_benchmark_that_prints_without_end_is_cut_off(
-    device: LoopbackDevice, compress_folder: Path, tmp_path: Path
-):
+def test_endless_benchmark_output_is_cut_off(device: LoopbackDevice, compress_folder: Path, tmp_path: Path):
     endless = "import sys\nwhile sys.argv[1] == 'bench': print('{' * 9999)\nprint('self-test passed')\n"
     wheel = standin_payload.wheel(tmp_path, main=endless)
     assert cli("deploy", HOST, compress_folder, "--wheel", wheel, "--no-images").exit_code == 0

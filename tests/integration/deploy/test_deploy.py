@@ -1,4 +1,4 @@
-"""What deploy promises: whole releases, nothing sent twice, and a way back."""
+"""The promises of deploy: whole releases, nothing sent twice, and a way back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answer(device: LoopbackDevice) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_first_deploy_leaves_a_whole_working_release(
+def test_a_first_deploy_leaves_a_complete_working_release(
     device: LoopbackDevice, deployed: Deployed, release: Named
 ):
     wanted = release("first")
@@ -56,9 +56,7 @@ def test_equal_content_changes_nothing_and_sends_nothing(
     assert sorted((path, path.lstat().st_mtime_ns) for path in device.store.rglob("*")) == before
 
 
-def test_only_parts_that_the_device_lacks_are_sent(
-    device: LoopbackDevice, deployed: Deployed, release: Named
-):
+def test_only_missing_parts_are_sent(device: LoopbackDevice, deployed: Deployed, release: Named):
     deployed(release("first"))
     sent = [name for name in deployed(release("second")).seconds if name.startswith("upload")]
     assert sent == ["upload model.epb", "upload baseline.epb", "upload release.json", "upload MANIFEST"]
@@ -229,7 +227,7 @@ def test_a_release_deleted_by_hand_never_becomes_the_previous_one(
     assert answer(device) == "self-test passed: first"
 
 
-def test_the_command_comes_back_though_the_release_is_unchanged(
+def test_the_command_is_restored_although_the_release_is_unchanged(
     device: LoopbackDevice, deployed: Deployed, release: Named
 ):
     """As after a power cut between the switch and the command's link."""
@@ -270,7 +268,7 @@ def test_damaged_byte_code_is_detected_and_rebuilt(
 def test_a_damaged_release_is_repaired(
     device: LoopbackDevice, deployed: Deployed, release: Named, with_its_part: bool
 ):
-    """A bundle shares its bytes with its part, so writing into it damages both."""
+    """A bundle is a hard link to its part, so writing to it damages both."""
     wanted = release("first")
     deployed(wanted)
     bundle = device.store / "releases" / wanted.id / "model.epb"
@@ -317,7 +315,7 @@ def test_two_concurrent_deploys_both_succeed(device: LoopbackDevice, deployed: D
     assert all(is_whole(device.store / "releases" / wanted.id) for wanted in releases)
 
 
-# Another deploy, which ends when a third party waits for it, and first writes down what it sees.
+# Another deploy, which records what it sees and ends once a second deploy waits for it.
 OTHER_DEPLOY = """
 while [ ! -e waiting ]; do sleep 0.02; done
 ls > seen
@@ -376,7 +374,7 @@ class TestSignatures:
         public = key.with_suffix(".pub").read_text()
         (device.store / "allowed_signers").write_text(f"edgepatho {public}")
 
-    def test_ours_is_taken(
+    def test_a_trusted_signature_is_accepted(
         self, device: LoopbackDevice, deployed: Deployed, tmp_path: Path, keys: dict[str, Path]
     ):
         self.trust(device, keys["ours"])
@@ -385,7 +383,7 @@ class TestSignatures:
         assert device.current() == wanted.id
 
     @pytest.mark.parametrize("name", ["theirs", None])
-    def test_others_are_refused(
+    def test_other_signatures_are_refused(
         self,
         device: LoopbackDevice,
         deployed: Deployed,
@@ -401,7 +399,7 @@ class TestSignatures:
     def test_a_signature_does_not_change_the_release(self, tmp_path: Path, keys: dict[str, Path]):
         assert self.signed(tmp_path, keys["ours"]).id == self.signed(tmp_path, None).id
 
-    def test_a_release_that_was_there_unsigned_is_taken_once_signed(
+    def test_an_unsigned_release_is_accepted_once_signed(
         self, device: LoopbackDevice, deployed: Deployed, tmp_path: Path, keys: dict[str, Path]
     ):
         deployed(self.signed(tmp_path, None))
@@ -425,7 +423,7 @@ def test_the_device_is_probed_in_one_round_trip(device: LoopbackDevice, monkeypa
     assert len(calls) == 1
 
 
-def test_a_disk_without_room_is_refused_before_anything_is_sent(
+def test_a_full_disk_is_refused_before_anything_is_sent(
     device: LoopbackDevice,
 ):
     with Remote(HOST) as remote:
@@ -434,15 +432,15 @@ def test_a_disk_without_room_is_refused_before_anything_is_sent(
         check_room(facts, HOST, facts.free_bytes)
 
 
-def test_what_an_interrupted_deploy_left_counts_as_room():
-    """Or a disk with just enough room for a deploy would have none for the next one."""
+def test_leftovers_of_an_interrupted_deploy_count_as_free_space():
+    """Otherwise a disk with just enough space for one deploy would have none for the next."""
     cut_short = Device({"free_kib": "180", "leftover_kib": "80"})
     check_room(cut_short, "pi", needed_bytes=100 * 1024, there_bytes=40 * 1024)
     with pytest.raises(DeviceUnfit, match="make room there"):
         check_room(cut_short, "pi", needed_bytes=100 * 1024, there_bytes=39 * 1024)
 
 
-def test_the_probe_reports_what_interrupted_deploys_left(device: LoopbackDevice):
+def test_the_probe_reports_leftovers_of_interrupted_deploys(device: LoopbackDevice):
     half = device.store / "releases" / "0123456789ab.part"
     half.mkdir(parents=True)
     (half / "model.epb").write_bytes(os.urandom(100 * 1024))

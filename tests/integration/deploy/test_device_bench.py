@@ -1,4 +1,4 @@
-"""`edgepatho bench HOST`: the record that it fetches, what it deploys first, and what it refuses."""
+"""`edgepatho bench HOST`: the record it fetches, what it deploys first, and what it refuses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def runtime(tmp_path: Path) -> Path:
 
 @needs_runtime
 class TestWithTheRuntime:
-    def test_it_deploys_what_is_missing_and_brings_a_record_and_a_report_home(
+    def test_bench_deploys_what_is_missing_and_fetches_record_and_report(
         self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
     ):
         shutil.copy(FIXTURES / "plain.epb", compress_folder / "baseline.epb")
@@ -62,7 +62,7 @@ class TestWithTheRuntime:
         assert json.loads(again.stdout) == json.loads(record.read_text())
         assert device.current() == deployed
 
-    def test_a_release_that_holds_what_is_wanted_stays(
+    def test_a_release_with_the_wanted_content_is_kept(
         self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
     ):
         shutil.copy(FIXTURES / "plain.epb", compress_folder / "baseline.epb")
@@ -72,7 +72,7 @@ class TestWithTheRuntime:
         cli("bench", HOST, compress_folder, "--wheel", runtime, "--runs", 1, "-o", tmp_path / "bench.json")
         assert device.current() == without_pillow
 
-    def test_a_record_of_an_engine_that_fails_comes_home_with_exit_code_1(
+    def test_the_record_of_a_failing_engine_is_fetched_with_exit_code_1(
         self, device: LoopbackDevice, compress_folder: Path, runtime: Path, tmp_path: Path
     ):
         """The fixture's baseline ends in dense layers, which accept only one picture size."""
@@ -102,7 +102,7 @@ def test_an_invalid_record_is_refused_and_leaves_the_old_one(
     assert not record.with_suffix(".html").exists()
 
 
-def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
+def test_control_characters_in_device_output_are_escaped(
     device: LoopbackDevice, compress_folder: Path, tmp_path: Path
 ):
     lying = (
@@ -115,10 +115,10 @@ def test_what_a_device_says_meanwhile_is_shown_without_control_characters(
     assert "\x1b" not in result.output
 
 
-def test_progress_is_shown_as_it_comes_and_not_waited_for(
+def test_progress_is_shown_as_it_arrives(
     device: LoopbackDevice, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    """The script ends only after its line is shown, and a program it started keeps the pipes open."""
+    """The script ends only once its line is shown, and a program that it started keeps the pipes open."""
     script = """
         echo 1/2 edgepatho >&2
         until [ -e "$HOME/shown" ]; do sleep 0.05; done
@@ -142,7 +142,7 @@ def test_progress_is_shown_as_it_comes_and_not_waited_for(
     assert "".join(said) == "1/2 edgepatho\n"
 
 
-def test_what_a_record_says_is_printed_without_control_characters():
+def test_control_characters_in_a_record_are_escaped():
     erase = "\x1b[2J"
     device = BenchDevice(erase, "aarch64", None, 4, None, "3.11", None, None, emulated=False)
     settings = BenchSettings(1, 0, 1, BenchImage("golden.input", "0" * 64, 256, 256))
@@ -152,13 +152,13 @@ def test_what_a_record_says_is_printed_without_control_characters():
     assert "\x1b" not in printed
 
 
-def test_a_device_without_a_release_says_so(device: LoopbackDevice, tmp_path: Path):
+def test_a_device_without_a_release_is_named(device: LoopbackDevice, tmp_path: Path):
     result = cli("bench", HOST, "-o", tmp_path / "bench.json")
     assert result.exit_code == 5
     assert not (tmp_path / "bench.json").exists()
 
 
-def test_an_unknown_host_key_is_explained_here_too(device: LoopbackDevice, tmp_path: Path):
+def test_bench_explains_an_unknown_host_key_too(device: LoopbackDevice, tmp_path: Path):
     known = device.folder / "known_hosts"
     text = known.read_text()
     known.write_text("")
@@ -171,7 +171,7 @@ def test_an_unknown_host_key_is_explained_here_too(device: LoopbackDevice, tmp_p
 
 
 @pytest.mark.parametrize("threads", [0, 17])
-def test_threads_are_those_that_the_device_takes(threads: int):
+def test_threads_have_the_same_range_as_on_the_device(threads: int):
     result = cli("bench", HOST, "--threads", threads)
     assert result.exit_code == 2
     assert "1<=x<=16" in result.output

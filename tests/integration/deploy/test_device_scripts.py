@@ -28,7 +28,7 @@ def test_every_script_is_tested():
 
 @pytest.mark.needs("shellcheck")
 @pytest.mark.parametrize("name", NAMES)
-def test_shellcheck_finds_nothing(name: str):
+def test_shellcheck_reports_nothing(name: str):
     command = ["shellcheck", "--shell=sh", "-"]
     done = subprocess.run(command, input=device_script(name), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
@@ -46,7 +46,7 @@ def test_a_partially_received_script_does_nothing(name: str, tmp_path: Path):
         assert not any(tmp_path.iterdir()), f"{name}.sh did something after {end} characters"
 
 
-def test_the_readmes_release_by_hand(device: LoopbackDevice, tmp_path: Path):
+def test_the_documented_manual_release_works(device: LoopbackDevice, tmp_path: Path):
     scripts = tmp_path / "device_scripts"
     shutil.copytree(str(resources.files("edgepatho.device_scripts")), scripts)
     standin_payload.wheel(scripts)
@@ -65,7 +65,7 @@ def test_the_readmes_release_by_hand(device: LoopbackDevice, tmp_path: Path):
     assert is_whole(device.store / "releases" / device.current())
 
 
-def test_the_launcher_works_through_links_and_ignores_the_folder_it_is_called_in(tmp_path: Path):
+def test_the_launcher_works_through_links_and_ignores_the_working_folder(tmp_path: Path):
     release = tmp_path / "a release"
     (release / "bin").mkdir(parents=True)
     (release / "lib" / "edgepatho_runtime").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A share of the fault matrix, small enough for every run; `make fault-matrix` checks all of it."""
+"""A sample of the fault matrix, small enough for every run; `make fault-matrix` checks all of it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_the_promise_is_kept_in_a_share_of_all_cases(laboratory: Laboratory):
         ("prune", "reply lost"),
     ],
 )
-def test_the_promise_is_kept_at_the_turning_points(laboratory: Laboratory, step: str, fault: str):
+def test_the_promise_is_kept_at_critical_points(laboratory: Laboratory, step: str, fault: str):
     names = [facts.name for facts in laboratory.survey("deploy")]
     laboratory.check(Case("deploy", names.index(step) + 1, fault, 0))
 
 
 def test_the_matrix_would_notice_a_missing_sync(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch):
-    """Without its syncs the same deploy breaks at a power cut, so the cases can fail."""
+    """Without its syncs, the same deploy breaks at a power cut: the cases can fail."""
     original = ssh.device_script
 
     def without_sync(name: str) -> str:

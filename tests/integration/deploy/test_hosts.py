@@ -1,4 +1,4 @@
-"""Hosts as they come: unknown, changed, refused, odd, unfit, several at once."""
+"""All kinds of hosts: unknown, changed, refused, odd, unsuitable, several at once."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class TestKeys:
         finally:
             known.write_text(text)
 
-    def test_a_configuration_that_accepts_everything_does_not_count(self, device: LoopbackDevice):
+    def test_an_accept_everything_configuration_is_overridden(self, device: LoopbackDevice):
         known, config = device.folder / "known_hosts", device.folder / "ssh_config"
         text = known.read_text()
         known.write_text("")
@@ -96,10 +96,10 @@ class TestKeys:
             known.write_text(text)
 
     @pytest.mark.parametrize("alias", [True, False])
-    def test_a_changed_host_key_is_refused_with_the_command_that_forgets_it(
+    def test_a_changed_host_key_is_refused_with_the_command_to_forget_it(
         self, device: LoopbackDevice, alias: bool
     ):
-        """As after a card was written anew; a port and an alias change the name that is forgotten."""
+        """As after reflashing the card; a port and an alias change the name to forget."""
         known, config = device.folder / "known_hosts", device.folder / "ssh_config"
         text, options = known.read_text(), config.read_text()
         name = HOST if alias else f"[{device.address}]:{device.port}"
@@ -166,7 +166,7 @@ class TestKeys:
     def test_too_many_keys_are_named(self, device: LoopbackDevice, tmp_path: Path):
         config = device.folder / "ssh_config"
         options = config.read_text()
-        for number in range(6):  # what a server lets anyone try
+        for number in range(6):  # a server's default limit of attempts
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / str(number)], check=True
             )
@@ -178,7 +178,7 @@ class TestKeys:
         finally:
             config.write_text(options)
 
-    def test_a_refused_key_says_how_to_put_one_there(self, device: LoopbackDevice):
+    def test_a_refused_key_explains_how_to_install_one(self, device: LoopbackDevice):
         authorized = device.folder / "authorized_keys"
         text = authorized.read_text()
         authorized.write_text("")
@@ -191,7 +191,7 @@ class TestKeys:
 
 class TestNames:
     @pytest.mark.parametrize("host", ["-oProxyCommand=touch hacked", "-", ""])
-    def test_a_host_that_ssh_would_take_for_an_option_is_refused(self, host: str):
+    def test_a_host_that_looks_like_an_ssh_option_is_refused(self, host: str):
         with pytest.raises(UsageError, match="cannot be empty or begin with a dash"):
             Remote(host)
 
@@ -217,7 +217,7 @@ class TestNames:
             remote.run("remove", "$(touch hacked); touch hacked")
         assert not list(device.home.rglob("hacked"))
 
-    def test_an_ssh_that_is_killed_is_a_device_out_of_reach(
+    def test_a_killed_ssh_is_reported_as_a_broken_connection(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         (tmp_path / "ssh").write_text("#!/bin/sh\nkill -9 $$\n")
@@ -240,9 +240,9 @@ class TestNames:
 
 
 class TestOddDevices:
-    """Devices that are unusual but fit."""
+    """Devices that are unusual but suitable."""
 
-    def test_a_talkative_login_shell_does_not_confuse(
+    def test_output_of_the_login_shell_is_ignored(
         self, device: LoopbackDevice, deployed: Deployed, release: Named
     ):
         (device.home / ".bashrc").write_text("echo 'python=2.7.18'; echo hello; echo welcome >&2\n")
@@ -267,7 +267,7 @@ class TestOddDevices:
             assert "its clock is not set" in " ".join(probe(remote).warnings())
         assert device.current() == release("first").id
 
-    def test_a_device_that_lies_is_not_believed(self, device_with: Callable):
+    def test_implausible_answers_are_not_trusted(self, device_with: Callable):
         device_with(
             {
                 "python3": "printf 'python=3.99999999\\npython_bits=64\\npython_name=cpython\\n'",
@@ -399,7 +399,7 @@ class TestCommands:
         result = cli("deploy", HOST, compress_folder, *options)
         assert [host["host"] for host in json.loads(result.stdout)["hosts"]] == [HOST]
 
-    def test_json_tells_how_far_a_failed_deploy_came(self, device: LoopbackDevice, tmp_path: Path):
+    def test_json_reports_how_far_a_failed_deploy_got(self, device: LoopbackDevice, tmp_path: Path):
         folder = tmp_path / "compressed"
         folder.mkdir()
         shutil.copy(FIXTURES / "coded.epb", folder / "model.epb")

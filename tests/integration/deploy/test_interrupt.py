@@ -1,4 +1,4 @@
-"""Ctrl-C at the host: one word, exit code 130, nothing left over, and the promise."""
+"""Ctrl-C on the host: one word, exit code 130, no leftovers, and the promise of a whole release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loopback_device import HOST, LoopbackDevice, is_whole
 from edgepatho.deploy.release import Release
 from edgepatho.deploy.steps import Outcome
 
-# The n-th ssh interrupts everything that the terminal would, before it connects or once it is done.
+# The n-th ssh interrupts what a terminal would, before it connects or once it is done.
 SSH = """#!/bin/sh
 case " $* " in *" -O exit "*) exec {ssh} "$@" ;; esac
 echo >>{folder}/calls
@@ -32,7 +32,7 @@ exit $code
 
 # 1 probe, 2 to 5 upload (wheel and programs are there already), 6 install, 7 switch
 @pytest.mark.parametrize(("number", "moment"), [(1, "before"), (3, "after"), (6, "after"), (7, "after")])
-def test_interrupted_at_any_time(
+def test_interrupts_at_any_time(
     device: LoopbackDevice,
     deployed: Callable[[Release], Outcome],
     release: Callable[[str], Release],

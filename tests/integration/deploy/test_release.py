@@ -1,4 +1,4 @@
-"""A release on the host: its id, its parts, the wheels it takes, and what it refuses."""
+"""A release on the host: its id, its parts, the wheels it accepts, and what it refuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def wheel_with(folder: Path, name: str, content: str = "x") -> Path:
     return path
 
 
-def test_equal_content_has_an_equal_id_wherever_it_lies(tmp_path: Path):
+def test_equal_content_has_the_same_id_wherever_it_is(tmp_path: Path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one = standin_payload.release(tmp_path / "a", "same")
@@ -35,7 +35,7 @@ def test_equal_content_has_an_equal_id_wherever_it_lies(tmp_path: Path):
     assert one.id != standin_payload.release(tmp_path / "a", "different").id
 
 
-def test_the_manifest_names_every_file_once_and_the_release_says_what_it_is_made_of(tmp_path: Path):
+def test_the_manifest_lists_every_file_once_and_the_release_lists_its_parts(tmp_path: Path):
     release = standin_payload.release(tmp_path, "any")
     parts = {part.name: part for part in release.parts}
     lines = parts["MANIFEST"].source.decode().splitlines()
@@ -72,14 +72,14 @@ def test_two_wheels_with_the_same_file_are_refused(tmp_path: Path):
         build([], [standin_payload.wheel(tmp_path), other])
 
 
-def test_a_folder_without_a_baseline_says_how_to_leave_it_out(compress_folder: Path):
+def test_a_folder_without_a_baseline_names_the_option_to_omit_it(compress_folder: Path):
     (compress_folder / "baseline.epb").unlink()
     with pytest.raises(InputError, match=r"holds no baseline\.epb.*--no-baseline"):
         chosen_files(compress_folder)
     assert [file.name for file in chosen_files(compress_folder, baseline=False)] == ["model.epb"]
 
 
-def test_a_damaged_bundle_stays_at_home(compress_folder: Path):
+def test_a_damaged_bundle_is_not_deployed(compress_folder: Path):
     bundle = compress_folder / "model.epb"
     content = bytearray(bundle.read_bytes())
     content[-1] ^= 1
@@ -123,7 +123,7 @@ def test_a_given_wheel_that_does_not_fit_is_refused(tmp_path: Path):
         wheels.runtime_wheel(device("x86_64"), wheel.with_name("missing.whl"))
 
 
-def test_a_runtime_that_was_never_built_says_how_to_build_it():
+def test_a_missing_runtime_wheel_says_how_to_build_it():
     with pytest.raises(InputError, match="make wheel-arm"):
         wheels.runtime_wheel(device("riscv64"))
 

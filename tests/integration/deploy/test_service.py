@@ -1,4 +1,4 @@
-"""The folder-watching service: it scores what appears, and its unit grants it few rights."""
+"""The folder-watching service scores what appears, and its unit grants it few rights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def device_file(name: str) -> str:
     return (resources.files("edgepatho.device_scripts") / name).read_text()
 
 
-TIMEOUT_S = 600  # ends a test that would hang; not a promise of speed
+TIMEOUT_S = 600  # ends a hanging test; not a speed requirement
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -118,7 +118,7 @@ def test_a_picture_is_scored_once_unchanged_for_a_round_of_10_s(tmp_path: Path):
 
 
 @needs_root
-def test_an_inbox_that_cannot_be_emptied_ends_the_watch_for_good(tmp_path: Path):
+def test_an_inbox_that_cannot_be_emptied_ends_the_watch_permanently(tmp_path: Path):
     watch = Watch(tmp_path)
     (watch.inbox / "tile.png").write_text("picture")
     subprocess.run(["mount", "--bind", watch.inbox, watch.inbox], check=True)
@@ -132,7 +132,7 @@ def test_an_inbox_that_cannot_be_emptied_ends_the_watch_for_good(tmp_path: Path)
     assert f"RestartPreventExitStatus={process.returncode}\n" in device_file("edgepatho-watch@.service")
 
 
-def test_a_picture_that_cannot_be_moved_ends_the_watch_for_good(tmp_path: Path):
+def test_a_picture_that_cannot_be_moved_ends_the_watch_permanently(tmp_path: Path):
     """As in a folder with the sticky bit; otherwise it would be scored again and again."""
     watch = Watch(tmp_path, mv="#!/bin/sh\nexit 1\n", sleep="#!/bin/sh\n")
     (watch.inbox / "tile.png").write_text("picture")
@@ -142,7 +142,7 @@ def test_a_picture_that_cannot_be_moved_ends_the_watch_for_good(tmp_path: Path):
     assert f"RestartPreventExitStatus={process.returncode}\n" in device_file("edgepatho-watch@.service")
 
 
-def test_a_picture_is_scored_and_moved_and_a_bad_one_set_aside(tmp_path: Path):
+def test_pictures_are_scored_and_moved_and_bad_ones_set_aside(tmp_path: Path):
     quick = {"stat": STAT.format(stat=shutil.which("stat")), "sleep": "#!/bin/sh\nexec /usr/bin/sleep 0.2\n"}
     service = Watch(tmp_path, **quick)
     inbox, results = service.inbox, service.results
@@ -177,7 +177,7 @@ def test_a_picture_is_scored_and_moved_and_a_bad_one_set_aside(tmp_path: Path):
 
 
 @pytest.mark.needs("systemd-analyze")
-def test_systemd_verifies_the_unit_and_finds_little_exposure(tmp_path: Path):
+def test_systemd_verifies_the_unit_and_reports_low_exposure(tmp_path: Path):
     unit = tmp_path / "edgepatho-watch@.service"
     unit.write_text(device_file("edgepatho-watch@.service"))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]
@@ -198,7 +198,7 @@ def test_the_ansible_role_runs_only_deploy():
     assert all(name in text for name in defaults)
 
 
-def test_ansible_deploys_once_and_check_mode_not_at_all(
+def test_ansible_deploys_once_and_never_in_check_mode(
     device: LoopbackDevice, compress_folder: Path, wheel: Path, tmp_path: Path
 ):
     role = {

@@ -1,4 +1,4 @@
-"""What people install: both wheels and sdists hold what they must, and run away from the source tree."""
+"""What users install: both wheels and sdists are complete and work outside the source tree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgepatho import __version__
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = ROOT / "tests" / "fixtures" / "v1" / "coded.epb"
-# Where the folders of the source tree lie in the host's wheel.
+# Where the folders of the source tree go in the host's wheel.
 HOST_FOLDERS = {
     "edgepatho": "edgepatho",
     "exporters": "edgepatho/exporters",
@@ -31,14 +31,14 @@ NOT_IN_THE_RUNTIMES_SDIST = {"build_wheel.py", "CMakePresets.json"}  # need cmak
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both sdists, the host's wheel built from its own, and the runtime's for this machine."""
+    """A folder with both sdists, the host's wheel built from one, and the runtime's wheel."""
     out = tmp_path_factory.mktemp("dist")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # cython, ninja
     pip = ("pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", "-w", str(out))
     for command in (
         ("build", "-q", "--no-isolation", "-o", str(out), str(ROOT)),
         ("build", "-q", "--no-isolation", "--sdist", "-o", str(out), str(ROOT / "runtime")),
-        (*pip, str(ROOT / "runtime")),  # in place, for what `make install` compiled serves again
+        (*pip, str(ROOT / "runtime")),  # in place, to reuse what `make install` compiled
     ):
         done = subprocess.run(
             [sys.executable, "-m", *command], env={**os.environ, "PATH": path}, capture_output=True, text=True
@@ -59,7 +59,7 @@ def runtime_wheel(dist: Path) -> Path:
 
 
 def sources(folder: Path) -> set[str]:
-    """All files of a folder that are written by hand, as paths relative to it."""
+    """All hand-written files of a folder, as paths relative to it."""
     made = {"__pycache__", "build"}
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
@@ -68,7 +68,7 @@ def sources(folder: Path) -> set[str]:
 
 
 def content(wheel: Path) -> set[str]:
-    """The names in a wheel, but for its own metadata and the runtime's wheels inside."""
+    """The names in a wheel, except its metadata and the runtime wheels inside."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     return {name for name in names if ".dist-info/" not in name and not name.endswith(".whl")}
@@ -87,26 +87,26 @@ def metadata(wheel: Path) -> tuple[Message, str]:
         return Parser().parsestr(text), archive.read(names["entry_points.txt"]).decode()
 
 
-def test_the_hosts_wheel_holds_every_source_file_and_nothing_else(host_wheel):
+def test_the_host_wheel_holds_exactly_the_source_files(host_wheel):
     expected = {
         f"{inside}/{name}" for folder, inside in HOST_FOLDERS.items() for name in sources(ROOT / folder)
     }
     assert content(host_wheel) == expected
 
 
-def test_the_runtimes_wheel_holds_its_python_files_and_two_extensions(runtime_wheel):
+def test_the_runtime_wheel_holds_its_python_files_and_two_extensions(runtime_wheel):
     package = ROOT / "runtime" / "src" / "edgepatho_runtime"
     written = {f"edgepatho_runtime/{name}" for name in sources(package) if not name.endswith(".pyx")}
     compiled = {f"edgepatho_runtime/{name}.abi3.so" for name in ("_core", "_vision")}
     assert content(runtime_wheel) == written | compiled
 
 
-def test_the_runtimes_sdist_holds_all_that_a_wheel_is_built_from(dist):
+def test_the_runtime_sdist_holds_everything_a_wheel_is_built_from(dist):
     found = members(dist / f"edgepatho_runtime-{__version__}.tar.gz")
     assert found - {"PKG-INFO"} == sources(ROOT / "runtime") - NOT_IN_THE_RUNTIMES_SDIST
 
 
-def test_the_hosts_sdist_holds_its_sources_and_no_test(dist):
+def test_the_host_sdist_holds_its_sources_without_tests(dist):
     found = members(dist / f"edgepatho-{__version__}.tar.gz")
     for folder in HOST_FOLDERS:
         assert {f"{folder}/{name}" for name in sources(ROOT / folder)} <= found
@@ -117,7 +117,7 @@ def test_the_hosts_sdist_holds_its_sources_and_no_test(dist):
 
 
 @pytest.mark.arm
-def test_the_hosts_wheel_carries_the_runtime_for_the_device(host_wheel):
+def test_the_host_wheel_carries_the_runtime_for_the_device(host_wheel):
     with zipfile.ZipFile(host_wheel) as archive:
         carried = [name for name in archive.namelist() if name.endswith(".whl")]
     assert carried == [
@@ -125,7 +125,7 @@ def test_the_hosts_wheel_carries_the_runtime_for_the_device(host_wheel):
     ]
 
 
-def test_metadata_says_who_may_use_it_and_on_which_python(host_wheel, runtime_wheel):
+def test_metadata_states_the_license_and_python_versions(host_wheel, runtime_wheel):
     host, host_commands = metadata(host_wheel)
     device, device_commands = metadata(runtime_wheel)
     assert (host["Name"], host["Requires-Python"]) == ("edgepatho", "<3.14,>=3.11")
@@ -165,7 +165,7 @@ class Installation:
         self.site = Path(
             self.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")[:-1]
         )
-        # a line in a .pth is a folder whose own .pth files, the editable install's, are not read
+        # a folder named in a .pth file is added without reading its own .pth files (the editable install's)
         (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def run(self, command: str, *arguments: str | Path) -> str:
@@ -185,7 +185,7 @@ def installed(
     return Installation(tmp_path_factory.mktemp("away"), [host_wheel, runtime_wheel])
 
 
-def test_nothing_comes_from_the_source_tree(installed):
+def test_nothing_is_imported_from_the_source_tree(installed):
     code = (
         "import edgepatho.exporters as e, edgepatho.device_scripts as d, edgepatho_runtime._core as c, sys\n"
     )
@@ -195,14 +195,14 @@ def test_nothing_comes_from_the_source_tree(installed):
     assert not any(Path(name).is_relative_to(ROOT) for name in path if name != sysconfig.get_path("purelib"))
 
 
-def test_both_commands_tell_their_version(installed):
+def test_both_commands_print_their_version(installed):
     assert installed.run("edgepatho", "--version") == f"edgepatho, version {__version__}\n"
     assert installed.run("edgepatho-run", "--version") == f"edgepatho-run {__version__}\n"
     assert installed.run("edgepatho", "--help").startswith("Usage: edgepatho ")
     assert "HOST" in installed.run("edgepatho", "deploy", "--help")
 
 
-def test_a_bundle_is_inspected_tested_and_scored_with(installed):
+def test_a_bundle_can_be_inspected_tested_and_scored_with(installed):
     about = json.loads(installed.run("edgepatho", "inspect", BUNDLE, "--json"))
     assert about["file"] == "coded.epb"
     assert json.loads(installed.run("edgepatho-run", "selftest", BUNDLE, "--json"))["passed"]
@@ -216,7 +216,7 @@ def test_a_bundle_is_inspected_tested_and_scored_with(installed):
     assert on_host["images"][0]["counts"].keys() == {"immunopositive", "immunonegative", "til"}
 
 
-def test_a_record_becomes_a_page(installed):
+def test_a_record_is_rendered_as_a_page(installed):
     installed.run("edgepatho-run", "bench", BUNDLE, "--runs", "1", "--warmup", "0", "--json", "bench.json")
     installed.run("edgepatho", "report", "bench.json", "-o", "report.html")
     assert "</html>" in (installed.folder / "report.html").read_text()
