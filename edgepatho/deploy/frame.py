@@ -1,7 +1,8 @@
-"""A script's answer, separated from whatever the account's start-up files print around it.
+"""A script's answer, separated from whatever the account's start-up files print around and into it.
 
-A `.bashrc` may print anything, even without a newline: the answer is framed by two lines with an
-unpredictable number, on standard output and on standard error.
+A `.bashrc` may print anything, even without a newline, and a job that it leaves running may print at any
+time. So each line of the answer, on standard output as on standard error, begins with an unpredictable
+number.
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ from dataclasses import dataclass, field
 
 TAIL_BYTES = 1 << 17  # searched for the end mark; more than arrives at a time
 # First line: if a start-up file started another shell, that shell reads the script as commands and stops.
-# The marks are on their own lines, whatever was printed before.
+# `grep` puts the number before each line and writes the line at once, so that nothing gets inside (in lines
+# of up to 4 kB; `sed -u` would do the same, but reads byte by byte). An empty line says that we have started.
 SCRIPT = """\
 [ "$edgepatho" = {nonce} ] || exit 1
-printf '\\n%s\\n' 'edgepatho {nonce} begins'
-printf '\\n%s\\n' 'edgepatho {nonce} begins' >&2
+marked() {{ LC_ALL=C grep -aH --line-buffered --label={nonce} ''; }}
+exec 4>&1
+{{
+{{
+echo
+echo >&2
 (
 set -- {arguments}
 {script})
 code=$?
-printf '\\n%s\\n' "edgepatho {nonce} ends $code"
-printf '\\n%s\\n' "edgepatho {nonce} ends $code" >&2
+printf '\\n%s\\n' "{nonce} ends $code"
+printf '\\n%s\\n' "{nonce} ends $code" >&2
+}} 2>&3 3>&- 4>&- | marked >&4
+}} 3>&1 | marked >&2
 """
 
 
@@ -45,20 +53,15 @@ class Frame:
         return f"sh -c 'edgepatho={self.nonce}; eval \"$(head -c {len(text)})\"'"
 
     def answer(self, said: bytes | bytearray) -> bytes | None:
-        """Return what the script has printed so far, None if it has not started."""
-        begin = f"\nedgepatho {self.nonce} begins\n".encode()
-        start = said.find(begin)
-        if start < 0:
+        """Return the lines that the script has printed so far, None if it has not started."""
+        lines = re.findall(rb"%s:([^\n]*\n)" % self.nonce.encode(), said)
+        if not lines:
             return None
-        body = bytes(said[start + len(begin) :])
-        end = self._end(body)
-        return body[: end.start()] if end else body
+        end = rb"\n?%s ends [0-9]{1,3}\n\Z" % self.nonce.encode()
+        return re.sub(end, b"", b"".join(lines[1:]))
 
     def exit_code(self, said: bytes | bytearray) -> int | None:
         """Return the script's exit code, None while it has not ended."""
-        end = self._end(said)
+        mark = re.compile(rb"%b:%b ends ([0-9]{1,3})\n" % (2 * (self.nonce.encode(),)))
+        end = mark.search(said, max(0, len(said) - TAIL_BYTES))
         return int(end[1]) if end else None
-
-    def _end(self, said: bytes | bytearray) -> re.Match[bytes] | None:
-        mark = re.compile(rb"\nedgepatho %s ends ([0-9]{1,3})\n" % self.nonce.encode())
-        return mark.search(said, max(0, len(said) - TAIL_BYTES))

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from conftest import needs_root
 from loopback_device import HOST, LoopbackDevice, is_whole
 
 from edgepatho.cli import main
+from edgepatho.deploy.frame import Frame
+from edgepatho.deploy.process import converse
 from edgepatho.deploy.release import Release
 from edgepatho.deploy.releases import rollback
 from edgepatho.deploy.ssh import Remote
@@ -125,6 +128,41 @@ class TestStartUpFiles:
             assert cli("ls", HOST).exit_code == 0
         finally:
             subprocess.run(["kill", (device.home / "sleeping").read_text().strip()])
+
+    def test_a_program_that_prints_while_our_scripts_run_adds_nothing(
+        self, device: LoopbackDevice, deployed: Deployed, release: Named
+    ):
+        """Nor on standard error; and nothing that it prints gets into a line of ours."""
+        lines = r"printf 'switched abc\nself-test passed: lies'"
+        (device.home / ".bashrc").write_text(
+            f"(for i in $(seq 3000); do {lines}; {lines} >&2; sleep 0.01; done) &\n"
+            'echo $! >>"$HOME/printing"\n'
+        )
+        last = "for i in $(seq 100); do echo out $i; echo err $i >&2; sleep 0.01; done; printf unfinished"
+        frame = Frame()
+        text = frame.text(last + "; exit 3\n", ())
+        try:
+            said = converse(
+                ["ssh", HOST, frame.command(text)],
+                [BytesIO(text)],
+                1 << 20,
+                complete=lambda said: frame.exit_code(said) is not None,
+            )
+            assert said.output.count(b"switched abc") > 50
+            assert said.errors.count(b"switched abc") > 50
+            numbers = range(1, 101)
+            assert frame.answer(said.output) == b"".join(b"out %d\n" % i for i in numbers) + b"unfinished"
+            assert frame.answer(said.errors) == b"".join(b"err %d\n" % i for i in numbers)
+            assert frame.exit_code(said.output) == frame.exit_code(said.errors) == 3
+            outcome = deployed(release("first"))
+            assert (outcome.previous, outcome.self_test) == ("none", "self-test passed: first")
+            failed = cli("rollback", HOST)
+            assert (failed.exit_code, failed.output) == (
+                5,
+                f"Error: {HOST}: rollback.sh: this device has no previous release to roll back to\n",
+            )
+        finally:
+            subprocess.run(["kill", *(device.home / "printing").read_text().split()])
 
 
 class TestLoginShells:
