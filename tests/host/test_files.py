@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,65 @@ def test_a_file_is_either_complete_or_unchanged(tmp_path):
         aside.write_bytes(tmp_path.read_bytes())
     assert path.read_text() == "first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edgepatho import files
+rename = Path.replace
+def killed(path, target):
+    rename(path, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[1] == "between":
+    Path.replace = killed
+with files.write_aside(Path("a.json")) as file, files.folder_aside(Path("out"), "marker.json") as folder:
+    file.write_text("half")
+    (folder / "marker.json").write_text("half")
+    print("writing", flush=True)
+    if sys.argv[1] != "between":
+        sys.stdin.read()
+"""
+
+
+def writer(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *arguments],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"writing\n"
+    return process
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_a_live_ones_is_not(tmp_path):
+    (tmp_path / ".a.json.0000000.part").mkdir()  # not ours: one digit short
+    (tmp_path / ".a.json.gz.00000000.part").mkdir()  # another file's
+    with writer(tmp_path, "killed") as killed:
+        killed.kill()
+    left = {path.name for path in tmp_path.iterdir()}
+    with writer(tmp_path, "live") as live:
+        at_work = {path.name for path in tmp_path.iterdir()}
+        assert len(left) == len(at_work) == 4
+        assert len(left & at_work) == 2
+        with write_aside(tmp_path / "a.json") as aside:
+            aside.write_text("next")
+        assert at_work | {"a.json"} == {path.name for path in tmp_path.iterdir()}
+        live.communicate()
+    assert live.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "out"} | left & at_work
+    assert (tmp_path / "a.json").read_text() == "half"
+
+
+def test_killed_between_its_two_renames_a_writer_loses_nothing(tmp_path):
+    make(tmp_path / "out", "first")
+    with writer(tmp_path, "between"):
+        pass
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail(tmp_path / "out")
+    assert (tmp_path / "out" / "marker.json").read_text() == "first"
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
