@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from edgepatho_runtime.errors import ImageError
 
 PAGE = Path(__file__).parents[1] / "docs" / "picture-matrix.md"
 HEIGHT, WIDTH = 150, 200
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 HEAD = """# Which pictures are read
 
 Written by `make picture-matrix`: each file is generated and read as `edgepatho-run score` reads it. The last
@@ -72,6 +74,7 @@ def rows() -> Iterator[Row]:
                 yield name, f"orientation {orientation}", encoded(picture, exif=exif, **options), {}
     yield from alphas(picture)
     yield from channels(picture)
+    yield from odd(picture)
     yield from foreign(picture)
 
 
@@ -116,6 +119,65 @@ def channels(picture: Image.Image) -> Iterator[Row]:
     yield "TIFF", "16 bits RGB", tiff(rgb.astype(np.uint16) * 257, photometric="rgb"), {}
     yield "BigTIFF", "sound", tiff(rgb, photometric="rgb", bigtiff=True), {}
     yield "TIFF", "zeros only", tiff(np.zeros_like(rgb), photometric="rgb"), {}
+
+
+def odd(picture: Image.Image) -> Iterator[Row]:
+    """Yield files that few programs write, and files without some of their pixels."""
+    yield (
+        "PNG",
+        "animated",
+        encoded(picture, format="PNG", save_all=True, append_images=[field(150, 200, 5)]),
+        {},
+    )
+    yield "PNG", "interlaced", interlaced(picture), {}
+    yield (
+        "JPEG",
+        "two pictures (MPO)",
+        encoded(picture, format="MPO", save_all=True, append_images=[picture]),
+        {},
+    )
+    jpeg = encoded(picture, format="JPEG")
+    precision = jpeg.index(b"\xff\xc0") + 4
+    yield "JPEG", "12 bits in its header", jpeg[:precision] + b"\x0c" + jpeg[precision + 1 :], {}
+    progressive = encoded(picture, format="JPEG", progressive=True)
+    scans = [at for at in range(len(progressive)) if progressive.startswith(b"\xff\xda", at)]
+    for count in (1, len(scans) - 1):
+        cut = progressive[: progressive.rindex(b"\xff\xc4", 0, scans[count])] + b"\xff\xd9"
+        yield "JPEG, progressive", f"only {count} of {len(scans)} scans", cut, {}
+    yield "TIFF", "1 bit", encoded(picture.convert("1"), format="TIFF"), {}
+    yield "TIFF", "1 bit, fax", encoded(picture.convert("1"), format="TIFF", compression="group4"), {}
+    yield "TIFF", "CMYK", encoded(picture.convert("CMYK"), format="TIFF"), {}
+    yield "TIFF", "Lab", encoded(picture.convert("LAB"), format="TIFF"), {}
+    rgb = np.asarray(picture)
+    for name, options in {"strips": {"rowsperstrip": 50}, "tiles": {"tile": (64, 64)}}.items():
+        file = io.BytesIO()
+        tifffile.imwrite(file, rgb, photometric="rgb", metadata=None, **options)
+        yield "TIFF", f"in {name}", file.getvalue(), {}
+        yield "TIFF", f"in {name}, one of no bytes", with_tag(file, f"{name[:-1].title()}ByteCounts", 0), {}
+        yield "TIFF", f"in {name}, fewer than its height needs", with_tag(file, "ImageLength", 300), {}
+
+
+def with_tag(file: io.BytesIO, name: str, value: int) -> bytes:
+    """Return a TIFF with the first value of a tag replaced."""
+    with tifffile.TiffFile(io.BytesIO(file.getvalue())) as tiff:
+        tag = tiff.pages[0].tags[name]
+        form = tiff.byteorder + {3: "H", 4: "I"}[int(tag.dtype)]
+    data = bytearray(file.getvalue())
+    struct.pack_into(form, data, tag.valueoffset, value)
+    return bytes(data)
+
+
+def interlaced(picture: Image.Image) -> bytes:
+    """Return a picture as an interlaced PNG, which Pillow does not write."""
+    rgb, rows = np.asarray(picture), b""
+    for left, top, across, down in ADAM7:
+        rows += b"".join(b"\0" + row.tobytes() for row in rgb[top::down, left::across])
+    header = struct.pack(">IIBBBBB", picture.width, picture.height, 8, 2, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
 
 
 def foreign(picture: Image.Image) -> Iterator[Row]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 from edgepatho.errors import InputError
 
@@ -21,10 +22,13 @@ SECTORS = re.compile(rb"\0{512,}")
 ZERO_RUN = bytes(256)  # more zeros than valid LZW, deflate or PackBits data holds
 PNG_SIGNATURE_BYTES = 8
 # TIFF tags, and values of COMPRESSION.
-COMPRESSION, STRIPS, STRIP_BYTES, TILES, TILE_BYTES, JPEG_TABLES = 259, 273, 279, 324, 325, 347
+WIDTH, HEIGHT, COMPRESSION, STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES = 256, 257, 259, 273, 277, 278, 279
+PLANAR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, JPEG_TABLES = 284, 322, 323, 324, 325, 347
+SEPARATE = 2  # PLANAR's value for one plane per channel
 UNCOMPRESSED, JPEG, DEFLATES = 1, 7, (8, 32946)
 # Markers of JPEG (ITU-T T.81): a scan, Huffman tables, and segments without pixels.
 SOS, DHT, IGNORED = 0xDA, 0xC4, {*range(0xE0, 0xF0), 0xFE}
+PROGRESSIVE = b"\xc2"  # marker of a progressive frame
 AC_TABLE_0, END_OF_BLOCK = 0x10, 0
 
 # Part of libjpeg's message -> the end of ours.
@@ -42,12 +46,12 @@ REASONS = {
 
 def check(picture: ImageFile, data: bytes) -> None:
     """Raise InputError, the end of a sentence, if `data`, opened by Pillow as `picture`, is damaged."""
-    if picture.format == "JPEG":
-        _check_jpeg(data)
+    if picture.format == "TIFF":
+        _check_tiff(dict(picture.tag_v2), data)  # type: ignore[attr-defined]
     elif picture.format == "PNG":
         _check_png(data)
-    else:
-        _check_tiff(picture.tag_v2, data)  # type: ignore[attr-defined]
+    else:  # also "MPO", a JPEG followed by others
+        _check_jpeg(data)
 
 
 def _check_jpeg(data: bytes, tables: bytes = b"") -> None:
@@ -69,6 +73,8 @@ def _check_jpeg(data: bytes, tables: bytes = b"") -> None:
     except ValueError as error:
         reason = next((ours for theirs, ours in REASONS.items() if theirs in str(error)), None)
         raise InputError("it is a damaged JPEG" + (f": {reason}" if reason else "")) from None
+    if _lacks_scans(header, scans[:end]):
+        raise InputError("it is a damaged JPEG: scans are missing")
 
 
 def _essential(data: bytes, tables: bytes) -> tuple[bytes, bytes]:
@@ -87,6 +93,26 @@ def _essential(data: bytes, tables: bytes) -> tuple[bytes, bytes]:
             needed += data[at:end]
         at = end
     raise InputError("it is a damaged JPEG: it has no pixels")
+
+
+def _lacks_scans(header: bytes, scans: bytes) -> bool:
+    """Whether a progressive JPEG lacks coefficients, in whose place decoders put a guess.
+
+    A scan names its components, a band of their coefficients and the lowest bit it holds (T.81, G.1.1).
+    """
+    at = 2
+    while header[at + 1 : at + 2] not in (PROGRESSIVE, b""):
+        at += 2 + int.from_bytes(header[at + 2 : at + 4], "big")
+    if not header[at:]:
+        return False
+    components = header[at + 10 : at + 10 + 3 * header[at + 9] : 3]
+    lowest_bits = dict.fromkeys(product(components, range(64)), None)
+    for scan in re.finditer(rb"\xff\xda..(.)", scans, re.DOTALL):
+        band = scan.end() + 2 * scan[1][0]
+        first, last, bits = scans[band : band + 3]
+        names = scans[scan.end() : band : 2]
+        lowest_bits.update(dict.fromkeys(product(names, range(first, last + 1)), bits & 15))
+    return any(lowest_bits.values()) or None in lowest_bits.values()
 
 
 def _zeros_have_meaning(header: bytes) -> bool:
@@ -120,15 +146,17 @@ def _check_png(data: bytes) -> None:
         at += 12 + length
 
 
-def _check_tiff(tags: dict[int, tuple[int, ...]], data: bytes) -> None:
+def _check_tiff(tags: dict[int, Any], data: bytes) -> None:
     compression = tags.get(COMPRESSION, UNCOMPRESSED)
     starts = tags.get(TILES) or tags.get(STRIPS, ())
     lengths = tags.get(TILE_BYTES) or tags.get(STRIP_BYTES, ())
     if not starts or len(starts) != len(lengths):
         raise InputError("it is a damaged TIFF: its tags do not locate the pixels")
+    if len(starts) < _parts(tags) or not all(lengths):
+        raise InputError("it is a damaged TIFF: part of its pixels is missing")
     for start, length in zip(starts, lengths, strict=True):
         part = data[start : start + length]
-        if len(part) < length or not length:
+        if len(part) < length:
             raise InputError("it is a damaged TIFF: it ends early")
         if compression == JPEG:
             _check_jpeg(part, bytes(tags.get(JPEG_TABLES, b"")))
@@ -140,6 +168,16 @@ def _check_tiff(tags: dict[int, tuple[int, ...]], data: bytes) -> None:
         _check_raw(
             data, min(starts), max(start + length for start, length in zip(starts, lengths, strict=True))
         )
+
+
+def _parts(tags: dict[int, Any]) -> int:
+    """How many strips or tiles the picture has."""
+    height, width = tags[HEIGHT], tags[WIDTH]
+    down, across = (
+        (tags[TILE_HEIGHT], tags[TILE_WIDTH]) if TILES in tags else (tags.get(ROWS_PER_STRIP, height), width)
+    )
+    planes = tags.get(SAMPLES, 1) if tags.get(PLANAR) == SEPARATE else 1
+    return int(-(-height // max(1, down)) * -(-width // max(1, across)) * planes)
 
 
 def _check_raw(data: bytes, start: int, end: int) -> None:

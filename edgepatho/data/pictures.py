@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgepatho.data import damage
+from edgepatho.data import damage, kinds
 from edgepatho.data.density import NETWORK_PX
 from edgepatho.errors import InputError
 
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 FORMATS = ("JPEG", "PNG", "TIFF")
-SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"II": "TIFF", b"MM": "TIFF"}
 TRANSPARENT = "it is entirely transparent; flatten it onto a background and save it again"
 MAX_PIXELS = 100_000_000
 SOURCE_TILE_PX = 1228  # side of a SHIDC tile, which becomes NETWORK_PX
 MIN_STRIP_PX = 16  # the network reduces this to one pixel; a narrower remainder makes no tile
 # TIFF orientation -> the PIL.Image.Transpose that undoes Pillow's.
 UNTURN = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-ORIENTATION, BITS_PER_SAMPLE, IMAGE_WIDTH, IMAGE_LENGTH = 274, 258, 256, 257  # EXIF and TIFF tags
+ORIENTATION, IMAGE_WIDTH, IMAGE_LENGTH = 274, 256, 257  # EXIF and TIFF tags
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _starts(side: int) -> range:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[ImageFile, bytes]]:
-    """An opened picture of 8 bits per channel and one page, and the bytes of its file.
+    """An opened picture, its first page if it has several, and the bytes of its file.
 
     Decoder errors become an InputError without their text, which may contain anything.
     """
@@ -128,39 +127,24 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile, bytes]]:
 
     data = b""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe waits for its writer
+            raise InputError("it is a pipe, socket or device, not a file")
         data = path.read_bytes()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata, and sizes that are checked here
             with Image.open(BytesIO(data), formats=FORMATS) as image:
-                _check_kind(image)
+                _check_size(image)
+                kinds.check(image, data)
                 yield image, data
     except InputError as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
     except Image.DecompressionBombError:  # at twice its own limit Pillow does not even open a picture
         raise InputError(f"{path} cannot be read: it has more than {MAX_PIXELS} pixels; cut it up.") from None
     except (OSError, SyntaxError, ValueError, struct.error) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or _unreadable(data)
+        reason = (isinstance(error, OSError) and error.strerror) or kinds.unreadable(data)
         raise InputError(f"{path} cannot be read: {reason}.") from None
 
 
-def _check_kind(image: ImageFile) -> None:
+def _check_size(image: ImageFile) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise InputError(f"it has {image.width} x {image.height} pixels, more than {MAX_PIXELS}; cut it up")
-    bits = max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,)))
-    if bits > 8 or image.mode[0] in "IF":
-        raise InputError("it has more than 8 bits per channel; scale it yourself and save it with 8 bits")
-    pages = getattr(image, "n_frames", 1)
-    if pages > 1:
-        raise InputError(f"it has {pages} pages; save the one to use as RGB")
-
-
-def _unreadable(data: bytes) -> str:
-    """What a file is that Pillow cannot open or decode."""
-    if not data:
-        return "it is empty"
-    kind = next((name for start, name in SIGNATURES.items() if data.startswith(start)), None)
-    return (
-        f"it is a damaged {kind}, or one that Pillow cannot decode"
-        if kind
-        else "it is not a JPEG, PNG or TIFF"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import picture_matrix
 from benchmarks.damage import FAULTS, FORMATS, encoded, field
 from edgepatho.data import pictures
 from edgepatho.errors import InputError
@@ -93,13 +95,26 @@ def test_the_stored_orientation_is_kept_as_on_the_device(tmp_path, name, orienta
     np.testing.assert_array_equal(pictures.read(tmp_path / name).ravel(), device)
 
 
-def test_pictures_that_would_be_misread_are_refused(tmp_path):
-    Image.new("I;16", (6, 4)).save(tmp_path / "deep.tif")
-    pages = [Image.new("L", (6, 4), value) for value in (1, 2, 3)]
-    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(InputError, match=r"deep\.tif cannot be read: it has more than 8 bits per channel"):
-        pictures.size(tmp_path / "deep.tif")
-    with pytest.raises(
-        InputError, match=r"pages\.tif cannot be read: it has 3 pages; save the one to use as RGB"
-    ):
-        pictures.size(tmp_path / "pages.tif")
+def test_odd_pictures_are_read_or_refused_as_on_the_device(tmp_path):
+    """All of docs/picture-matrix.md, in the device's words where Pillow opens the file."""
+    for number, (kind, name, data, limits) in enumerate(picture_matrix.rows()):
+        if limits or kind == "PPM":  # prepare has neither
+            continue
+        path = tmp_path / f"{number}"
+        path.write_bytes(data)
+        try:
+            device = np.frombuffer(device_image.read(path).rgb, np.uint8)
+        except ImageError as error:
+            sentence = re.escape(f"{path} cannot be read: {error}.")
+            with pytest.raises(
+                InputError, match=f"{sentence}|Pillow cannot decode|is not a JPEG, PNG or TIFF"
+            ):
+                pictures.read(path)
+        else:
+            np.testing.assert_array_equal(pictures.read(path, 1.0).ravel(), device, f"{kind}, {name}")
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png cannot be read: it is a pipe, socket or device"):
+        pictures.read(tmp_path / "a.png")

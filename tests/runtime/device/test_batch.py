@@ -224,6 +224,32 @@ def test_what_a_folder_holds_besides_its_pictures_is_reported_once(tmp_path: Pat
     assert not any(name in hidden for name in (str(tmp_path), "b.bmp", "more"))
 
 
+def test_names_and_files_that_are_odd_cost_only_their_own_result(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture
+) -> None:
+    """Above all, a pipe in the folder does not stop the batch until somebody writes to it."""
+    for name in ("a.png", "new\nline.png", "z.png"):
+        save_picture(f"fields/{name}")
+    fields = tmp_path / "fields"
+    (fields / "folder.png").mkdir()
+    (fields / "loop.png").symlink_to("loop.png")
+    os.mkfifo(fields / "pipe.png")
+    command = [*RUN, "score", str(fields), "--bundle", str(bundle_file), "-o", str(tmp_path / "results")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 3
+    pictures = [line for line in done.stdout.splitlines() if ".png: " in line]
+    assert [line.partition(":")[0] for line in pictures] == ["a.png", "new?line.png", "z.png"]
+    assert done.stderr.splitlines() == [
+        f"Error: {fields}/loop.png cannot be read: Too many levels of symbolic links.",
+        f"Error: {fields}/pipe.png cannot be read: it is a pipe, socket or device, not a file.",
+    ]
+    errors = {entry["image"]: entry["error"] is None for entry in record(tmp_path / "results")["images"]}
+    assert errors == {
+        **dict.fromkeys(("a.png", "new\nline.png", "z.png"), True),
+        **dict.fromkeys(("loop.png", "pipe.png"), False),
+    }
+
+
 def test_a_folder_of_folders_says_where_the_pictures_are(tmp_path: Path) -> None:
     (tmp_path / "case").mkdir()
     (tmp_path / "case/x.jpg").touch()

@@ -3,6 +3,7 @@
 import mmap
 import re
 import warnings
+from itertools import product
 
 from edgepatho_runtime.errors import ImageError
 
@@ -27,6 +28,8 @@ REASONS = {
 SOS = 0xDA  # marker of a scan
 SCAN, END = b"\xff\xda", b"\xff\xd9"
 DHT = 0xC4  # marker of Huffman tables
+FRAMES = {*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC}  # markers of the frame's header
+PROGRESSIVE = b"\xc2"  # marker of a progressive frame
 AC_TABLE_0 = 0x10
 END_OF_BLOCK = 0
 IGNORED = {*range(0xE0, 0xF0), 0xFE}  # application segments and comments
@@ -54,7 +57,7 @@ def check_jpeg(data: bytes | mmap.mmap, tables: bytes = b"") -> str:
     """
     import simplejpeg
 
-    header, scans_at, note = _essential(data, tables)
+    header, scans_at, note = essential(data, tables)
     strict = header + data[scans_at:]
     end = strict.find(END)  # cannot occur inside a scan
     single = strict.find(SCAN, len(header) + 2, end) < 0
@@ -67,7 +70,29 @@ def check_jpeg(data: bytes | mmap.mmap, tables: bytes = b"") -> str:
     except ValueError as error:
         reason = next((ours for theirs, ours in REASONS.items() if theirs in str(error)), None)
         raise ImageError("it is a damaged JPEG" + (f": {reason}" if reason else "")) from None
+    if _lacks_scans(header, strict[len(header) : end]):
+        raise ImageError("it is a damaged JPEG: scans are missing")
     return note
+
+
+def _lacks_scans(header: bytes, scans: bytes) -> bool:
+    """Return whether a progressive JPEG lacks coefficients, in whose place decoders put a guess.
+
+    A scan names its components, a band of their coefficients and the lowest bit it holds (T.81, G.1.1).
+    """
+    at = 2
+    while header[at + 1 : at + 2] not in (PROGRESSIVE, b""):
+        at += 2 + int.from_bytes(header[at + 2 : at + 4], "big")
+    if not header[at:]:
+        return False
+    components = header[at + 10 : at + 10 + 3 * header[at + 9] : 3]
+    lowest_bits = dict.fromkeys(product(components, range(64)), None)
+    for scan in re.finditer(rb"\xff\xda..(.)", scans, re.DOTALL):
+        band = scan.end() + 2 * scan[1][0]
+        first, last, bits = scans[band : band + 3]
+        names = scans[scan.end() : band : 2]
+        lowest_bits.update(dict.fromkeys(product(names, range(first, last + 1)), bits & 15))
+    return any(lowest_bits.values()) or None in lowest_bits.values()
 
 
 def _zeros_have_meaning(header: bytes) -> bool:
@@ -90,8 +115,10 @@ def _zeros_have_meaning(header: bytes) -> bool:
     return symbol != END_OF_BLOCK
 
 
-def _essential(data: bytes | mmap.mmap, tables: bytes) -> tuple[bytes, int, str]:
+def essential(data: bytes | mmap.mmap, tables: bytes = b"") -> tuple[bytes, int, str]:
     """Return the parts of a JPEG's header that decoding needs, where its first scan begins, and a note.
+
+    ImageError if it has no scan, or more than 8 bits per channel.
 
     Phones and cameras write application segments that libjpeg warns of, and bytes between segments; neither
     carries pixels.
@@ -110,6 +137,10 @@ def _essential(data: bytes | mmap.mmap, tables: bytes) -> tuple[bytes, int, str]
         if kind == SOS:
             return needed, marker, "stray bytes in its header" if stray else ""
         at = marker + 2 + int.from_bytes(data[marker + 2 : marker + 4], "big")
+        if kind in FRAMES and data[marker + 4 : marker + 5] > b"\x08":
+            raise ImageError(
+                f"it has {data[marker + 4]} bits per channel; scale it yourself and save it with 8 bits"
+            )
         if kind not in IGNORED:
             needed += data[marker:at]
     raise ImageError("it is a damaged JPEG: it has no pixels")

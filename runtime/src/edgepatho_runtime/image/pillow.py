@@ -69,11 +69,12 @@ def read(file: BinaryIO, size: int, name: str, limits: Limits) -> Image:
 def _jpeg(file: BinaryIO, limits: Limits) -> Image:
     import PIL.Image
 
-    file.seek(0)
-    picture = PIL.Image.open(file, formats=("JPEG",))
-    held = HELD_BYTES.get(picture.mode, 4) + NARROW_BYTES
-    limits.check(picture.height, picture.width, held + _coefficient_bytes(picture))
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        damage.essential(data)  # refuses what Pillow would call damaged
+        file.seek(0)
+        picture = PIL.Image.open(file, formats=("JPEG",))
+        held = HELD_BYTES.get(picture.mode, 4) + NARROW_BYTES
+        limits.check(picture.height, picture.width, held + _coefficient_bytes(picture))
         oddity = damage.check_jpeg(data)
     return _decoded(picture, _orientation(picture), [oddity])
 

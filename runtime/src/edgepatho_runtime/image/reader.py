@@ -27,6 +27,8 @@ def read(
     """
     path = Path(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe waits for its writer
+            raise ImageError("it is a pipe, socket or device, not a file")
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
             picture = _read(file, before.st_size, Limits(max_pixels, memory_bytes))

@@ -16,10 +16,22 @@ from edgepatho_runtime.image import damage
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = 256, 257, 258, 259, 262, 270
 STRIPS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
-TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 324, 325, 338, 339, 347
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
+EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES = 338, 339, 347
+SEPARATE = 2  # PLANAR's value for one plane per channel
 WANTED = frozenset(
     (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION, STRIPS, ORIENTATION, SAMPLES, ROWS_PER_STRIP)
-) | {STRIP_BYTES, PLANAR, TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES}
+) | {
+    STRIP_BYTES,
+    PLANAR,
+    TILE_WIDTH,
+    TILE_HEIGHT,
+    TILES,
+    TILE_BYTES,
+    EXTRA_SAMPLES,
+    SAMPLE_FORMAT,
+    JPEG_TABLES,
+}
 FIELDS = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}  # tag type -> struct format
 MAX_PAGES = 1000
 MAX_VALUES = 1 << 22
@@ -82,9 +94,11 @@ def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
     lengths = tags.get(TILE_BYTES) or tags.get(STRIP_BYTES, ())
     if not starts or len(starts) != len(lengths):
         raise ImageError("it is a damaged TIFF: its tags do not locate the pixels")
+    if len(starts) < _parts(tiff) or not all(lengths):
+        raise ImageError("it is a damaged TIFF: part of its pixels is missing")
     tables = bytes(tags.get(JPEG_TABLES, ()))
     for start, length in zip(starts, lengths, strict=True):
-        if start + length > size or not length:
+        if start + length > size:
             raise ImageError("it is a damaged TIFF: it ends early")
         if compression == UNCOMPRESSED:
             continue
@@ -100,6 +114,17 @@ def _check_data(file: BinaryIO, size: int, tiff: Tiff) -> None:
         last = max(start + length for start, length in zip(starts, lengths, strict=True))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as everything:
             damage.check_raw(everything, min(starts), last)
+
+
+def _parts(tiff: Tiff) -> int:
+    """Return how many strips or tiles the picture has."""
+    height, width = tiff.first(HEIGHT), tiff.first(WIDTH)
+    if TILES in tiff.tags:
+        down, across = tiff.first(TILE_HEIGHT), tiff.first(TILE_WIDTH)
+    else:
+        down, across = tiff.first(ROWS_PER_STRIP, height), width
+    planes = tiff.first(SAMPLES, 1) if tiff.first(PLANAR, 1) == SEPARATE else 1
+    return -(-height // max(1, down)) * -(-width // max(1, across)) * planes
 
 
 def _check_deflate(data: bytes) -> None:

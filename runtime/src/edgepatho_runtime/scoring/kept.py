@@ -45,9 +45,11 @@ def entry(files: list[Path], picture_sha256: str, scorer: Scorer) -> dict[str, A
 
 
 def digest(path: Path) -> str | None:
-    """Return the SHA-256 of a picture's file, None if it cannot be read."""
+    """Return the SHA-256 of a picture's file, None if it cannot be read or is no regular file."""
     content = sha256()
     try:
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             while part := file.read(CHUNK_BYTES):
                 content.update(part)
