@@ -230,6 +230,23 @@ def test_a_minimal_record_renders(tmp_path):
     assert "0.4 points lower" in Page((tmp_path / "report.html").read_text()).text
 
 
+def test_the_output_of_a_broken_network_may_be_off_by_any_amount(tmp_path):
+    """Few shared values without retraining: an MSE of 1e12 and more is a result like any other."""
+    record = examples.compress_record()
+    for value in (1_018_991_902_798, 1.7e308):
+        record["accuracy"]["rows"][2]["mse_to_original"] = value
+        record["quantizer"]["mse_to_original"] = record["training"]["history"][0]["train_mse"] = value
+        folder = examples.write_folder(tmp_path / f"{value:.0e}", record)
+        render(folder, [], tmp_path / "report.html")
+        page = Page((tmp_path / "report.html").read_text())
+        assert rows_of(page, "agreement")[-1][-1] == f"{value:.2e}"
+        assert not re.search(r' (d|points|[xy][12]?)="[^"]*(inf|nan)', page.source)
+    for value in (float("inf"), -1):
+        record["quantizer"]["mse_to_original"] = value
+        with pytest.raises(InputError):
+            render(examples.write_folder(tmp_path / f"{value}", record), [], tmp_path / "none.html")
+
+
 def test_a_frontier_is_drawn_by_method(folder, tmp_path):
     (folder / "frontier.json").write_text(json.dumps(examples.frontier_rows()))
     render(folder, [], tmp_path / "report.html")
