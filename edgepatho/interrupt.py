@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextmanager
 def noticed() -> Iterator[list[int]]:
-    """Yield a list that is no longer empty once Ctrl-C came; a second Ctrl-C is a KeyboardInterrupt.
+    """Yield a list that is non-empty after Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
 
-    Outside the main thread, or where Ctrl-C means something else already, the list stays empty.
+    Outside the main thread, or if Ctrl-C already has another handler, the list stays empty.
     """
     came: list[int] = []
 

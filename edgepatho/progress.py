@@ -15,9 +15,9 @@ LINE_EVERY_S = 20.0
 
 @dataclass
 class Progress:
-    """How far work is: `advance` counts steps, `note` says what is being done, `say` is a lasting line.
+    """Progress of work: `advance` counts steps, `note` shows the activity, `say` prints a lasting line.
 
-    This one shows nothing but what is said.
+    This class shows only what is passed to `say`.
     """
 
     done: float = field(default=0, init=False)
@@ -27,16 +27,16 @@ class Progress:
         self.done += steps
 
     def note(self, text: str) -> None:
-        """Show in a few words what is being done."""
+        """Show the current activity in a few words."""
 
     def say(self, sentence: str) -> None:
-        """Print a sentence that stays."""
+        """Print a sentence that stays on screen."""
         print(sentence, file=sys.stderr, flush=True)
 
 
 @dataclass
 class BarProgress(Progress):
-    """Progress as a bar of rich with a note beside it."""
+    """Progress as a rich bar with a note next to it."""
 
     bar: Any
     task: Any
@@ -54,7 +54,7 @@ class BarProgress(Progress):
 
 @dataclass
 class LineProgress(Progress):
-    """Progress as lines, for log files: what was last noted and counted, every LINE_EVERY_S seconds."""
+    """Progress as lines, for log files: the last note and count, every LINE_EVERY_S seconds."""
 
     description: str
     total: float | None

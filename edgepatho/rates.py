@@ -1,11 +1,11 @@
-"""Precision, recall and F1 as they are printed."""
+"""Precision, recall and F1 as printed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 UNDEFINED = "–"
-# What a rate is a share of: where that is nothing, there is no rate.
+# The counts in the denominator of each rate: if all are 0, the rate is undefined.
 DENOMINATORS = {"precision": ("tp", "fp"), "recall": ("tp", "fn"), "f1": ("tp", "fn")}
 
 

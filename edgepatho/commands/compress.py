@@ -153,7 +153,7 @@ def command(
     seed_everything(options.hyperparameters.seed, deterministic)
     with progress("compressing", options.budget.steps * (1 + options.control)) as bar:
         try:
-            record = run(prepared, output, options, weights_file=weights_file, progress=bar, tell=bar.say)
+            record = run(prepared, output, options, weights_file=weights_file, progress=bar, say=bar.say)
         except KeyboardInterrupt:
             if (state := state_of(output)).exists():
                 bar.say(

@@ -65,9 +65,9 @@ def command(
     job = Job(folder, wheel, not no_images, not no_baseline, with_tflite, signing_key)
     interactive = len(everyone) == 1 and sys.stdin.isatty()
 
-    def work(result: Result, tell: Callable[[str], None]) -> None:
+    def work(result: Result, on_step: Callable[[str], None]) -> None:
         with Remote(result.host, interactive=interactive) as remote:
-            run(result, job, remote, dry_run=dry_run, tell=tell)
+            run(result, job, remote, dry_run=dry_run, on_step=on_step)
 
     results: list[Result] = []
     for result in fleet.run_all(everyone, work):

@@ -120,7 +120,7 @@ def command(
             lambda point: frontier.row(original, point, about["original_sha256"]),
             reclaim=reclaim,
             progress=bar,
-            tell=lambda text: click.echo(text, err=True),
+            say=lambda text: click.echo(text, err=True),
         )
     record = frontier.summary(rows, about, original.row, judged=grid["preset"] == "frontier")
     with write_aside(output / "frontier.json") as aside:

@@ -45,14 +45,14 @@ def run(
     *,
     weights_file: Path | None = None,
     progress: Progress | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write the compress folder `output` and return the content of its compress.json.
 
     The original is PathoNet with the weights of `weights_file`, or the shipped ones. The folder is written
     under a temporary name and renamed; an earlier compress folder is replaced, anything else raises
     InputError. Retraining keeps its state in `<output>.retraining.npz` until the folder is complete, and
-    resumes from it. `tell` is called with a sentence for every result that the settings do not predict.
+    resumes from it. `say` is called with a sentence for every result that the settings do not predict.
     """
     from edgepatho.data.prepare import check_prepared
     from edgepatho.model import weights
@@ -72,7 +72,7 @@ def run(
         progress.note("sharing weights")
         shared = retraining.share(original, quantizer)
         for note in notes(original.graph, shared, quantizer):
-            tell(note)
+            say(note)
         retrained = retraining.retrain_shared(
             original, shared, quantizer, budget, hyperparameters, state=state, key=key, progress=progress
         )

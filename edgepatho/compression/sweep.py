@@ -49,7 +49,7 @@ def run(
     *,
     reclaim: bool = False,
     progress: Progress | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
     """Measure every point without a row in the study in `file`; return all rows, in the order of `points`.
 
@@ -84,7 +84,7 @@ def run(
     rows = _rows(study)
     missing = sum(point.key not in rows for point in points)
     if missing:
-        tell(
+        say(
             f"{missing} of {len(points)} points are taken by other workers or were left by one that was "
             "killed; if none is running, give the command again with --reclaim."
         )

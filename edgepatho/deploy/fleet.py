@@ -36,7 +36,7 @@ def read_inventory(path: Path) -> list[str]:
 
 
 def run_all(hosts: list[str], work: Callable[[Result, Callable[[str], None]], None]) -> Iterator[Result]:
-    """Yield a result for each host, in their order; `work(result, tell)` fills it in.
+    """Yield a result for each host, in their order; `work(result, on_step)` fills it in.
 
     A failing host does not stop the others: its result holds the reason and what was done before.
     """
@@ -44,14 +44,14 @@ def run_all(hosts: list[str], work: Callable[[Result, Callable[[str], None]], No
     def one(host: str) -> Result:
         result = Result(host)
         try:
-            work(result, lambda step: tell(host, step))
+            work(result, lambda step: on_step(host, step))
         except UserError as error:
             result.error, result.exit_code = str(error), error.exit_code
         except Exception as error:  # a bug that one host triggers must not stop the others
             result.error, result.exit_code = f"{host}: unexpected {error!r}", 1
         return result
 
-    with _live_table(hosts) as tell, ThreadPoolExecutor(min(AT_ONCE, len(hosts))) as pool:
+    with _live_table(hosts) as on_step, ThreadPoolExecutor(min(AT_ONCE, len(hosts))) as pool:
         yield from pool.map(one, hosts)
 
 
@@ -79,8 +79,8 @@ def _live_table(hosts: list[str]) -> Iterator[Callable[[str, str], None]]:
 
     with Live(table(), console=Console(stderr=True), transient=True) as live:
 
-        def tell(host: str, step: str) -> None:
+        def on_step(host: str, step: str) -> None:
             last[host] = step
             live.update(table())
 
-        yield tell
+        yield on_step

@@ -103,11 +103,11 @@ def run(
     remote: Remote,
     *,
     dry_run: bool = False,
-    tell: Callable[[str], None] = lambda step: None,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> None:
     """Deploy `job` to the device and record in `result` what was done, or with `dry_run` what would be."""
     started = time.monotonic()
-    tell("connecting")
+    on_step("connecting")
     device = probe(remote)
     check_fit(device, result.host)
     result.device, result.facts, result.warnings = device.describe(), device.facts, device.warnings()
@@ -118,7 +118,7 @@ def run(
         result.bytes_there_before = sum(there)
         check_room(device, result.host, wanted.installed_bytes, result.bytes_there_before)
     result.seconds["check"] = time.monotonic() - started
-    tell("check")
+    on_step("check")
     if dry_run:
         host = shlex.quote(result.host)
         result.planned = [step.command.replace("HOST", host) for step in plan(wanted, device)]
@@ -126,7 +126,7 @@ def run(
 
     def finished(step: str, seconds: float) -> None:
         result.seconds[step] = seconds
-        tell(step)
+        on_step(step)
 
     try:
         outcome = deploy(remote, wanted, device, finished)

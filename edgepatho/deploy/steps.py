@@ -59,16 +59,16 @@ def deploy(
     remote: Remote,
     release: Release,
     device: Device,
-    tell: Callable[[str, float], None] = lambda name, seconds: None,
+    on_step: Callable[[str, float], None] = lambda name, seconds: None,
 ) -> Outcome:
-    """Bring the device to the release and return what was done; `tell` is called after each step.
+    """Bring the device to the release and return what was done; `on_step` is called after each step.
 
     Raises DeviceUnfit if it cannot store the release, RolledBack if the release failed its self-test or
     health check, DeviceUnreachable if the connection broke; `current` is a complete release in all cases.
     """
     for repairs_left in reversed(range(ATTEMPTS)):
         try:
-            return _perform(remote, release, device, tell)
+            return _perform(remote, release, device, on_step)
         except ScriptFailed as error:
             if not repairs_left or error.code not in (ABSENT_OR_DAMAGED, UPLOAD_DAMAGED):
                 raise explained(error) from error
@@ -78,7 +78,9 @@ def deploy(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _perform(remote: Remote, release: Release, device: Device, tell: Callable[[str, float], None]) -> Outcome:
+def _perform(
+    remote: Remote, release: Release, device: Device, on_step: Callable[[str, float], None]
+) -> Outcome:
     steps = plan(release, device)
     outcome = Outcome(changed=len(steps) > 1)
     for step in steps:
@@ -95,7 +97,7 @@ def _perform(remote: Remote, release: Release, device: Device, tell: Callable[[s
             elif line.startswith("switched "):
                 outcome.changed, outcome.previous = True, line.split()[1]
         outcome.seconds[step.name] = time.monotonic() - started
-        tell(step.name, outcome.seconds[step.name])
+        on_step(step.name, outcome.seconds[step.name])
     return outcome
 
 

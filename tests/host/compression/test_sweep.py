@@ -64,13 +64,13 @@ def test_points_of_a_killed_worker_are_named_and_can_be_reclaimed(tmp_path):
     study = tmp_path / "study.log"
     killed = subprocess.run([sys.executable, "-c", KILLED, str(study), str(Path(__file__).parent)])
     assert killed.returncode == 9
-    told = []
-    rows = sweep.run(POINTS, study, ABOUT, measured, tell=told.append)
+    said = []
+    rows = sweep.run(POINTS, study, ABOUT, measured, say=said.append)
     assert len(rows) == 3
-    assert len(told) == 1
-    assert told[0].startswith("1 of 4 points are taken by other workers or were left by one that was killed")
-    assert ks(sweep.run(POINTS, study, ABOUT, measured, reclaim=True, tell=told.append)) == [4, 8, 16, 32]
-    assert len(told) == 1
+    assert len(said) == 1
+    assert said[0].startswith("1 of 4 points are taken by other workers or were left by one that was killed")
+    assert ks(sweep.run(POINTS, study, ABOUT, measured, reclaim=True, say=said.append)) == [4, 8, 16, 32]
+    assert len(said) == 1
 
 
 def test_two_workers_share_the_points(tmp_path):

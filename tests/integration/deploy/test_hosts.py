@@ -420,8 +420,8 @@ class TestCommands:
         monkeypatch.delenv("NO_COLOR", raising=False)
         monkeypatch.setenv("TERM", "xterm")
 
-        def work(result: DeployResult, tell: Callable[[str], None]) -> None:
-            tell(f"upload to {result.host}")
+        def work(result: DeployResult, on_step: Callable[[str], None]) -> None:
+            on_step(f"upload to {result.host}")
             if result.host == "pi4":
                 raise DeviceUnfit("pi4 has no python3")
 
