@@ -165,7 +165,7 @@ def test_a_foreign_folder_is_left_alone(prepared, weights_file, tmp_path):
         main, ["compress", str(prepared), "-o", str(tmp_path), "--weights", str(weights_file), *OPTIONS]
     )
     assert result.exit_code == 3
-    assert "has no compress.json" in result.stderr
+    assert "holds no compress.json" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
