@@ -149,7 +149,8 @@ def odd(picture: Image.Image) -> Iterator[Row]:
     yield "TIFF", "CMYK", encoded(picture.convert("CMYK"), format="TIFF"), {}
     yield "TIFF", "Lab", encoded(picture.convert("LAB"), format="TIFF"), {}
     rgb = np.asarray(picture)
-    for name, options in {"strips": {"rowsperstrip": 50}, "tiles": {"tile": (64, 64)}}.items():
+    parts: dict[str, dict[str, Any]] = {"strips": {"rowsperstrip": 50}, "tiles": {"tile": (64, 64)}}
+    for name, options in parts.items():
         file = io.BytesIO()
         tifffile.imwrite(file, rgb, photometric="rgb", metadata=None, **options)
         yield "TIFF", f"in {name}", file.getvalue(), {}
@@ -160,7 +161,7 @@ def odd(picture: Image.Image) -> Iterator[Row]:
 def with_tag(file: io.BytesIO, name: str, value: int) -> bytes:
     """Return a TIFF with the first value of a tag replaced."""
     with tifffile.TiffFile(io.BytesIO(file.getvalue())) as tiff:
-        tag = tiff.pages[0].tags[name]
+        tag = tiff.pages.first.tags[name]
         form = tiff.byteorder + {3: "H", 4: "I"}[int(tag.dtype)]
     data = bytearray(file.getvalue())
     struct.pack_into(form, data, tag.valueoffset, value)
