@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PINS   := constraints/$(shell $(PYTHON) -c 'import sys; print("python3.11" if sys.version_info < (3, 12) else "python3.12")').txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # One test process per processor; each takes whole files, because tests in a file share fixtures.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 TOOLS  := PATH="$(abspath $(BIN)):$$PATH"
 # Without a C compiler, PyPI's ziglang compiles the runtime.
 HOST_TOOLCHAIN := $(shell command -v cc >/dev/null || echo $(CURDIR)/cmake/zig.cmake)
