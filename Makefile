@@ -16,7 +16,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
         bench bench-arm hardness quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
-        core-test clean
+        core-test screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -114,6 +114,9 @@ trained-frozen: install build/prepared/prepared.json  ## compare trained and fro
 
 docs: install $(VENV)/.docs  ## build the documentation site in build/site; warnings are errors
 	$(BIN)/python -m sphinx -q -W --keep-going docs build/site
+
+screenshots: docs  ## the first screens of README and site; docs/images/*-screen.png
+	$(BIN)/python -m benchmarks.screenshots
 
 $(VENV)/.docs: $(VENV)/.host
 	$(PIP) install -q -c $(PINS) --group docs
