@@ -37,7 +37,7 @@ def captions(record: CompressRecord, tile: str) -> list[str]:
 
 
 def draw(folder: Path, output: Path) -> None:
-    """Write the picture of the first tile of the compress `folder`; raises InputError."""
+    """Write the picture of the most immunopositive tile of the compress `folder`; raises InputError."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -47,7 +47,7 @@ def draw(folder: Path, output: Path) -> None:
     record = read_compress(folder)
     if not record.overlays:
         raise InputError(f"{folder} records no overlays; give a folder that `edgepatho compress` wrote.")
-    tile = min(record.overlays)
+    tile = max(record.overlays, key=lambda name: record.overlays[name].original.immunopositive)
     figure = Figure(figsize=(8, 4.8), dpi=100, facecolor="white", layout="constrained")
     models = ("original", "compressed")
     panels = zip(figure.subplots(1, 2), models, captions(record, tile), strict=True)

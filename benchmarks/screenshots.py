@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
 SITE = ROOT / "build/site/index.html"
 WINDOW_PX = "1100,1400"
+SHADES = 128  # of the PNG's palette, which keeps the file small
 PAGE = """<!doctype html><meta charset="utf-8"><base href="{base}/"><style>
 body {{ max-width: 830px; margin: 32px auto; font: 16px/1.5 sans-serif; color: #1f2328 }}
 img {{ max-width: 100% }} code {{ background: #eff1f3; padding: 2px 5px; font-size: 85% }}
@@ -29,6 +30,8 @@ h1, h2 {{ border-bottom: 1px solid #d1d9e0; padding-bottom: 6px }}
 
 def take(page: Path, output: Path) -> None:
     """Write the first screen of the HTML file `page` to the PNG file `output`; raises ClickException."""
+    from PIL import Image
+
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         raise click.ClickException("Chromium is not installed; on Debian: apt install chromium")
@@ -36,6 +39,9 @@ def take(page: Path, output: Path) -> None:
     subprocess.run(
         [browser, *options, f"--screenshot={output}", page.as_uri()], check=True, capture_output=True
     )
+    with Image.open(output) as screen:
+        small = screen.convert("RGB").quantize(SHADES, method=Image.Quantize.MAXCOVERAGE)
+    small.save(output, optimize=True)
     click.echo(f"{output.relative_to(ROOT)}: {output.stat().st_size:,} bytes")
 
 
