@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,9 @@ for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREAD
 
 settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")  # a first call imports, and the machine may be busy
+
+# A suite that was started in the background ignores Ctrl-C, and so would every program it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VIRTUAL_PI = "boots the virtual Pi: run `make test-pi`"
 SKIPPED_IN_CI_TOO = (

@@ -158,8 +158,6 @@ def test_ctrl_c_ends_all_processes_and_leaves_nothing(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # a suite that runs in the background ignores the signal, and so would its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     hangs = time.monotonic() + 600  # no promise of speed
     while not list(tmp_path.rglob("*.jpg")):
