@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
 SITE = ROOT / "build/site/index.html"
 WINDOW_PX = "1100,1400"
-SHADES = 128  # of the PNG's palette, which keeps the file small
+COLOURS = 128  # of the PNG's palette, which keeps the file small
 PAGE = """<!doctype html><meta charset="utf-8"><base href="{base}/"><style>
 body {{ max-width: 830px; margin: 32px auto; font: 16px/1.5 sans-serif; color: #1f2328 }}
 img {{ max-width: 100% }} code {{ background: #eff1f3; padding: 2px 5px; font-size: 85% }}
@@ -40,7 +40,7 @@ def take(page: Path, output: Path) -> None:
         [browser, *options, f"--screenshot={output}", page.as_uri()], check=True, capture_output=True
     )
     with Image.open(output) as screen:
-        small = screen.convert("RGB").quantize(SHADES, method=Image.Quantize.MAXCOVERAGE)
+        small = screen.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
     small.save(output, optimize=True)
     click.echo(f"{output.relative_to(ROOT)}: {output.stat().st_size:,} bytes")
 

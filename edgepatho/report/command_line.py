@@ -34,7 +34,7 @@ SHIPPED = "PathoNet, shipped weights"
 def of(record: CompressRecord) -> str | None:
     """Return `edgepatho compress PREPARED -o OUTPUT ...`, or None for settings that no command has.
 
-    The paths stay placeholders: the page holds none.
+    PREPARED and OUTPUT stand for the paths, which the record does not hold.
     """
     settings = record.command
     try:
