@@ -7,6 +7,7 @@ Needs Chromium, and the site that `make docs` builds.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -36,9 +37,9 @@ def take(page: Path, output: Path) -> None:
     if browser is None:
         raise click.ClickException("Chromium is not installed; on Debian: apt install chromium")
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={WINDOW_PX}"]
-    subprocess.run(
-        [browser, *options, f"--screenshot={output}", page.as_uri()], check=True, capture_output=True
-    )
+    command = [browser, *options, f"--screenshot={output}", page.as_uri()]
+    if subprocess.run(command, capture_output=True).returncode:
+        raise click.ClickException(f"{browser} failed; to see why: {shlex.join(command)}")
     with Image.open(output) as screen:
         small = screen.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
     small.save(output, optimize=True)
