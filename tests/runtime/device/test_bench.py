@@ -342,7 +342,7 @@ def facts(**changes: Any) -> dict[str, Any]:
     return {**base, "temperature_c_end": 50.0, **changes}
 
 
-ROW = {"name": "engine", "error": None, "sd_ms": 1.0, "median_ms": 100.0}
+ROW = {"name": "engine", "error": None, "threads": 4, "sd_ms": 1.0, "median_ms": 100.0}
 
 
 @pytest.mark.parametrize(
@@ -354,6 +354,7 @@ ROW = {"name": "engine", "error": None, "sd_ms": 1.0, "median_ms": 100.0}
         ({"temperature_c_end": 81.0}, ROW, 0.1, "81 °C"),
         ({}, ROW, 2.5, "load 2.5"),
         ({}, ROW | {"sd_ms": 11.0}, 0.1, "vary"),
+        ({}, ROW | {"threads": 5}, 0.1, "5 threads share 4 cores"),
     ],
 )
 def test_each_reason_for_doubt_is_one_warning(
@@ -365,7 +366,7 @@ def test_each_reason_for_doubt_is_one_warning(
 
 def test_a_quiet_device_has_no_warnings() -> None:
     unknown = facts(governor=None, throttled=None, temperature_c_end=None)
-    assert bench.warnings(unknown, [ROW, {"name": "x", "error": "a sentence"}], 0.1) == []
+    assert bench.warnings(unknown, [ROW, {"name": "x", "threads": 4, "error": "a sentence"}], 0.1) == []
 
 
 @pytest.mark.parametrize(

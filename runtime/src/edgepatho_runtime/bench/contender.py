@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from edgepatho_runtime.bench.measure import PACKAGES
+from edgepatho_runtime.bench.peers import PEERS
 from edgepatho_runtime.bundle import read
 from edgepatho_runtime.errors import BundleError
 
@@ -19,9 +19,16 @@ class Contender(NamedTuple):
     file: Path
     expected_sha256: str | None = None
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file, and of the one with its weights where a peer's format has two."""
+        peer = PEERS.get(self.engine)
+        second = self.file.with_suffix(peer.weights) if peer and peer.weights else None
+        return self.file.read_bytes() + (second.read_bytes() if second and second.is_file() else b"")
+
 
 def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
-    """Return what to measure: bundles and TFLite files, folders of both, and FILE or FILE@SHA256.
+    """Return what to measure: bundles and peers' files, compress folders, and TFLite FILE or FILE@SHA256.
 
     Raises BundleError for a file that is missing or not a bundle.
     """
@@ -31,12 +38,12 @@ def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
         if path.is_dir() and not known:
             raise BundleError(f"{path} holds none of {', '.join(FOLDER_FILES)}; give a compress folder.")
         if not path.exists():
-            raise BundleError(f"{path} does not exist; give a bundle, a .tflite file or a folder of both.")
+            raise BundleError(f"{path} does not exist; give a bundle, a peer's file or a folder of both.")
         files += known or [path]
     contenders = []
     for file in files:
-        if file.suffix == ".tflite":
-            contenders += [Contender(engine, file, recorded_sha256(file)) for engine in PACKAGES]
+        if engines := _peers_for(file.suffix):
+            contenders += [Contender(engine, file, recorded_sha256(file)) for engine in engines]
         else:
             shared = any("codebook" in node for node in read(file).graph["nodes"])
             contenders.append(Contender("edgepatho" if shared else "edgepatho-baseline", file))
@@ -46,10 +53,14 @@ def tasks(paths: list[Path], tflite: list[str]) -> list[Contender]:
         file = Path(name if named else text)
         if not file.is_file():
             raise BundleError(f"{file} is not a file; --tflite takes FILE or FILE@SHA256.")
-        contenders += [
-            Contender(engine, file, digest if named else recorded_sha256(file)) for engine in PACKAGES
-        ]
+        expected = digest if named else recorded_sha256(file)
+        contenders += [Contender(engine, file, expected) for engine in _peers_for(".tflite")]
     return contenders
+
+
+def _peers_for(suffix: str) -> list[str]:
+    """Return the peers that run this kind of file."""
+    return [engine for engine, peer in PEERS.items() if peer.suffix == suffix]
 
 
 def recorded_sha256(file: Path) -> str | None:

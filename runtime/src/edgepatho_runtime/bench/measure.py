@@ -1,26 +1,27 @@
 """Measure one engine in this process, which does nothing else; `bench` starts it as a child.
 
 Reads a task as JSON from its argument, writes the result as one JSON line. Imports count as memory, so they
-are few, and numpy is imported only for engines that need it.
+are few, and a peer is imported only where it is measured.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
-
 
 def main() -> None:
     """Measure the task of argument 1, a JSON object, and print the result as one line of JSON."""
     task = json.loads(sys.argv[1])
+    answer = os.dup(1)
+    os.dup2(2, 1)  # whatever an engine prints is not part of it
     try:
-        result = bundle(task) if task["engine"].startswith("edgepatho") else tflite(task)
+        result = bundle(task) if task["engine"].startswith("edgepatho") else peer(task)
     except Exception as error:  # whatever an engine raises is a result
         result = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(result))
+    os.write(answer, f"{json.dumps(result)}\n".encode())
 
 
 def bundle(task: dict[str, Any]) -> dict[str, Any]:
@@ -48,46 +49,25 @@ def bundle(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def tflite(task: dict[str, Any]) -> dict[str, Any]:
-    """Measure a TFLite file: `invoke` alone, with the input tensor already filled in its own type."""
-    package = PACKAGES[task["engine"]]
+def peer(task: dict[str, Any]) -> dict[str, Any]:
+    """Measure a peer's file: inference alone, with the input already given in its own type and layout."""
+    from edgepatho_runtime.bench import peers
+
+    engine, shape = task["engine"], (task["height"], task["width"], 3)
     try:
-        if task["engine"] == "litert":
-            from ai_edge_litert.interpreter import Interpreter
-        else:
-            from tflite_runtime.interpreter import Interpreter
-        import numpy
-    except ImportError as error:
-        return {"error": f"{package} is not installed here, or incompletely: {error}."}
-    try:
+        module = peers.imported(engine)
         start = perf_counter_ns()
-        interpreter = Interpreter(model_path=task["file"], num_threads=task["threads"])
-        interpreter.allocate_tensors()
+        loaded = peers.PEERS[engine].load(module, task["file"], shape, task["threads"], task["precision"])
         init_ms = _since(start)
-    except SystemError:  # tflite-runtime 2.14 was built for numpy 1 and fails only here
-        return {
-            "error": f"{package} does not work with the installed numpy {numpy.__version__}; "
-            "install numpy below 2, or use ai-edge-litert."
-        }
-    details = interpreter.get_input_details()[0]
-    expected = (1, task["height"], task["width"], 3)
-    shape, dtype = tuple(details["shape"].tolist()), details["dtype"]
-    if shape != expected or dtype not in (numpy.float32, numpy.int8, numpy.uint8):
-        return {"error": f"Its input is {dtype.__name__} {shape}, expected pixels {expected}."}
-    pixels = numpy.frombuffer(_image(task), numpy.uint8).reshape(expected).astype(numpy.float32) / 255
-    if dtype != numpy.float32:
-        scale, zero = details["quantization"]
-        limits = numpy.iinfo(dtype)
-        pixels = numpy.round(pixels / scale + zero).clip(limits.min, limits.max).astype(dtype)
-    interpreter.set_tensor(details["index"], pixels)
-    times = _timed(interpreter.invoke, task)
+    except peers.PeerError as error:
+        return {"error": str(error)}
+    loaded.give(_image(task))
+    times = _timed(loaded.infer, task)
 
     from importlib.metadata import version  # after the measurement: it costs memory
 
-    # a full-integer file may have float inputs and outputs, so look at its weights
-    weights = {detail["dtype"] for detail in interpreter.get_tensor_details()}
-    precision = "int8" if numpy.int8 in weights else "fp32"
-    return {"version": version(package), "precision": precision, "init_ms": init_ms, **times}
+    package = peers.PEERS[engine].package
+    return {"version": version(package), "precision": loaded.precision, "init_ms": init_ms, **times}
 
 
 def _timed(run: Callable[[], object], task: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from edgepatho_runtime import device, image
 from edgepatho_runtime.bench import child
 from edgepatho_runtime.bench.contender import FOLDER_FILES, Contender
-from edgepatho_runtime.bench.measure import PACKAGES
+from edgepatho_runtime.bench.peers import PEERS
 from edgepatho_runtime.bundle import Bundle, read
 from edgepatho_runtime.digest import sha256
 from edgepatho_runtime.errors import BundleError, BusyError, ImageError
@@ -123,6 +123,10 @@ def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> 
         sentences.append(
             f"The processor reached {facts['temperature_c_end']:.0f} °C: cool it and measure again."
         )
+    if any(row["threads"] > facts["cores"] for row in rows):
+        sentences.append(
+            f"{rows[0]['threads']} threads share {facts['cores']} cores: give at most as many --threads."
+        )
     if load > 0.5 * facts["cores"]:
         sentences.append(f"Other work was running (load {load:.1f}): stop it and measure again.")
     measured = [row for row in rows if row["error"] is None]
@@ -137,14 +141,15 @@ def warnings(facts: dict[str, Any], rows: list[dict[str, Any]], load: float) -> 
 def _row(
     task: Contender, settings: Settings, raw: Path, picture: dict[str, Any], python_bytes: int
 ) -> dict[str, Any]:
-    digest = _sha256_of(task.file)
+    content = task.content
+    digest = sha256(content).hexdigest()
     row: dict[str, Any] = {
         "name": NAMES.get(task.engine, ""),
         "engine": task.engine,
         "version": None,
         "file": task.file.name,
         "file_sha256": digest,
-        "file_bytes": task.file.stat().st_size,
+        "file_bytes": len(content),
         "precision": "int8" if "int8" in task.file.name else settings.precision,
         "threads": settings.threads,
         **dict.fromkeys(MEASURED),
@@ -155,7 +160,7 @@ def _row(
         "error": None,
     }
     if task.expected_sha256 not in (None, digest):
-        # a damaged .tflite can take the interpreter down with it
+        # a damaged file can take the interpreter down with it
         result: dict[str, Any] = {
             "error": "The file is damaged: its SHA-256 is not the recorded one; copy it again."
         }
@@ -177,7 +182,7 @@ def _row(
         row["peak_rss_over_python_bytes"] = max(0, row["peak_rss_bytes"] - python_bytes)
         row.update(statistics(row["runs_ms"]))
     if not row["name"]:
-        row["name"] = f"{PACKAGES[task.engine]} {row['precision']}"
+        row["name"] = f"{PEERS[task.engine].package} {row['precision']}"
         if task.file.name not in FOLDER_FILES:
             row["name"] += f" {task.file.name}"
     return row
@@ -219,7 +224,3 @@ def _was_throttled(before: int | None, after: int | None) -> bool | None:
     since_start = device.THROTTLED_SINCE_START
     new = after & since_start & ~before
     return bool((before | after) & device.THROTTLED_NOW or new)
-
-
-def _sha256_of(file: Path) -> str:
-    return str(sha256(file.read_bytes()).hexdigest())
