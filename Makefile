@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm hardness quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        bench bench-arm bench-scale hardness quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
         core-test screenshots clean
 
 help:  ## list the targets
@@ -68,10 +68,13 @@ test-arm-full: install wheel-arm  ## the same with 20 tiles and 1 to 4 threads; 
 bench: install $(VENV)/.bench  ## measure every engine on this machine; writes benchmarks/results/host.json
 	$(BIN)/python -m benchmarks.host
 
-bench-arm: install wheel-arm  ## estimate cycles on Cortex-A72 and A76; writes benchmarks/results/arm.json
+bench-arm: install wheel-arm $(VENV)/.bench  ## estimate cycles on Cortex-A72 and A76; writes benchmarks/results/arm.json
 	$(BIN)/python -m benchmarks.arm.bench
 
-$(VENV)/.bench: $(VENV)/.host
+bench-scale: install  ## time and memory over image size and network width; writes benchmarks/results/scale.json
+	$(BIN)/python -m benchmarks.scale
+
+$(VENV)/.bench: $(VENV)/.host pyproject.toml
 	$(PIP) install -q -c $(PINS) --group bench
 	touch $@
 

@@ -25,7 +25,7 @@ MISSING = "–"
 
 def headline(rows: list[Row]) -> str:
     """Return file size, memory and latency next to tflite-runtime fp32 on one thread, and the machine."""
-    of = {_name(row): row for row in rows if row["threads"] == 1}
+    of = {_name(row): row for row in _measured(rows) if row["threads"] == 1}
     ours, peer = of["edgepatho fp32"], of["tflite-runtime fp32"]
     quantities = {
         "file, MB": [row["file_bytes"] / 1e6 for row in (ours, peer)],
@@ -51,6 +51,7 @@ def host_table(rows: list[Row]) -> str:
     ]
     header += ["peak memory, MB", "file, MB"]
     lines = []
+    rows = _measured(rows)
     for row in rows:
         if row["threads"] != 1:
             continue
@@ -72,12 +73,13 @@ def host_table(rows: list[Row]) -> str:
 def arm_table(rows: list[Row]) -> str:
     """Return estimated cycles on the two boards with a model, instructions on the third, and traffic."""
     header = ["engine", "A72, Mcycles", "A76, Mcycles", "A53, Minstructions", "A72, MB beyond L2"]
+    rows = _measured(rows)
     reference = {row["cpu"]: row["mcycles"] for row in rows if _name(row) == "tflite-runtime fp32"}
     lines = []
     for name in dict.fromkeys(_name(row) for row in rows):
         of = {row["cpu"]: row for row in rows if _name(row) == name}
         cycles = [
-            f"{of[cpu]['mcycles']:.0f} ({reference[cpu] / of[cpu]['mcycles']:.2f}x)" if cpu in of else MISSING
+            f"{of[cpu]['mcycles']:.0f} ({_times_fewer(of[cpu], reference)})" if cpu in of else MISSING
             for cpu in ("a72", "a76")
         ]
         instructions = f"{of['a53']['instructions'] / 1e6:.0f}" if "a53" in of else MISSING
@@ -154,6 +156,15 @@ def markdown(header: list[str], lines: list[list[str]]) -> str:
     """Return a Markdown table; all columns but the first are right-aligned."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines])
+
+
+def _times_fewer(row: Row, reference: dict[str, float]) -> str:
+    return f"{reference[row['cpu']] / row['mcycles']:.2f}x" if row["cpu"] in reference else MISSING
+
+
+def _measured(rows: list[Row]) -> list[Row]:
+    """Return the rows of engines that could be measured."""
+    return [row for row in rows if row.get("error") is None]
 
 
 def _ratio(ratio: float | None) -> str:

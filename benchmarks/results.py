@@ -1,11 +1,14 @@
-"""Benchmark results: a JSON list of rows, and a printed table."""
+"""Benchmark results: a JSON list of rows, a printed table, and finished rows of an interrupted run."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arm.tools import cache
 from edgepatho.files import write_aside
 
 RESULTS = Path(__file__).with_name("results")
@@ -16,6 +19,25 @@ def save(rows: list[dict[str, Any]], path: Path) -> None:
     with write_aside(path) as aside:
         lines = ",\n".join(json.dumps(row, allow_nan=False) for row in rows)
         aside.write_text(f"[\n{lines}\n]\n")
+
+
+def kept(
+    benchmark: str, depends_on: Iterable[bytes], measure: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what `measure` returns, from the cache folder if the same was measured before.
+
+    `depends_on` is everything that decides the result: files, versions, settings.
+    """
+    digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in depends_on)).hexdigest()
+    file = cache() / benchmark / f"{digest[:20]}.json"
+    if file.exists():
+        earlier: dict[str, Any] = json.loads(file.read_text())
+        return earlier
+    found = measure()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with write_aside(file) as aside:
+        aside.write_text(json.dumps(found))
+    return found
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

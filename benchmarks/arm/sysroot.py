@@ -27,7 +27,7 @@ LAYOUT = "2"  # increment when old cache folders can no longer be used
 PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
 DEBIAN_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1")
 # numpy 1: the ABI of tflite-runtime 2.14. Listed with their few dependencies, because ncnn would also pull
-# in a downloader that running a network does not need.
+# in a downloader, and OpenVINO a reporter of its use, that running a network does not need.
 PEER_WHEELS = (
     "numpy==1.26.4",
     "tflite-runtime==2.14.0",
@@ -38,6 +38,10 @@ PEER_WHEELS = (
     "tqdm==4.70.1",
     "typing-extensions==4.16.0",
     "ncnn==1.0.20261020",
+    "MNN==3.6.1",
+    "onnxruntime==1.32.0",
+    "packaging==26.4",
+    "openvino==2026.4.1",
 )
 
 
@@ -103,7 +107,7 @@ def peers() -> Path:
     folder = cache() / f"arm64-peers-{_key(*PEER_WHEELS)}"
     with only_builder():
         if not folder.exists():
-            tags = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
+            tags = [f"manylinux_2_{minor}" for minor in (35, 34, 28, 27, 17)] + ["manylinux2014"]
             with folder_aside(folder, "wheels.txt") as aside:
                 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
                 target = ["--python-version=3.11", "--implementation=cp", f"--target={aside / 'site'}"]
