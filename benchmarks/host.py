@@ -74,7 +74,7 @@ def measure(
         output = Path(scratch) / "output.f32"
         for number in range(PASSES):
             for turn in range(ROUNDS):
-                empty.append(_empty_interpreter_bytes())
+                empty.append(empty_interpreter_bytes())
                 start = (turn * len(series)) // ROUNDS
                 for one in series[start:] + series[:start]:
                     if one.error is None:
@@ -105,9 +105,16 @@ def _add_round(series: Series, number: int, folder: Path, output: Path) -> None:
 
 
 def _run(series: Series, folder: Path, output: Path) -> dict[str, Any]:
-    who = series.contender
-    arguments = [who.engine, str(folder / who.model), str(folder / models.IMAGE), str(series.threads)]
-    arguments += [who.precision, str(WARMUPS), str(RUNS), str(output)]
+    return run(series.contender, folder, series.threads, (WARMUPS, RUNS), output)
+
+
+def run(who: Contender, folder: Path, threads: int, runs: tuple[int, int], output: Path) -> dict[str, Any]:
+    """Return what an engine reports from a process of its own, after warm-up and timed `runs`.
+
+    Its heat maps are in `output`. Raises UserError with its last words if it fails.
+    """
+    arguments = [who.engine, str(folder / who.model), str(folder / models.IMAGE), str(threads)]
+    arguments += [who.precision, *map(str, runs), str(output)]
     done = subprocess.run([sys.executable, str(ENGINE), *arguments], capture_output=True, text=True)
     if done.returncode:
         ending = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
@@ -117,7 +124,7 @@ def _run(series: Series, folder: Path, output: Path) -> dict[str, Any]:
     return answer
 
 
-def _empty_interpreter_bytes() -> int:
+def empty_interpreter_bytes() -> int:
     """Return the peak memory of a Python process that does nothing else."""
     text = subprocess.run(
         [sys.executable, "-c", "print(open('/proc/self/status').read())"],

@@ -21,9 +21,7 @@ def save(rows: list[dict[str, Any]], path: Path) -> None:
         aside.write_text(f"[\n{lines}\n]\n")
 
 
-def kept(
-    benchmark: str, depends_on: Iterable[bytes], measure: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
+def kept(benchmark: str, depends_on: Iterable[bytes], measure: Callable[[], Any]) -> Any:
     """Return what `measure` returns, from the cache folder if the same was measured before.
 
     `depends_on` is everything that decides the result: files, versions, settings.
@@ -31,8 +29,7 @@ def kept(
     digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in depends_on)).hexdigest()
     file = cache() / benchmark / f"{digest[:20]}.json"
     if file.exists():
-        earlier: dict[str, Any] = json.loads(file.read_text())
-        return earlier
+        return json.loads(file.read_text())
     found = measure()
     file.parent.mkdir(parents=True, exist_ok=True)
     with write_aside(file) as aside:

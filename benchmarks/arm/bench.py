@@ -92,7 +92,7 @@ def _row(who: Contender, board: Board, lab: Lab) -> dict[str, Any]:
     if error is None:
         try:
             parts = _depends_on(who, board, lab)
-            found = results.kept("bench-arm", parts, lambda: _counted(who, board, lab))
+            found: dict[str, Any] = results.kept("bench-arm", parts, lambda: _counted(who, board, lab))
             return known | found | {"error": None}
         except UserError as failure:
             if who.engine.startswith("edgepatho"):

@@ -40,11 +40,11 @@ def write(graph: Graph, param: Path, weights: Path, height: int, width: int) -> 
         sources = []
         for value in inputs:
             source = merged[value]
-            sources.append(f"{source}_{taken[source]}" if readers[source] > 1 else source)
+            sources.append(f"{source}/{taken[source]}" if readers[source] > 1 else source)
             taken[source] += 1
         add(kind, name, sources, [name], options)
         if readers[name] > 1:
-            add("Split", f"{name}_split", [name], [f"{name}_{copy}" for copy in range(readers[name])])
+            add("Split", f"{name}/split", [name], [f"{name}/{copy}" for copy in range(readers[name])])
 
     produce("Input", graph.input["name"], [], f"0={width} 1={height} 2={graph.input['channels']}")
     for node in nodes:

@@ -40,7 +40,7 @@ def test_ratios_survive_a_machine_that_slows_down(models: Path, monkeypatch):
         return {**times, "peak_rss_bytes": 25_000_000, "arena_bytes": 9_000_000, "version": "1"}
 
     monkeypatch.setattr(host, "_run", run)
-    monkeypatch.setattr(host, "_empty_interpreter_bytes", lambda: 10_000_000)
+    monkeypatch.setattr(host, "empty_interpreter_bytes", lambda: 10_000_000)
     ours, peer = host.measure(models, (TWICE_AS_FAST, REFERENCE), (1,))
     assert ours["ratio_to_tflite_runtime_fp32"] == [0.5, 0.5]
     assert peer["ratio_to_tflite_runtime_fp32"] == [1, 1]

@@ -158,7 +158,8 @@ def _ncnn(module: Any, file: str, shape: Shape, threads: int, precision: str) ->
     results: list[Any] = []
 
     def give(image: bytes) -> None:
-        given[:] = [module.Mat(_planes(image, shape)[0]).clone()]  # a Mat only points at the array
+        planes = _planes(image, shape)[0]
+        given[:] = [module.Mat(planes), planes]  # a Mat only points at the array
 
     def infer() -> None:
         extractor = network.create_extractor()

@@ -1,0 +1,1 @@
+"""Time and peak memory over image size and network width, beside LiteRT."""
