@@ -1,6 +1,6 @@
 """Fill the tables and figures of README.md and docs/measurements.md from the records in benchmarks/results.
 
-    python -m benchmarks.readme_tables    # after `make bench`, `make bench-arm` or `make test-arm-full`
+    python -m benchmarks.readme_tables    # after a benchmark
 
 A test checks both pages against the records.
 """
@@ -86,6 +86,20 @@ def arm_table(rows: list[Row]) -> str:
         traffic = f"{of['a72']['beyond_l2_bytes'] / 1e6:.0f}" if "a72" in of else MISSING
         lines.append([name, *cycles, instructions, traffic])
     return markdown(header, lines)
+
+
+def scale_table(rows: list[Row]) -> str:
+    """Return time and peak memory of both engines for each image size and network width, and the plot."""
+    header = ["image, px", "network width", "edgepatho, ms", "LiteRT, ms", "edgepatho, MB", "LiteRT, MB"]
+    lines = []
+    for side, width in dict.fromkeys((row["side_px"], row["width"]) for row in rows):
+        of = {row["engine"]: row for row in rows if (row["side_px"], row["width"]) == (side, width)}
+        both = [of["edgepatho"], of["litert"]]
+        times = [f"{row['median_ms']:.1f}" for row in both]
+        memory = [f"{row['peak_rss_over_python_bytes'] / 1e6:.1f}" for row in both]
+        lines.append([str(side), f"{width:g}", *times, *memory])
+    picture = "![Time and peak memory against image size and network width](images/scale.png)"
+    return f"{markdown(header, lines)}\n\n{picture}"
 
 
 def parity_table(rows: list[Row]) -> str:
@@ -179,6 +193,7 @@ FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in a page, reco
     ("headline", "host", headline),
     ("host", "host", host_table),
     ("arm", "arm", arm_table),
+    ("scale", "scale", scale_table),
     ("parity", "parity", parity_table),
     ("original", "frontier", original_sentence),
     ("frontier", "frontier", frontier_table),

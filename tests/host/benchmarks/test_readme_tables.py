@@ -75,6 +75,27 @@ def test_two_threads_are_shown_next_to_one():
     assert alone.splitlines()[2:] == ["| edgepatho fp32 | 40.0 | – | – and – | 70 | 14.0 | 3.30 |"]
 
 
+def test_an_engine_that_could_not_be_measured_is_left_out():
+    failed = {
+        "engine": "mnn",
+        "precision": "fp32",
+        "threads": 1,
+        "cpu": "a72",
+        "error": "MNN is not installed.",
+    }
+    assert len(readme_tables.host_table([failed]).splitlines()) == 2
+    assert len(readme_tables.arm_table([failed]).splitlines()) == 2
+
+
+def test_both_engines_stand_side_by_side_at_every_scale():
+    def row(engine: str, ms: float) -> dict[str, object]:
+        scale = {"side_px": 512, "width": 0.25, "peak_rss_over_python_bytes": 2_000_000}
+        return {"engine": engine, "median_ms": ms, **scale}
+
+    table = readme_tables.scale_table([row("edgepatho", 10.0), row("litert", 30.0)])
+    assert table.splitlines()[2] == "| 512 | 0.25 | 10.0 | 30.0 | 2.0 | 2.0 |"
+
+
 def test_cycles_come_with_their_ratio_to_the_reference():
     def row(engine: str, cpu: str, precision: str, mcycles: float | None) -> dict[str, object]:
         counted = {"instructions": 600_000_000, "beyond_l2_bytes": 300_000_000}

@@ -225,6 +225,26 @@ def test_an_engine_that_fails_leaves_an_error(
     assert row["runs_ms"] == []
 
 
+def test_what_an_engine_prints_is_not_its_result(play: Any, tflite_row: Any) -> None:
+    play("ai-edge-litert", "ai_edge_litert", on_invoke="os.write(1, b'{}'); print('[1]', flush=True)")
+    assert tflite_row("litert")["error"] is None
+
+
+def test_every_kind_of_file_goes_to_the_peers_that_run_it(tmp_path: Path) -> None:
+    names = ["a.tflite", "b.onnx", "c.mnn", "d.xml", "e.param"]
+    for name in [*names, "d.bin", "e.bin"]:
+        (tmp_path / name).write_text(name)
+    todo = contender.tasks([tmp_path / name for name in names], [])
+    assert [(task.engine, task.content) for task in todo] == [
+        ("litert", b"a.tflite"),
+        ("tflite-runtime", b"a.tflite"),
+        ("onnxruntime", b"b.onnx"),
+        ("mnn", b"c.mnn"),
+        ("openvino", b"d.xmld.bin"),
+        ("ncnn", b"e.parame.bin"),
+    ]
+
+
 def test_a_failing_peer_leaves_the_other_rows(
     folder: Path, play: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
