@@ -40,27 +40,29 @@ PICTURE = Path("docs/images/scale.png")
 
 
 @dataclass(frozen=True)
-class Point:
+class ScalePoint:
     """One network at one image size."""
 
     side_px: int
     width: Fraction
 
 
-def points() -> list[Point]:
+def points() -> list[ScalePoint]:
     """Return all sizes at PathoNet's width, then its own size at the other widths."""
     side, width = PATHONET
-    return [Point(one, width) for one in SIDES_PX] + [Point(side, one) for one in WIDTHS if one != width]
+    return [ScalePoint(one, width) for one in SIDES_PX] + [
+        ScalePoint(side, one) for one in WIDTHS if one != width
+    ]
 
 
-def depends_on(point: Point) -> list[bytes]:
+def depends_on(point: ScalePoint) -> list[bytes]:
     """Return all that the rows of a point depend on: network, engines, machine, method."""
     files = [Path(_core.__file__), host.ENGINE, Path(__file__), Path(networks.__file__)]
     facts = (point, host.processor(), sys.version, version("ai-edge-litert"), version("edgepatho-runtime"))
     return [repr(facts).encode(), *(file.read_bytes() for file in files)]
 
 
-def measure(point: Point) -> list[dict[str, Any]]:
+def measure(point: ScalePoint) -> list[dict[str, Any]]:
     """Return a row for each engine.
 
     Raises UserError if one of them fails, or if they did not compute the same network.
