@@ -97,8 +97,14 @@ def _row(who: Contender, board: Board, lab: Lab) -> dict[str, Any]:
         except UserError as failure:
             if who.engine.startswith("edgepatho"):
                 raise
-            error = str(failure)
+            error = _sentence(str(failure))
     return known | dict.fromkeys(COUNTED) | {"error": error}
+
+
+def _sentence(failure: str) -> str:
+    """Return how a guest program ended and its last line, without the command and its paths."""
+    ending, *lines = failure.split(" on an emulated ", 1)[-1].splitlines()
+    return f"{ending.partition(':')[0]}: {lines[-1]}" if lines else ending
 
 
 def _depends_on(who: Contender, board: Board, lab: Lab) -> list[bytes]:

@@ -103,19 +103,28 @@ def userland(suite: str = "bookworm") -> Userland:
 
 
 def peers() -> Path:
-    """Return a folder of arm64 wheels for Python 3.11 (PEER_WHEELS), for the guest's PYTHONPATH."""
+    """Return a folder of arm64 wheels for Python 3.11 (PEER_WHEELS), for the guest's PYTHONPATH.
+
+    A wheel that pip cannot install is left out, which is said on stderr, and tried again by the next call.
+    """
     folder = cache() / f"arm64-peers-{_key(*PEER_WHEELS)}"
+    record = folder / "wheels.txt"
+    tags = [f"manylinux_2_{minor}" for minor in (35, 34, 28, 27, 17)] + ["manylinux2014"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--upgrade"]
+    pip += ["--python-version=3.11", "--implementation=cp", f"--target={folder / 'site'}"]
+    pip += [f"--platform={tag}_aarch64" for tag in tags]
     with only_builder():
-        if not folder.exists():
-            tags = [f"manylinux_2_{minor}" for minor in (35, 34, 28, 27, 17)] + ["manylinux2014"]
-            with folder_aside(folder, "wheels.txt") as aside:
-                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
-                target = ["--python-version=3.11", "--implementation=cp", f"--target={aside / 'site'}"]
-                platforms = [f"--platform={tag}_aarch64" for tag in tags]
-                run_or_fail(
-                    [*pip, *target, *platforms, *PEER_WHEELS], "pip could not install the arm64 peers"
-                )
-                (aside / "wheels.txt").write_text("\n".join(PEER_WHEELS) + "\n")
+        folder.mkdir(exist_ok=True)
+        installed = record.read_text().splitlines() if record.exists() else []
+        for wheel in PEER_WHEELS:
+            if wheel not in installed:
+                try:
+                    run_or_fail([*pip, wheel], f"pip could not install {wheel} for arm64")
+                except UserError as error:
+                    click.echo(str(error), err=True)
+                    continue
+                installed.append(wheel)
+                record.write_text("\n".join(installed) + "\n")
     return folder / "site"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import models
-from benchmarks.arm import bench
+from benchmarks.arm import bench, sysroot
 from benchmarks.arm.boards import BOARDS
 from benchmarks.arm.counts import InstructionCounts
 from benchmarks.arm.sysroot import Userland
@@ -71,15 +71,19 @@ def test_a_peer_that_fails_is_a_row_with_a_sentence_and_is_tried_again(
     lab: bench.Lab, counted: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     def crash(*given: object, **options: object) -> InstructionCounts:
-        raise UserError("litert was killed by SIGILL")
+        raise UserError(
+            "python /tmp/engine.py litert on an emulated cortex-a53 ended with exit code 1: Traceback:\n"
+            "  File ...\nValueError: no such kernel"
+        )
 
     with monkeypatch.context() as broken:
         broken.setattr(bench.counts, "count", crash)
         row = bench._row(PEER, A53, lab)
         with pytest.raises(UserError):
             bench._row(OURS, A53, lab)
-    assert (row["error"], row["instructions"]) == ("litert was killed by SIGILL", None)
-    assert "litert fp32 on a53: litert was killed by SIGILL" in bench.as_table([row])
+    sentence = "cortex-a53 ended with exit code 1: ValueError: no such kernel"
+    assert (row["error"], row["instructions"]) == (sentence, None)
+    assert f"litert fp32 on a53: {sentence}" in bench.as_table([row])
     again = bench._row(PEER, A53, lab)
     assert again["error"] is None
     assert set(again) == set(row)
@@ -96,3 +100,24 @@ def test_new_peers_run_on_the_boards_with_a_cycle_model():
     assert {who.engine for who in on["a53"]}.isdisjoint(bench.NOT_ON_A53)
     assert on["a72"] == ARM
     assert on["a76"] == ARM + ARM_FP16
+
+
+def test_a_wheel_that_cannot_be_installed_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("EDGEPATHO_CACHE", str(tmp_path))
+    asked: list[str] = []
+
+    def pip(command: list[str], failure: str) -> None:
+        asked.append(command[-1])
+        if command[-1].startswith("MNN") and len(asked) <= len(sysroot.PEER_WHEELS):
+            raise UserError(failure)
+
+    monkeypatch.setattr(sysroot, "run_or_fail", pip)
+    sysroot.peers()
+    assert tuple(asked) == sysroot.PEER_WHEELS
+    assert "pip could not install MNN==" in capsys.readouterr().err
+    sysroot.peers()
+    assert asked[len(sysroot.PEER_WHEELS) :] == [name for name in asked if name.startswith("MNN")][:1]
+    sysroot.peers()
+    assert len(asked) == len(sysroot.PEER_WHEELS) + 1
