@@ -1,6 +1,7 @@
 /* A network: the memory of a checked plan, and its inferences. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bind.h"
 #include "geometry.h"
@@ -108,8 +109,14 @@ static void work(void *context, size_t item, size_t thread) {
     now->kernel(&now->call, item, now->scratch + thread * now->scratch_bytes);
 }
 
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 ep_status ep_network_run(ep_network *net, const uint8_t *image, size_t image_size, float *output,
-                         size_t output_size) {
+                         size_t output_size, uint64_t *step_ns) {
     ep_inference inference = net->inference;
     if (image_size != inference.image_height * inference.image_width * inference.image_channels ||
         output_size != inference.result_height * inference.result_width * inference.result_channels)
@@ -130,7 +137,9 @@ ep_status ep_network_run(ep_network *net, const uint8_t *image, size_t image_siz
             end = ceil_div((end - first) * now.call.step->tiles_across, CHUNK);
             first = 0;
         }
+        const uint64_t start = step_ns ? now_ns() : 0;
         ep_pool_run(net->pool, work, &now, first, end);
+        if (step_ns) step_ns[task->step] += now_ns() - start;
     }
     return EP_OK;
 }

@@ -125,7 +125,7 @@ static const float *run(builder *b, const uint8_t *image) {
         CHECK(status == EP_OK, "create: %d, %s (record %zu)", status, failure.reason, failure.record);
         out[i] = guarded(outputs * sizeof(float));
         if (status != EP_OK) return out[i];
-        CHECK(ep_network_run(network, image, inputs, out[i], outputs) == EP_OK, "run");
+        CHECK(ep_network_run(network, image, inputs, out[i], outputs, NULL) == EP_OK, "run");
         ep_network_destroy(network);
     }
     CHECK(memcmp(out[0], out[1], outputs * sizeof(float)) == 0, "the number of threads changes the output");
@@ -381,9 +381,9 @@ static bool accepted(const builder *b) {
         const size_t outputs = b->plan.result_height * b->plan.result_width * b->plan.result_channels;
         uint8_t *image = calloc(inputs, 1);
         float *output = malloc(outputs * sizeof *output);
-        CHECK(ep_network_run(network, image, inputs, output, outputs) == EP_OK, "run");
-        CHECK(ep_network_run(network, image, inputs - 1, output, outputs) == EP_BAD_IMAGE, "short image");
-        CHECK(ep_network_run(network, image, inputs, output, outputs + 1) == EP_BAD_IMAGE, "long output");
+        CHECK(ep_network_run(network, image, inputs, output, outputs, NULL) == EP_OK, "run");
+        CHECK(ep_network_run(network, image, inputs - 1, output, outputs, NULL) == EP_BAD_IMAGE, "short image");
+        CHECK(ep_network_run(network, image, inputs, output, outputs + 1, NULL) == EP_BAD_IMAGE, "long output");
         free(image);
         free(output);
         ep_network_destroy(network);

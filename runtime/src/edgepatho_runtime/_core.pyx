@@ -2,7 +2,7 @@
 """Python bindings for the convolution core; all they do is check buffer sizes."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 
@@ -54,7 +54,7 @@ cdef extern from "edgepatho/core.h" nogil:
     ep_status ep_network_create(const ep_plan *plan, const char *isa, size_t threads, ep_network **network,
                                 ep_failure *failure)
     ep_status ep_network_run(ep_network *network, const uint8_t *image, size_t image_size, float *output,
-                             size_t output_size)
+                             size_t output_size, uint64_t *step_ns)
     size_t ep_network_bytes(const ep_network *network)
     void ep_network_destroy(ep_network *network)
 
@@ -93,7 +93,7 @@ cdef class Core:
     """A plan ready to run, with its arena and threads."""
 
     cdef ep_network *network
-    cdef size_t image_size, result_size
+    cdef size_t image_size, result_size, step_count
     cdef bint running
     cdef list views
 
@@ -148,6 +148,7 @@ cdef class Core:
             raise OSError(f"the system refused to start {threads - 1} threads")
         self.image_size = raw.image_height * raw.image_width * raw.image_channels
         self.result_size = raw.result_height * raw.result_width * raw.result_channels
+        self.step_count = raw.step_count
 
     def __dealloc__(self):
         ep_network_destroy(self.network)
@@ -157,17 +158,24 @@ cdef class Core:
         """Bytes of the arena, the records and the scratch of all threads."""
         return ep_network_bytes(self.network)
 
-    def run(self, image, output):
-        """One inference from a buffer of bytes into a buffer of float32, both C-contiguous and of the plan's sizes."""
+    def run(self, image, output, step_ns=None):
+        """One inference from a buffer of bytes into a buffer of float32, both C-contiguous and of the plan's sizes.
+
+        The time of each step is added to the buffer of uint64 `step_ns`, if given.
+        """
         cdef _View source = _View(image), target = _View(output, True)
+        cdef _View times = None if step_ns is None else _View(step_ns, True)
+        cdef uint64_t *ns = NULL if times is None else <uint64_t *>times.view.buf
         if <size_t>source.view.len != self.image_size:
             raise ValueError(f"the image has {source.view.len} bytes, expected {self.image_size}")
         if <size_t>target.view.len != self.result_size * sizeof(float):
             raise ValueError(f"the output has {target.view.len} bytes, expected {self.result_size * sizeof(float)}")
+        if times is not None and <size_t>times.view.len != self.step_count * sizeof(uint64_t):
+            raise ValueError(f"the times have {times.view.len} bytes, expected {self.step_count * sizeof(uint64_t)}")
         if self.running:
             raise RuntimeError("this network is running in another thread; create one network per thread")
         self.running = True
         with nogil:
             ep_network_run(self.network, <const uint8_t *>source.view.buf, self.image_size,
-                           <float *>target.view.buf, self.result_size)
+                           <float *>target.view.buf, self.result_size, ns)
         self.running = False

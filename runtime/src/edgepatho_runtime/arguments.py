@@ -53,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
     add("--image", type=Path, help="picture to use instead of the golden one")
     add("--runs", "--num_runs", type=_count, default=30, metavar="N", help="timed runs (30)")
     add("--warmup", "--warmup_runs", type=_natural, default=5, metavar="N", help="warm-up runs (5)")
+    add(
+        "--profile",
+        action="store_true",
+        help="measure each step of the bundles instead, on one thread and on --threads",
+    )
     add("--json", metavar="FILE", help="write the full record to FILE; - for stdout")
     return root
 

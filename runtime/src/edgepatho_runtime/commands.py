@@ -109,7 +109,7 @@ def selftest(options: argparse.Namespace) -> int:
 def bench(options: argparse.Namespace) -> int:
     """Measure bundles and TFLite files, each in a process of its own."""
     from edgepatho_runtime import tables
-    from edgepatho_runtime.bench import contender
+    from edgepatho_runtime.bench import contender, profile
     from edgepatho_runtime.bench import record as benchmark
     from edgepatho_runtime.files import write_text
 
@@ -118,15 +118,18 @@ def bench(options: argparse.Namespace) -> int:
     todo = contender.tasks(options.paths, options.tflite)
     if options.json not in (None, "-"):  # first: a missing folder must not cost the measurements
         Path(options.json).parent.mkdir(parents=True, exist_ok=True)
-    record = benchmark.run(todo, settings, options.image, lambda text: print(text, file=sys.stderr))
+    measure = profile.run if options.profile else benchmark.run
+    record = measure(todo, settings, options.image, lambda text: print(text, file=sys.stderr))
     if options.json == "-":
         print(json_text(record), end="")
     else:
-        print(tables.bench_text(record))
+        print(tables.profile_text(record) if options.profile else tables.bench_text(record))
         if options.json is not None:
             write_text(Path(options.json), json_text(record))
     for sentence in record["warnings"]:
         print(f"Warning: {printable(sentence)}", file=sys.stderr)
+    if options.profile:
+        return errors.DONE
     own = [row for row in record["rows"] if row["engine"].startswith("edgepatho")]
     return errors.FAILED if any(row["error"] for row in own) else errors.DONE
 

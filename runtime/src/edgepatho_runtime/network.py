@@ -34,16 +34,17 @@ class Network:
         self.isa = self.plan.isa.name
         self.arena_bytes: int = self._core.bytes_held
 
-    def run(self, image: Any, out: Any = None) -> memoryview[Any]:
+    def run(self, image: Any, out: Any = None, step_ns: Any = None) -> memoryview[Any]:
         """The network's output for one image: float32 [height, width, channels], or [1, 1, channels].
 
         `image` is any contiguous buffer of uint8 [height, width, 3]. `out`, if given, is a writable buffer of
-        the result's size, and the result is a view of it. Raises ValueError if a size is wrong.
+        the result's size, and the result is a view of it. The nanoseconds that each step of `plan` takes are
+        added to `step_ns`, if given, an array of uint64. Raises ValueError if a size is wrong.
         """
         shape = self.plan.result_shape
         if out is None:
             out = array("f", bytes(4 * shape[0] * shape[1] * shape[2]))
-        self._core.run(image, out)
+        self._core.run(image, out, step_ns)
         result: memoryview[Any] = memoryview(out)
         return result.cast("B").cast("f", shape)
 

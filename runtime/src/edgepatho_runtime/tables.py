@@ -89,6 +89,29 @@ def bench_text(record: dict[str, Any]) -> str:
     return "\n".join([title, aligned([head, *body]), end, *failed])
 
 
+def profile_text(record: dict[str, Any]) -> str:
+    """Return a profile as one table for each bundle: a line a step, two columns a thread count."""
+    texts = []
+    for bundle in record["bundles"]:
+        profiles = bundle["profiles"]
+        head, end = ["step", "operation", "output", "multiply-adds"], ["all", "", ""]
+        end.append(f"{bundle['multiply_adds']:,}")
+        for profile in profiles:
+            head += [f"ms, {profile['threads']} thread" + "s" * (profile["threads"] > 1), "share"]
+            end += [f"{profile['time_ms']:.3f}", "100.0 %"]
+        body = []
+        for steps in zip(*(profile["steps"] for profile in profiles), strict=True):
+            step = steps[0]
+            size = " x ".join(map(str, step["output"]))
+            row = [printable(step["step"]), step["operation"], size, f"{step['multiply_adds']:,}"]
+            for timed in steps:
+                row += [f"{timed['time_ms']:.3f}", f"{100 * timed['share']:.1f} %"]
+            body.append(row)
+        title = f"{printable(bundle['file'])}, {bundle['isa']}, {bundle['precision']}"
+        texts.append(f"{title}, median of {bundle['runs']} runs\n{aligned([head, *body, end])}")
+    return "\n\n".join(texts)
+
+
 def _scores(result: dict[str, Any]) -> str:
     """Return counts and indices with their numerators and denominators."""
     counts = result["counts"]

@@ -151,9 +151,10 @@ typedef struct ep_failure {
 ep_status ep_network_create(const ep_plan *plan, const char *isa, size_t threads, ep_network **network,
                             ep_failure *failure);
 
-/* One inference. image [height][width][channels], output [result height][width][channels]; sizes in elements. */
+/* One inference. image [height][width][channels], output [result height][width][channels]; sizes in elements.
+ * The nanoseconds that each step takes are added to step_ns, unless that is NULL. */
 ep_status ep_network_run(ep_network *network, const uint8_t *image, size_t image_size, float *output,
-                         size_t output_size);
+                         size_t output_size, uint64_t *step_ns);
 
 /* Bytes that the network holds: arena, scratch of every thread, records. */
 size_t ep_network_bytes(const ep_network *network);

@@ -50,7 +50,7 @@ def run(todo: list[Contender], settings: Settings, picture: Path | None, report:
         facts = device.facts()
         throttled_before, load = device.throttled(), os.getloadavg()[0]
         facts["temperature_c_start"] = device.temperature_c()
-        rgb, facts_of_image = _picture(todo, picture)
+        rgb, facts_of_image = picture_for(todo, picture)
         with tempfile.TemporaryDirectory(prefix="edgepatho-bench-") as folder:
             raw = Path(folder) / "image.rgb"
             raw.write_bytes(rgb)
@@ -188,7 +188,7 @@ def _row(
     return row
 
 
-def _picture(todo: list[Contender], path: Path | None) -> tuple[bytes, dict[str, Any]]:
+def picture_for(todo: list[Contender], path: Path | None) -> tuple[bytes, dict[str, Any]]:
     """Return the RGB bytes that all engines get, and their entry in the record."""
     bundles = [task.file for task in todo if task.engine in NAMES]
     bundle = read(bundles[0]) if bundles else None
