@@ -196,8 +196,7 @@ static const char *check_task(const ep_plan *plan, const ep_task *task, const ep
         (uint64_t)task->end > part_items(&step, part, plan->result_height))
         return "task extends beyond its step";
     if (part == EP_ROWS) return NULL;
-    if (part == EP_INPUTS && task->begin != 0) return "resident inputs must start at the first row";
-    const size_t resident = resident_elements(&step, part, isa->block);
+    const size_t resident = resident_elements(&step, part, (size_t)(task->end - task->begin), isa->block);
     if (raw->resident < 0 || raw->resident % EP_ALIGNMENT || resident > plan->arena_elements ||
         (uint64_t)raw->resident > plan->arena_elements - resident)
         return "transformed weights or inputs extend beyond the arena";

@@ -53,22 +53,21 @@ static inline void set_geometry(ep_bound_step *step, size_t block) {
         step->tiles_across = out->width;
         step->tile_rows = out->height;
     }
-    step->resident_tiles = round_up(step->tiles_across * step->tile_rows, CHUNK);
 }
 
-/* Number of items of a part: output blocks, rows of tiles or rows. */
+/* What a task of `part` may count to: output blocks, rows of tiles or rows. */
 static inline size_t part_items(const ep_bound_step *step, ep_part part, size_t result_height) {
-    if (part == EP_WEIGHTS || part == EP_BLOCKS) return step->blocks;
+    if (part == EP_WEIGHTS) return step->blocks;
     if (part != EP_ROWS) return step->tile_rows;
     if (step->operation == EP_RESULT) return result_height;
     return step->operation == EP_COPY ? step->source[0].height : step->output.height;
 }
 
-/* Elements of the transformed weights or inputs that `part` makes or needs. */
-static inline size_t resident_elements(const ep_bound_step *step, ep_part part, size_t block) {
+/* Elements of the transformed weights or inputs that `part` makes or needs for `rows` rows of tiles. */
+static inline size_t resident_elements(const ep_bound_step *step, ep_part part, size_t rows, size_t block) {
     const ep_form *form = &forms[step->operation];
     if (part == EP_WEIGHTS || part == EP_TILES) return form->planes * step->depth * step->blocks * block;
-    return form->input_planes * step->depth * step->resident_tiles;
+    return form->input_planes * step->depth * round_up(rows * step->tiles_across, CHUNK);
 }
 
 /* Bytes of scratch that a thread needs for `part`. */

@@ -300,7 +300,7 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     const ep_form *form = &forms[step->operation];
     element *u = after_sink(step, scratch), *m = u + form->planes * step->depth * BLOCK;
     float *g = (float *)m; /* decoded weights, overwritten by the first product */
-    const size_t total = step->tile_rows * step->tiles_across;
+    const size_t total = (call->end - call->begin) * step->tiles_across;
 
     decode_block(step, block, g);
     transform_weights(step, block, g, u);
@@ -311,7 +311,7 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
             tile tiles[CHUNK];
             spot spots[CHUNK];
             const size_t some = count - t < CHUNK ? count - t : CHUNK;
-            locate(step, 0, first + t, some, tiles);
+            locate(step, call->begin, first + t, some, tiles);
             find_spots(call, tiles, some, scratch, spots);
             output(step, spots, some, m + t * form->planes * BLOCK, block);
         }

@@ -136,6 +136,9 @@ ep_status ep_network_run(ep_network *net, const uint8_t *image, size_t image_siz
         if (task->part == EP_TILES || task->part == EP_INPUTS) { /* items are chunks of tiles */
             end = ceil_div((end - first) * now.call.step->tiles_across, CHUNK);
             first = 0;
+        } else if (task->part == EP_BLOCKS) {
+            end = now.call.step->blocks;
+            first = 0;
         }
         const uint64_t start = step_ns ? now_ns() : 0;
         ep_pool_run(net->pool, work, &now, first, end);

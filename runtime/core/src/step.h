@@ -28,11 +28,10 @@ typedef struct ep_bound_step {
     bool add_enlarged;
     const float *post_scale, *post_shift, *post_slope; /* NULL if absent */
     void *resident;
-    size_t depth;          /* stored input channels of all sources: depth of a product */
-    size_t blocks;         /* of output channels */
-    size_t tiles_across;   /* tiles (pixels of a 1x1 convolution) per row of tiles */
+    size_t depth;        /* stored input channels of all sources: depth of a product */
+    size_t blocks;       /* of output channels */
+    size_t tiles_across; /* tiles (pixels of a 1x1 convolution) per row of tiles */
     size_t tile_rows;
-    size_t resident_tiles; /* tiles of the whole map, padded, when the inputs are resident */
 } ep_bound_step;
 
 typedef struct ep_inference { /* what the steps of one inference share */

@@ -93,9 +93,11 @@ static ep_step *new_step(builder *b, ep_operation operation, int64_t source, int
     return step;
 }
 
-static void new_task(builder *b, ep_part part, int64_t end) {
-    b->tasks[b->plan.task_count++] = (ep_task){(int64_t)b->plan.step_count - 1, part, 0, end};
+static void new_task_from(builder *b, ep_part part, int64_t begin, int64_t end) {
+    b->tasks[b->plan.task_count++] = (ep_task){(int64_t)b->plan.step_count - 1, part, begin, end};
 }
+
+static void new_task(builder *b, ep_part part, int64_t end) { new_task_from(b, part, 0, end); }
 
 static int64_t start_with_image(builder *b, size_t height, size_t width, size_t channels) {
     start(b, height, width, channels);
@@ -224,8 +226,10 @@ static void test_layer(const layer *l) {
     const size_t phases = l->operation == EP_WINOGRAD ? d : 1, span = l->operation == EP_POINTWISE ? 1 : 4 * phases;
     size_t rows = height / span * phases + (height % span < phases ? height % span : phases);
     if (l->operation == EP_UPSAMPLED) rows = (height + 4) / 4;
-    new_task(&b, l->keeps_inputs ? EP_INPUTS : EP_WEIGHTS, (int64_t)(l->keeps_inputs ? rows : wide / facts.block));
-    new_task(&b, l->keeps_inputs ? EP_BLOCKS : EP_TILES, (int64_t)(l->keeps_inputs ? wide / facts.block : rows));
+    const int64_t end = (int64_t)rows, half = end / 2; /* the inputs of one half replace those of the other */
+    if (!l->keeps_inputs) new_task(&b, EP_WEIGHTS, (int64_t)(wide / facts.block)), new_task(&b, EP_TILES, end);
+    if (l->keeps_inputs && half) new_task(&b, EP_INPUTS, half), new_task(&b, EP_BLOCKS, half);
+    if (l->keeps_inputs) new_task_from(&b, EP_INPUTS, half, end), new_task_from(&b, EP_BLOCKS, half, end);
     end_with_result(&b, out, l->outputs);
 
     const uint8_t *image = random_image(&b);

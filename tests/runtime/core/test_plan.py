@@ -66,3 +66,14 @@ def test_a_concatenation_that_only_convolutions_read_takes_no_memory():
     b = Builder(2, (16, 16))
     b.conv(b.concat(b.conv("image", 8), b.conv("image", 16)), 3)
     assert {row.operation for row in planned(b).table()} == {"image", "winograd", "result"}
+
+
+def test_transformed_inputs_are_kept_in_parts_that_fit_the_cache():
+    b = Builder(3, (32, 32))
+    b.conv(b.conv("image", 128), 128, 3, 4)
+    p = planned(b)
+    (step,) = [i for i, step in enumerate(p.steps) if step.dilation == 4]
+    assert [task[1:] for task in p.tasks if task.step == step] == [
+        ("inputs", 0, 4), ("blocks", 0, 4), ("inputs", 4, 8), ("blocks", 4, 8),
+    ]  # fmt: skip
+    assert p.residents[p.steps[step]][1] * ISA.element_bytes == 36 * 128 * 32 * 4 <= geometry.KEPT_BYTES

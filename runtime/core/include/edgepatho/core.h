@@ -53,8 +53,8 @@ typedef enum ep_weights {
 /* Which part of a step a task does; `begin` and `end` count the items in brackets. */
 typedef enum ep_part {
     EP_WEIGHTS, /* decode and transform all weights into `resident`           [output blocks] */
-    EP_INPUTS,  /* transform all inputs into `resident`                       [rows of tiles] */
-    EP_BLOCKS,  /* with EP_INPUTS done: weights, products, outputs            [output blocks] */
+    EP_INPUTS,  /* transform the inputs of these tiles into `resident`        [rows of tiles] */
+    EP_BLOCKS,  /* with EP_INPUTS of these tiles done: weights, products, outputs [rows of tiles] */
     EP_TILES,   /* with EP_WEIGHTS done: inputs, products, outputs            [rows of tiles] */
     EP_ROWS,    /* any step that is not a convolution                         [output rows]   */
     EP_PARTS,

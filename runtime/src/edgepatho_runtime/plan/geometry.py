@@ -7,6 +7,10 @@ from typing import NamedTuple
 from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 
 CHUNK = 16  # tiles, as in core/src/geometry.h
+KEPT_BYTES = (
+    640 * 1024
+)  # of transformed inputs: with a block's weights and products they fit into 1 MB of cache
+KEPT_CHUNKS = 2  # at least, because the weights are decoded for every part
 
 
 class Isa(NamedTuple):
@@ -73,11 +77,20 @@ def keeps_inputs(step: Step) -> bool:
     return is_convolution(step) and rows * columns <= step.output.channels
 
 
+def rows_kept(step: Step, isa: Isa) -> int:
+    """Rows of tiles whose transformed inputs are kept at a time, as equal parts as whole bands allow."""
+    rows, columns = tile_grid(step)
+    chunk_bytes = FORMS[step.operation].input_planes * depth_of(step) * CHUNK * isa.element_bytes
+    chunks = max(KEPT_CHUNKS, KEPT_BYTES // chunk_bytes)
+    parts = ceil_div(ceil_div(rows * columns, CHUNK), chunks)
+    return min(rows, ceil_div(ceil_div(rows, parts), step.dilation) * step.dilation)
+
+
 def resident_elements(step: Step, isa: Isa) -> int:
     """Elements of the transformed weights or inputs that are kept."""
-    form, (rows, columns) = FORMS[step.operation], tile_grid(step)
+    form, (_, columns) = FORMS[step.operation], tile_grid(step)
     if keeps_inputs(step):
-        return form.input_planes * depth_of(step) * ceil_div(rows * columns, CHUNK) * CHUNK
+        return form.input_planes * depth_of(step) * ceil_div(rows_kept(step, isa) * columns, CHUNK) * CHUNK
     return form.planes * depth_of(step) * blocks_of(step, isa) * isa.block
 
 

@@ -17,6 +17,7 @@ from edgepatho_runtime.plan.geometry import (
     keeps_inputs,
     resident_elements,
     rows_done,
+    rows_kept,
     rows_read,
     tile_grid,
     tile_rows_for,
@@ -77,7 +78,9 @@ def whole(i: int, step: Step, result_height: int, isa: Isa) -> list[Task]:
     if not is_convolution(step):
         return [Task(i, "rows", 0, result_height if step.operation == "result" else rows)]
     if keeps_inputs(step):
-        return [Task(i, "inputs", 0, rows), Task(i, "blocks", 0, blocks_of(step, isa))]
+        at_once = rows_kept(step, isa)
+        bands = [(begin, min(rows, begin + at_once)) for begin in range(0, rows, at_once)]
+        return [Task(i, part, *band) for band in bands for part in ("inputs", "blocks")]
     return [Task(i, "weights", 0, blocks_of(step, isa)), Task(i, "tiles", 0, rows)]
 
 
