@@ -29,7 +29,8 @@ class Network:
         """Raises ValueError for an invalid argument, before any work is done."""
         if not 1 <= threads <= MAX_THREADS:
             raise ValueError(f"{threads} threads given, expected 1 to {MAX_THREADS}.")
-        self.plan = plan.build(bundle.graph, bundle.tensors, height, width, isa_for(precision))
+        isa = isa_for(precision)
+        self.plan = plan.build(bundle.graph, bundle.tensors, height, width, isa, threads)
         self._core = _core.Core(self.plan, threads)
         self.isa = self.plan.isa.name
         self.arena_bytes: int = self._core.bytes_held

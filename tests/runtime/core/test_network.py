@@ -10,6 +10,7 @@ import pytest
 from random_network import CODEBOOK_SIZES, Builder, random_network
 
 from edgepatho_runtime.network import Network
+from edgepatho_runtime.plan import stream
 
 TOLERANCE = 1e-5  # of the largest output
 
@@ -60,7 +61,10 @@ def test_dense_layers(isa):
     check(b, threads=(1, 4))
 
 
-def test_maps_large_enough_to_be_streamed(isa):
+@pytest.mark.parametrize("cache_bytes", [stream.CACHE_BYTES, 50_000, 0])
+def test_maps_large_enough_to_be_streamed(isa, cache_bytes, monkeypatch):
+    """In bands of every height; in stages where the cache is small; each step a stage where there is none."""
+    monkeypatch.setattr(stream, "CACHE_BYTES", cache_bytes)
     b = Builder(6, (96, 80))
     head = b.activation(b.conv(b.activation(b.conv("image", 8)), 8))
     low = b.activation(b.conv(b.conv(b.pool(head), 16, 3, 4), 16, 3, 4))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgepatho_runtime.plan.geometry import Isa, ceil_div, elements_of, is_convolution, resident_elements
-from edgepatho_runtime.plan.schedule import Task
 from edgepatho_runtime.plan.steps import Map, Step
+from edgepatho_runtime.plan.stream import Task
 
 ALIGNMENT = 32  # elements, EP_ALIGNMENT in core.h
 
@@ -16,7 +16,8 @@ def lay_out(
     and the size of the arena.
 
     Largest first, each at the lowest offset that is free during its lifetime (Pisarchyk and Lee, "Efficient
-    Memory Management for Deep Neural Net Inference", 2020, greedy by size).
+    Memory Management for Deep Neural Net Inference", 2020, greedy by size). Largest by size or by size times
+    lifetime, whichever takes less.
     """
     life: dict[
         Map | Step, tuple[int, int]
@@ -31,22 +32,29 @@ def lay_out(
     size: dict[Map | Step, int] = {m: elements_of(m) for m in maps}
     size |= {step: resident_elements(step, isa) for step in convolutions}
 
-    place: dict[Map | Step, int] = {}
-    for thing in sorted(size, key=lambda thing: (-size[thing], life[thing])):
-        begin, end = life[thing]
-        busy = sorted(
-            (place[other], place[other] + size[other])
-            for other in place
-            if life[other][0] <= end and begin <= life[other][1]
-        )
-        at = 0
-        for low, high in busy:
-            if low - at >= size[thing]:
-                break
-            at = max(at, ceil_div(high, ALIGNMENT) * ALIGNMENT)
-        place[thing] = at
+    def placed(order: list[Map | Step]) -> dict[Map | Step, int]:
+        place: dict[Map | Step, int] = {}
+        for thing in order:
+            begin, end = life[thing]
+            busy = sorted(
+                (place[other], place[other] + size[other])
+                for other in place
+                if life[other][0] <= end and begin <= life[other][1]
+            )
+            at = 0
+            for low, high in busy:
+                if low - at >= size[thing]:
+                    break
+                at = max(at, ceil_div(high, ALIGNMENT) * ALIGNMENT)
+            place[thing] = at
+        return place
+
+    def height(place: dict[Map | Step, int]) -> int:
+        return max(place[thing] + size[thing] for thing in place)
+
+    by_size = sorted(size, key=lambda thing: (-size[thing], life[thing]))
+    by_area = sorted(by_size, key=lambda thing: -size[thing] * (life[thing][1] - life[thing][0] + 1))
+    place = min(placed(by_size), placed(by_area), key=height)
     for m in maps:
         m.offset = place[m]
-    return {step: (place[step], size[step]) for step in convolutions}, max(
-        place[thing] + size[thing] for thing in place
-    )
+    return {step: (place[step], size[step]) for step in convolutions}, height(place)

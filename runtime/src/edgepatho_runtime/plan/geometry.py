@@ -87,7 +87,9 @@ def rows_kept(step: Step, isa: Isa) -> int:
 
 
 def resident_elements(step: Step, isa: Isa) -> int:
-    """Elements of the transformed weights or inputs that are kept."""
+    """Elements of the transformed weights or inputs that are kept; 0 if the step has none."""
+    if not is_convolution(step):
+        return 0
     form, (_, columns) = FORMS[step.operation], tile_grid(step)
     if keeps_inputs(step):
         return form.input_planes * depth_of(step) * ceil_div(rows_kept(step, isa) * columns, CHUNK) * CHUNK

@@ -11,8 +11,9 @@ from edgepatho_runtime.plan.geometry import Isa, ceil_div, elements_of, multipli
 from edgepatho_runtime.plan.order import ordered
 from edgepatho_runtime.plan.records import Pool, step_record
 from edgepatho_runtime.plan.rewrite import Node, rewritten
-from edgepatho_runtime.plan.schedule import Task, schedule
+from edgepatho_runtime.plan.schedule import schedule
 from edgepatho_runtime.plan.steps import Map, Step
+from edgepatho_runtime.plan.stream import Task
 
 MAX_SIDE_PX = 4096
 PARTS = ("weights", "inputs", "blocks", "tiles", "rows")  # ep_part in core.h
@@ -72,7 +73,9 @@ class Plan(NamedTuple):
         ]
 
 
-def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, isa: Isa) -> Plan:
+def build(
+    graph: dict[str, Any], tensors: dict[str, Any], height: int, width: int, isa: Isa, threads: int = 1
+) -> Plan:
     """Plan a bundle's graph for images of height x width. ValueError if the network cannot take that size.
 
     Images whose sides are not multiples of `size_unit` are edge-padded, and the result is cropped.
@@ -91,7 +94,7 @@ def build(graph: dict[str, Any], tensors: dict[str, Any], height: int, width: in
 
     same_size = (result.height, result.width) == (image.height, image.width)
     result_height, result_width = (height, width) if same_size else (result.height, result.width)
-    tasks = schedule(steps, result_height, isa)
+    tasks = schedule(steps, result_height, isa, threads)
     maps = list(dict.fromkeys(step.output for step in steps))
     residents, arena_elements = lay_out(steps, maps, tasks, isa)
     pool = Pool(tensors, isa)
