@@ -134,6 +134,7 @@ def _counted(who: Contender, board: Board, lab: Lab) -> dict[str, Any]:
         "mcycles": estimated and round(estimated / 1e6, 2),
         "instructions": found.instructions,
         "beyond_l2_bytes": found.beyond_l2_bytes,
+        "beyond_l3_bytes": found.beyond_l3_bytes,
         "arena_bytes": record["arena_bytes"],
         "file_bytes": who.file_bytes(lab.models),
         "model_sha256": who.sha256(lab.models),
@@ -145,15 +146,16 @@ def _counted(who: Contender, board: Board, lab: Lab) -> dict[str, Any]:
 def as_table(rows: list[dict[str, Any]]) -> str:
     """Return the printed table, with ratios to tflite-runtime fp32 on the same processor, and failures."""
     reference = {row["cpu"]: row["mcycles"] for row in rows if row["engine"] == "tflite-runtime"}
-    header = ["engine", "precision", "cpu", "Mcycles", "ratio", "Minstructions", "MB beyond L2", "difference"]
-    header += ["version"]
+    header = ["engine", "precision", "cpu", "Mcycles", "ratio", "Minstructions", "MB beyond L2", "L3"]
+    header += ["difference", "version"]
     lines = []
     for row in rows:
         if row["error"]:
             continue
         mcycles, peer = row["mcycles"], reference.get(row["cpu"])
         figures = [f"{mcycles:.0f}" if mcycles else "-", f"{mcycles / peer:.3f}" if mcycles and peer else "-"]
-        figures += [f"{row[key] / 1e6:.0f}" for key in ("instructions", "beyond_l2_bytes")]
+        for key in ("instructions", "beyond_l2_bytes", "beyond_l3_bytes"):
+            figures.append(f"{row[key] / 1e6:.0f}" if row[key] is not None else "-")
         figures += [f"{row['difference_from_tensorflow']:.1e}", row["version"]]
         lines.append([row["engine"], row["precision"], row["cpu"], *figures])
     failures = [

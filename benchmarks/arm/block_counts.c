@@ -1,16 +1,16 @@
 /* QEMU plugin: how often every translated block of a guest program ran.
  *
- *     qemu-aarch64 -plugin block_counts.so,out=FILE[,region=on][,atomic=on][,l1=KIB:WAYS,l2=KIB:WAYS] PROGRAM
+ *     qemu-aarch64 -plugin block_counts.so,out=FILE[,region=on][,atomic=on][,l1=KIB:WAYS,l2=...,l3=...] PROGRAM
  *
  * region=on   count only between the guest's close(-1001) and close(-1002); the kernel answers EBADF.
  * atomic=on   exact counts for a guest with threads; slower.
- * l1=, l2=    simulate write-back data caches with 64-byte lines, least-recently-used replacement and no
+ * l1=, l2=, l3= simulate write-back data caches with 64-byte lines, least-recently-used replacement and no
  *             prefetcher; slower.
  *
  * FILE.<pid> receives one record a line:
  *     B address instructions count code      a block; address and code in hexadecimal
  *     M ...                                  a line of /proc/self/maps
- *     C fills writebacks                     lines that L2 fetched and wrote back, if caches were simulated
+ *     C level fills writebacks               lines that a cache beyond L1 fetched and wrote back, if simulated
  *
  * The functions of QEMU's plugin interface, version 1, are declared here, so that no QEMU header is
  * needed (docs/devel/tcg-plugins in QEMU's own documentation). Only the dynamically linked qemu-user
@@ -28,7 +28,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 enum { REGION_START = -1001, REGION_END = -1002, SYSCALL_CLOSE_AARCH64 = 57 };
-enum { BUCKETS = 1 << 16, MAX_BLOCK_BYTES = 8192, LINE_SHIFT = 6, LINES_PER_KIB = 16 };
+enum { BUCKETS = 1 << 16, MAX_BLOCK_BYTES = 8192, LINE_SHIFT = 6, LINES_PER_KIB = 16, LEVELS = 3 };
 
 /* --- QEMU's plugin interface --- */
 
@@ -73,7 +73,7 @@ struct cache {
     uint64_t *lines; /* most recently used first: (line + 1) * 2 + dirty; 0 is empty */
     uint64_t fills, writebacks;
 };
-static struct cache level1, level2;
+static struct cache levels[LEVELS]; /* L1 first; those without sets are absent */
 
 static bool cache_init(struct cache *cache, unsigned kib, unsigned ways)
 {
@@ -85,8 +85,9 @@ static bool cache_init(struct cache *cache, unsigned kib, unsigned ways)
     return cache->lines != NULL;
 }
 
-static void cache_access(struct cache *cache, struct cache *next, uint64_t line, bool write)
+static void cache_access(struct cache *cache, uint64_t line, bool write)
 {
+    struct cache *next = cache + 1;
     uint64_t *set = cache->lines + (line % cache->sets) * cache->ways, entry = (line + 1) * 2;
     unsigned way = 0;
     while (way < cache->ways && set[way] / 2 != line + 1)
@@ -97,10 +98,10 @@ static void cache_access(struct cache *cache, struct cache *next, uint64_t line,
         uint64_t victim = set[--way];
         cache->fills++;
         cache->writebacks += victim % 2;
-        if (next) {
+        if (next < levels + LEVELS && next->sets) {
             if (victim % 2)
-                cache_access(next, NULL, victim / 2 - 1, true);
-            cache_access(next, NULL, line, false);
+                cache_access(next, victim / 2 - 1, true);
+            cache_access(next, line, false);
         }
     }
     memmove(set + 1, set, way * sizeof *set);
@@ -112,7 +113,7 @@ static void on_memory(unsigned cpu, uint32_t info, uint64_t address, void *data)
     (void)cpu;
     (void)data;
     if (inside_region || !region_only)
-        cache_access(&level1, &level2, address >> LINE_SHIFT, qemu_plugin_mem_is_store(info));
+        cache_access(levels, address >> LINE_SHIFT, qemu_plugin_mem_is_store(info));
 }
 
 /* --- blocks: a hash table that only grows; the same code translated again finds its counter --- */
@@ -174,7 +175,7 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *translation)
             memcpy(code + bytes, qemu_plugin_insn_data(instruction), size);
             bytes += (uint32_t)size;
         }
-        if (level1.sets)
+        if (levels[0].sets)
             qemu_plugin_register_vcpu_mem_cb(instruction, on_memory, NO_REGISTERS, READ_AND_WRITE, NULL);
     }
     struct block *block =
@@ -236,8 +237,8 @@ static void write_record(plugin_id id, void *data)
                 fprintf(record, "%02x", block->code[j]);
             fputc('\n', record);
         }
-    if (level1.sets)
-        fprintf(record, "C %" PRIu64 " %" PRIu64 "\n", level2.fills, level2.writebacks);
+    for (unsigned i = 1; i < LEVELS && levels[i].sets; i++)
+        fprintf(record, "C %u %" PRIu64 " %" PRIu64 "\n", i + 1, levels[i].fills, levels[i].writebacks);
     FILE *maps = fopen("/proc/self/maps", "r");
     while (maps && fgets(line, sizeof line, maps))
         fprintf(record, "M %s", line);
@@ -250,7 +251,7 @@ int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int count,
 {
     (void)info;
     for (int i = 0; i < count; i++) {
-        unsigned kib, ways;
+        unsigned level, kib, ways;
         bool good = true;
         if (!strncmp(options[i], "out=", 4))
             snprintf(out_path, sizeof out_path, "%s", options[i] + 4);
@@ -258,10 +259,8 @@ int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int count,
             region_only = true;
         else if (!strcmp(options[i], "atomic=on"))
             atomic_counts = true;
-        else if (sscanf(options[i], "l1=%u:%u", &kib, &ways) == 2)
-            good = cache_init(&level1, kib, ways);
-        else if (sscanf(options[i], "l2=%u:%u", &kib, &ways) == 2)
-            good = cache_init(&level2, kib, ways);
+        else if (sscanf(options[i], "l%u=%u:%u", &level, &kib, &ways) == 3 && level - 1 < LEVELS)
+            good = cache_init(&levels[level - 1], kib, ways);
         else
             good = false;
         if (!good) {
@@ -269,8 +268,8 @@ int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int count,
             return -1;
         }
     }
-    if (!level1.sets != !level2.sets) {
-        fprintf(stderr, "block_counts: l1 and l2 go together\n");
+    if (!levels[0].sets != !levels[1].sets || (levels[2].sets && !levels[1].sets)) {
+        fprintf(stderr, "block_counts: l1 and l2 go together, l3 with both\n");
         return -1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);

@@ -64,7 +64,7 @@ BOARDS = {
         # LLVM schedules "cortex-a76" with the A57 model; Neoverse N1, the same core, has its own.
         Board(
             "Raspberry Pi 5 Model B Rev 1.0", "a76", "cortex-a76", "neoverse-n1",
-            ("0x4", "0xd0b", "1"), _ARMV8_2, "l1=64:4,l2=512:8",
+            ("0x4", "0xd0b", "1"), _ARMV8_2, "l1=64:4,l2=512:8,l3=2048:16",
         ),
     )
 }  # fmt: skip

@@ -46,12 +46,13 @@ class Mapping:
 
 @dataclass(frozen=True)
 class InstructionCounts:
-    """Blocks that ran, file mappings, the program's output, and bytes beyond the simulated L2."""
+    """Blocks that ran, file mappings, the program's output, and bytes beyond the simulated L2 and L3."""
 
     blocks: list[Block]
     mappings: list[Mapping]
     output: str
     beyond_l2_bytes: int | None = None
+    beyond_l3_bytes: int | None = None
 
     @property
     def instructions(self) -> int:
@@ -108,15 +109,17 @@ def _ending(code: int) -> str:
 
 def _parse(text: str, output: str) -> InstructionCounts:
     blocks, mappings = [], []
-    beyond_l2 = None
+    beyond = {}
     for line in text.splitlines():
         kind, fields = line[0], line[2:].split()
         if kind == "B":
             address, instructions, times, code = fields
             blocks.append(Block(int(address, 16), int(instructions), int(times), bytes.fromhex(code)))
         elif kind == "C":
-            beyond_l2 = sum(map(int, fields)) * CACHE_LINE_BYTES
+            level, *lines = map(int, fields)
+            beyond[level] = sum(lines) * CACHE_LINE_BYTES
         elif mapped := re.match(r"M ([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ +(/.*)", line):
             start, end, offset = (int(value, 16) for value in mapped.groups()[:3])
             mappings.append(Mapping(start, end, offset, mapped[4]))
-    return InstructionCounts(blocks, sorted(mappings, key=lambda mapping: mapping.start), output, beyond_l2)
+    mappings.sort(key=lambda mapping: mapping.start)
+    return InstructionCounts(blocks, mappings, output, beyond.get(2), beyond.get(3))

@@ -53,8 +53,9 @@ def main(
         )
         click.echo(counts.output, nl=False)
         click.echo(f"instructions  {counts.instructions:15,d}")
-        if counts.beyond_l2_bytes is not None:
-            click.echo(f"beyond L2     {counts.beyond_l2_bytes:15,d}  bytes fetched and written back")
+        for level, crossed in ((2, counts.beyond_l2_bytes), (3, counts.beyond_l3_bytes)):
+            if crossed is not None:
+                click.echo(f"beyond L{level}     {crossed:15,d}  bytes fetched and written back")
         if board.mca_cpu is None:
             return
         result = estimate(counts, board.mca_cpu)

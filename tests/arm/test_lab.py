@@ -58,6 +58,19 @@ def test_cycles_respect_dependencies(userland, program, cpu, latency_cycles):
     assert cycles == pytest.approx(PASSES * latency_cycles, rel=0.02)
 
 
+PASSES = """
+import contextlib, os
+zeros, data = bytes({bytes}), bytearray({bytes})
+view = memoryview(data)
+for descriptor in (-1001, -1002):
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+    if descriptor == -1001:
+        for _ in range({passes}):
+            {statement}
+"""
+
+
 @pytest.mark.parametrize(
     ("statement", "lines"),
     [
@@ -68,19 +81,20 @@ def test_cycles_respect_dependencies(userland, program, cpu, latency_cycles):
 def test_what_crosses_the_simulated_cache(userland: Userland, tmp_path: Path, statement, lines):
     """Two passes over 4 MiB, four times the L2 of a Pi 4."""
     script = tmp_path / "passes.py"
-    script.write_text(
-        "import contextlib, os\n"
-        "zeros, data = bytes(1 << 22), bytearray(1 << 22)\n"
-        "view = memoryview(data)\n"
-        "for descriptor in (-1001, -1002):\n"
-        "    with contextlib.suppress(OSError):\n"
-        "        os.close(descriptor)\n"
-        "    if descriptor == -1001:\n"
-        "        for _ in range(2):\n"
-        f"            {statement}\n"
-    )
+    script.write_text(PASSES.format(bytes=1 << 22, passes=2, statement=statement))
     counts = count(userland, BOARDS["a72"], ["python", str(script)], caches=True)
     assert 0.9 * lines * 64 <= counts.beyond_l2_bytes <= 1.1 * lines * 64
+    assert counts.beyond_l3_bytes is None
+
+
+def test_a_pi_5_has_an_l3(userland: Userland, tmp_path: Path):
+    """Ten passes over 1 MiB: twice its L2, half its L3."""
+    script = tmp_path / "passes.py"
+    script.write_text(PASSES.format(bytes=1 << 20, passes=10, statement="data.count(0)"))
+    counts = count(userland, BOARDS["a76"], ["python", str(script)], caches=True)
+    lines = (1 << 20) // 64
+    assert 9 * lines * 64 <= counts.beyond_l2_bytes <= 11 * lines * 64
+    assert counts.beyond_l3_bytes <= 1.5 * lines * 64
 
 
 @pytest.mark.parametrize("name", ["dot_product", "half_precision"])
