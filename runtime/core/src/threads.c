@@ -4,10 +4,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How often a helper polls for the next job before it sleeps: long enough to bridge the gap between two steps
  * (a few microseconds), too short to disturb others on a shared machine. */
-enum { MAX_POLLS = 2000 };
+enum { MAX_POLLS = 2000, CACHE_LINE = 64 };
 
 typedef struct helper {
     ep_pool *pool;
@@ -15,17 +16,18 @@ typedef struct helper {
     size_t number;
 } helper;
 
+/* What changes with every item has a cache line of its own, apart from what all threads read or wait for. */
 struct ep_pool {
     pthread_mutex_t lock;
     pthread_cond_t job_ready, job_done;
-    atomic_size_t generation; /* counts jobs; changes under the lock */
-    atomic_size_t next;       /* item to be taken */
-    atomic_size_t busy;       /* helpers that have not finished the job */
     atomic_bool stopping;
     ep_job *job;
     void *context;
     size_t end;
     size_t helper_count;
+    _Alignas(CACHE_LINE) atomic_size_t generation; /* counts jobs; changes under the lock */
+    _Alignas(CACHE_LINE) atomic_size_t next;       /* item to be taken */
+    _Alignas(CACHE_LINE) atomic_size_t busy;       /* helpers that have not finished the job */
     helper helpers[];
 };
 
@@ -99,8 +101,11 @@ void ep_pool_run(ep_pool *pool, ep_job *job, void *context, size_t begin, size_t
 }
 
 ep_pool *ep_pool_create(size_t threads) {
-    ep_pool *pool = calloc(1, sizeof *pool + (threads - 1) * sizeof(helper));
+    _Static_assert(sizeof(helper) <= CACHE_LINE, "a helper has a line");
+    const size_t bytes = sizeof(ep_pool) + (threads - 1) * CACHE_LINE;
+    ep_pool *pool = aligned_alloc(CACHE_LINE, bytes);
     if (!pool) return NULL;
+    memset(pool, 0, bytes);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->job_ready, NULL);
     pthread_cond_init(&pool->job_done, NULL);

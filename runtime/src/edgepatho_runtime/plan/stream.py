@@ -22,8 +22,7 @@ from edgepatho_runtime.plan.geometry import (
 from edgepatho_runtime.plan.steps import Map, Step
 
 CACHE_BYTES = 896 * 1024  # of the 1 MB of a Raspberry Pi 4; the rest is for scratch
-BANDS = (16, 8, 4)  # rows that a step of a group computes at a time, at least a row of tiles for each thread
-TILE = 4
+BANDS = (16, 8, 4)  # rows that a step of a group computes at a time; low ones would make several threads wait
 AHEAD = 32  # rows by which a stage is ahead of the next one
 
 
@@ -50,7 +49,7 @@ def stream(steps: list[Step], group: list[int], result_height: int, isa: Isa, th
     If there are none, they run in stages that do, each AHEAD rows ahead of the next: then the cache changes
     hands once for so many rows.
     """
-    for band in [band for band in BANDS if band >= TILE * threads] or BANDS[:1]:
+    for band in BANDS if threads == 1 else BANDS[:1]:
         turns = Turns(steps, group, result_height, isa, band, [])
         if turns.streamed().elements * isa.element_bytes <= CACHE_BYTES:
             return turns.streamed()
