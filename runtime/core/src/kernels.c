@@ -141,8 +141,14 @@ static void gather(const ep_call *call, const tile *tiles, size_t count, element
 
 _Static_assert(CHUNK % TILES == 0 && BATCH % CHUNK == 0, "a chunk is whole products, a batch whole chunks");
 
-/* Multiply `count` tiles, in consecutive chunks, by the weights u: [planes][depth][BLOCK]. */
-static void multiply(const ep_bound_step *step, const element *v, size_t count, const element *u, element *m) {
+/* Whether the stored output channels fill only the first vector of a block, as the last block's may. */
+static bool is_one_vector(const ep_bound_step *step, size_t block) {
+    return VECTORS > 1 && step->output.channels - block * BLOCK == LANES;
+}
+
+/* Multiply `count` tiles, in consecutive chunks, by the weights u of a block: [planes][depth][BLOCK]. */
+INLINE void multiply_as(bool one_vector, const ep_bound_step *step, const element *v, size_t count, const element *u,
+                        element *m) {
     const ep_form *form = &forms[step->operation];
     const size_t row = form->input_planes * INPUT_PLANE, chunk = step->depth / LANES * row;
     for (size_t p = 0; p < form->planes; p++, u += step->depth * BLOCK, m += OUTPUT_PLANE) {
@@ -152,10 +158,18 @@ static void multiply(const ep_bound_step *step, const element *v, size_t count, 
         element *products = m;
         for (size_t left = count;; inputs += chunk, products += form->planes * OUTPUT_PLANE, left -= CHUNK) {
             for (size_t t = 0; t < CHUNK && t < left; t += TILES)
-                product(inputs + t * LANES, u, products + t * BLOCK, step->depth, row);
+                product(inputs + t * LANES, u, products + t * BLOCK, step->depth, row, one_vector);
             if (left <= CHUNK) break;
         }
     }
+}
+
+static void multiply(const ep_bound_step *step, size_t block, const element *v, size_t count, const element *u,
+                     element *m) {
+    if (is_one_vector(step, block))
+        multiply_as(true, step, v, count, u, m);
+    else
+        multiply_as(false, step, v, count, u, m);
 }
 
 /* ---- outputs ---- */
@@ -306,7 +320,7 @@ static void blocks_part(const ep_call *call, size_t block, void *scratch) {
     transform_weights(step, block, g, u);
     for (size_t first = 0; first < total; first += BATCH) {
         const size_t count = total - first < BATCH ? total - first : BATCH;
-        multiply(step, (const element *)step->resident + first * form->input_planes * step->depth, count, u, m);
+        multiply(step, block, (const element *)step->resident + first * form->input_planes * step->depth, count, u, m);
         for (size_t t = 0; t < count; t += CHUNK) {
             tile tiles[CHUNK];
             spot spots[CHUNK];
@@ -331,7 +345,8 @@ static void tiles_part(const ep_call *call, size_t item, void *scratch) {
     find_spots(call, tiles, count, scratch, spots);
     gather(call, tiles, count, v);
     for (size_t block = 0; block < step->blocks; block++) {
-        multiply(step, v, count, (const element *)step->resident + block * form->planes * step->depth * BLOCK, m);
+        multiply(step, block, v, count,
+                 (const element *)step->resident + block * form->planes * step->depth * BLOCK, m);
         output(step, spots, count, m, block);
     }
 }

@@ -30,7 +30,7 @@
 #define AFTER(tile, low, high) AFTER_##tile HIGH(v, 16 * tile)
 
 #define BEGIN INPUTS HIGH(v, 112)
-#define STEP(first, end) \
-    WEIGHTS(8, 9, 0) WHOLE(7) NEXT_INPUTS TILES_OF(first, WEIGHTS_1, 8, 9, 0) \
-    TILES_OF("fmla", WEIGHTS_2, 10, 11, 1) TILES_OF("fmla", WEIGHTS_3, 12, 13, 2) \
-    "add %[u], %[u], #128\n" TILES_OF("fmla", end, 14, 15, 3)
+#define STEP(width, first, end) \
+    WEIGHTS(8, 9, 0) WHOLE(7) NEXT_INPUTS TILES_OF(width, first, WEIGHTS_1, 8, 9, 0) \
+    TILES_OF(width, "fmla", WEIGHTS_2, 10, 11, 1) TILES_OF(width, "fmla", WEIGHTS_3, 12, 13, 2) \
+    "add %[u], %[u], #128\n" TILES_OF(width, "fmla", end, 14, 15, 3)

@@ -59,7 +59,7 @@ def test_the_table_names_every_node_of_the_rewritten_graph_once():
     assert sorted(named) == sorted(["image", "result", *(node["name"] for node in b.nodes)])
     assert all(row.macs >= 0 and row.output_bytes > 0 and row.scratch_bytes >= 0 for row in rows)
     (last,) = [row for row in rows if row.operation == "pointwise"]
-    assert last.macs == 32 * 32 * 8 * 8  # three outputs are computed as a block of eight
+    assert last.macs == 32 * 32 * 8 * 4  # three outputs are computed as a vector of four
 
 
 def test_a_concatenation_that_only_convolutions_read_takes_no_memory():

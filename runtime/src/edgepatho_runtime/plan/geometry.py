@@ -96,12 +96,12 @@ def resident_elements(step: Step, isa: Isa) -> int:
     return form.planes * depth_of(step) * blocks_of(step, isa) * isa.block
 
 
-def multiplications(step: Step, isa: Isa) -> int:
-    """Multiplications of the matrix products, including padding."""
+def multiplications(step: Step) -> int:
+    """Multiplications of the matrix products, including padding channels."""
     if not is_convolution(step):
         return 0
     rows, columns = tile_grid(step)
-    return rows * columns * FORMS[step.operation].planes * depth_of(step) * blocks_of(step, isa) * isa.block
+    return rows * columns * FORMS[step.operation].planes * depth_of(step) * step.output.stored
 
 
 def elements_of(m: Map) -> int:

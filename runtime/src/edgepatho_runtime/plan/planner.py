@@ -65,7 +65,7 @@ class Plan(NamedTuple):
                 step=" ".join(step.nodes),
                 operation=f"{step.operation}/{step.dilation}" if step.dilation > 1 else step.operation,
                 shape=(step.output.height, step.output.width, step.output.channels),
-                macs=multiplications(step, self.isa),
+                macs=multiplications(step),
                 output_bytes=elements_of(step.output) * size,
                 scratch_bytes=self.residents.get(step, (0, 0))[1] * size,
             )
