@@ -39,8 +39,8 @@ METHOD = (ENGINE, counts.SOURCE, Path(counts.__file__), Path(cycles.__file__))
 PEERS = Path(calibration.__file__).parent
 LOADERS = Path("edgepatho_runtime/bench/peers.py")  # in the wheel
 COUNTED = (
-    *("mcycles", "instructions", "beyond_l2_bytes", "arena_bytes", "file_bytes", "model_sha256"),
-    *("difference_from_tensorflow", "version"),
+    *("mcycles", "instructions", "beyond_l2_bytes", "beyond_l3_bytes", "arena_bytes", "file_bytes"),
+    *("model_sha256", "difference_from_tensorflow", "version"),
 )
 # Emulation is slow, and of these three the Cortex-A53 would have only instructions.
 NOT_ON_A53 = ("onnxruntime", "mnn", "openvino")
