@@ -155,7 +155,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
         mcycles, peer = row["mcycles"], reference.get(row["cpu"])
         figures = [f"{mcycles:.0f}" if mcycles else "-", f"{mcycles / peer:.3f}" if mcycles and peer else "-"]
         for key in ("instructions", "beyond_l2_bytes", "beyond_l3_bytes"):
-            figures.append(f"{row[key] / 1e6:.0f}" if row[key] is not None else "-")
+            figures.append(f"{row[key] / 1e6:.0f}" if row.get(key) is not None else "-")
         figures += [f"{row['difference_from_tensorflow']:.1e}", row["version"]]
         lines.append([row["engine"], row["precision"], row["cpu"], *figures])
     failures = [
