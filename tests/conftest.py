@@ -28,6 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VIRTUAL_PI = "boots the virtual Pi: run `make test-pi`"
 SKIPPED_IN_CI_TOO = (
+    needs.BENCH_GROUP,  # a gigabyte of packages
     VIRTUAL_PI,  # takes longer than all the rest together
     "tflite_runtime is not installed",  # its last release is for Python 3.11
     "this machine has no IPv6 loopback",  # as in most containers

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+BENCH_GROUP = "the peers are not installed: run `make bench`"
 INSTALL = "apt-get install -y --no-install-recommends"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ with open(file + ".f32", "wb") as output: output.write(loaded.heat_maps())
 def test_a_converted_network_computes_what_keras_computes(engine: str, folder: Path):
     for package in (peers.PEERS[engine].module, *NEEDED[engine]):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+            pytest.skip(needs.BENCH_GROUP)
     (folder / "image.rgb").write_bytes(np.load(folder / calibration.FILE)[0].tobytes())
     expected = np.load(folder / "expected.npy")
     if engine != "ncnn":
@@ -99,9 +101,17 @@ def test_a_peer_that_is_not_installed_is_one_sentence(monkeypatch: pytest.Monkey
         peers.imported("mnn")
 
 
+def test_importing_a_peer_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(peers.PEERS, "mnn", peers.PEERS["mnn"]._replace(module="json"))
+    for value in ("false", None):
+        monkeypatch.delenv("CI", raising=False) if value is None else monkeypatch.setenv("CI", value)
+        peers.imported("mnn")
+        assert os.environ.get("CI") == value
+
+
 def test_a_file_for_another_size_is_one_sentence(folder: Path):
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason=needs.BENCH_GROUP)
+    pytest.importorskip("onnx", reason=needs.BENCH_GROUP)
     module = peers.imported("onnxruntime")
     with pytest.raises(peers.PeerError, match=r"input is \(1, 3, 16, 16\), expected pixels \(1, 3, 32, 32\)"):
         peers.PEERS["onnxruntime"].load(module, str(folder / "fp32.onnx"), (32, 32, 3), 1, "fp32")

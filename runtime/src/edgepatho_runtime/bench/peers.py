@@ -42,12 +42,18 @@ class PeerError(Exception):
 
 def imported(engine: str) -> Any:
     """Import a peer, and numpy, which all of them need; return its module. Raises PeerError."""
+    before = os.environ.get("CI")
     os.environ["CI"] = "true"  # keeps OpenVINO from reporting its import to a server
     try:
         importlib.import_module("numpy")
         return importlib.import_module(PEERS[engine].module)
     except ImportError as error:
         raise PeerError(f"{PEERS[engine].package} is not installed here, or incompletely: {error}.") from None
+    finally:
+        if before is None:
+            del os.environ["CI"]
+        else:
+            os.environ["CI"] = before
 
 
 def _tflite(module: Any, file: str, shape: Shape, threads: int, precision: str) -> Loaded:
