@@ -58,7 +58,7 @@ def test_cycles_respect_dependencies(userland, program, cpu, latency_cycles):
     assert cycles == pytest.approx(PASSES * latency_cycles, rel=0.02)
 
 
-PASSES = """
+SWEEP = """
 import contextlib, os
 zeros, data = bytes({bytes}), bytearray({bytes})
 view = memoryview(data)
@@ -81,7 +81,7 @@ for descriptor in (-1001, -1002):
 def test_what_crosses_the_simulated_cache(userland: Userland, tmp_path: Path, statement, lines):
     """Two passes over 4 MiB, four times the L2 of a Pi 4."""
     script = tmp_path / "passes.py"
-    script.write_text(PASSES.format(bytes=1 << 22, passes=2, statement=statement))
+    script.write_text(SWEEP.format(bytes=1 << 22, passes=2, statement=statement))
     counts = count(userland, BOARDS["a72"], ["python", str(script)], caches=True)
     assert 0.9 * lines * 64 <= counts.beyond_l2_bytes <= 1.1 * lines * 64
     assert counts.beyond_l3_bytes is None
@@ -90,7 +90,7 @@ def test_what_crosses_the_simulated_cache(userland: Userland, tmp_path: Path, st
 def test_a_pi_5_has_an_l3(userland: Userland, tmp_path: Path):
     """Ten passes over 1 MiB: twice its L2, half its L3."""
     script = tmp_path / "passes.py"
-    script.write_text(PASSES.format(bytes=1 << 20, passes=10, statement="data.count(0)"))
+    script.write_text(SWEEP.format(bytes=1 << 20, passes=10, statement="data.count(0)"))
     counts = count(userland, BOARDS["a76"], ["python", str(script)], caches=True)
     lines = (1 << 20) // 64
     assert 9 * lines * 64 <= counts.beyond_l2_bytes <= 11 * lines * 64
