@@ -7,9 +7,8 @@ from typing import NamedTuple
 from edgepatho_runtime.plan.steps import CONVOLUTIONS, Map, Step
 
 CHUNK = 16  # tiles, as in core/src/geometry.h
-KEPT_BYTES = (
-    640 * 1024
-)  # of transformed inputs: with a block's weights and products they fit into 1 MB of cache
+# Of transformed inputs: with a block's weights and products they fit into 1 MB of cache.
+KEPT_BYTES = 640 * 1024
 KEPT_CHUNKS = 2  # at least, because the weights are decoded for every part
 
 
