@@ -17,6 +17,9 @@ PARTS = ("Train", "Test")
 MANIFEST = "manifest.json"  # in synthetic sets, next to Train/ and Test/
 NAME = re.compile(r"(p\d+)_\d+_\d+")
 JPEG_QUALITY = 95
+LOOK_ALIKES = ".look-alikes.json"  # beside the labels of synthetic tiles
+
+LookAlike = tuple[int, int, str]  # x, y, kind
 
 
 def patient_of(name: str) -> str | None:
@@ -34,14 +37,27 @@ def is_synthetic(folder: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("synthetic") is True
 
 
-def write_tile(path: Path, image: NDArray[Any], labels: NDArray[Any]) -> None:
-    """Write a picture uint8 RGB [h, w, 3] to `path`.jpg and labels [cells, 3] to `path`.json."""
+def write_tile(
+    path: Path,
+    image: NDArray[Any],
+    labels: NDArray[Any],
+    look_alikes: list[LookAlike] | None = None,
+    jpeg_quality: int = JPEG_QUALITY,
+) -> None:
+    """Write a picture uint8 RGB [h, w, 3] to `path`.jpg and labels [cells, 3] to `path`.json.
+
+    `look_alikes`, the positions that are not labelled, go to `path`.look-alikes.json, which only benchmarks
+    read.
+    """
     import cv2
 
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
     done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
     if not done:
         raise InputError(f"OpenCV could not encode {path}.jpg.")
     path.with_suffix(".jpg").write_bytes(data.tobytes())
     entries = [{"x": int(x), "y": int(y), "label_id": int(label)} for x, y, label in labels]
     path.with_suffix(".json").write_text(json.dumps(entries))
+    if look_alikes is not None:
+        places = [{"x": x, "y": y, "kind": kind} for x, y, kind in look_alikes]
+        path.with_suffix(LOOK_ALIKES).write_text(json.dumps(places))

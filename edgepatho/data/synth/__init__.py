@@ -4,6 +4,6 @@ The published data set may not be redistributed; these tiles stand in for it. Th
 work and say nothing about clinical accuracy.
 """
 
-from edgepatho.data.synth.dataset import generate
+from edgepatho.data.synth.dataset import generate, generate_laboratory
 
-__all__ = ["generate"]
+__all__ = ["generate", "generate_laboratory"]

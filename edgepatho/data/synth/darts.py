@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+TRIES = 40  # a dart
+
 
 class Circle(Protocol):
     """Anything with a place and a radius."""
@@ -33,18 +35,23 @@ def throw(
     Two objects are at least `closeness` times the sum of their radii apart, so below 1 they can overlap.
     """
     cumulated = np.cumsum(where.ravel().astype(np.float64))
-    taken = np.array([(c.x, c.y, c.radius) for c in others], np.float32).reshape(-1, 3)
+    taken = np.empty((len(others) + len(radii), 3), np.float32)
+    taken[: len(others)] = np.array([(c.x, c.y, c.radius) for c in others], np.float32).reshape(-1, 3)
+    count = len(others)
     height, width = where.shape
-    placed = []
+    placed: list[tuple[float, float, int]] = []
+    if not cumulated[-1]:
+        return placed
     for number, radius in enumerate(radii):
-        index = np.searchsorted(cumulated, rng.random(40) * cumulated[-1])
-        ys = (index // width + rng.random(40)) * size / height
-        xs = (index % width + rng.random(40)) * size / width
-        for x, y in zip(xs, ys, strict=True):
-            inside = x < size and y < size
-            near = np.hypot(taken[:, 0] - x, taken[:, 1] - y) < closeness * (taken[:, 2] + radius)
-            if inside and not near.any():
-                placed.append((float(x), float(y), number))
-                taken = np.vstack([taken, [[x, y, radius]]]).astype(np.float32)
-                break
+        index = np.searchsorted(cumulated, rng.random(TRIES) * cumulated[-1])
+        ys = (index // width + rng.random(TRIES)) * size / height
+        xs = (index % width + rng.random(TRIES)) * size / width
+        away = (xs[:, None] - taken[:count, 0]) ** 2 + (ys[:, None] - taken[:count, 1]) ** 2
+        near = away < (closeness * (taken[:count, 2] + radius)) ** 2
+        free = np.flatnonzero((xs < size) & (ys < size) & ~near.any(1))
+        if len(free):
+            x, y = float(xs[free[0]]), float(ys[free[0]])
+            placed.append((x, y, number))
+            taken[count] = x, y, radius
+            count += 1
     return placed

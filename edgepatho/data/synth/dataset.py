@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from edgepatho.data.shidc import LABELS, MANIFEST, PARTS, is_synthetic, write_tile
+from edgepatho.data.shidc import LABELS, MANIFEST, is_synthetic, write_tile
+from edgepatho.data.synth import laboratories
+from edgepatho.data.synth.laboratories import LABORATORIES, laboratory_style
 from edgepatho.data.synth.style import Style, patient_style
 from edgepatho.data.synth.tile import make_tile
 from edgepatho.data.synth.tissue import FULL_PX
@@ -32,7 +34,7 @@ MAX_PX = 4096  # painting a tile of this side takes a few gigabytes
 AHEAD = 4  # queued tasks per process
 POLL_S = 0.1  # how long Ctrl-C may go unnoticed
 
-Task = tuple[Path, int, Style, int, int, int]  # file without suffix, seed, style, field, crop, size
+Task = tuple[Path, str, int, Style, int, int, int]  # folder, part/name, seed, style, field, crop, size
 
 
 def generate(
@@ -58,19 +60,51 @@ def generate(
             f"2 to {MAX_PATIENTS} patients, 1 to {CROPS * FIELD_TILES} tiles each, 64 to {MAX_PX} px and a "
             "seed of 0 or more."
         )
+    styles = [patient_style(seed, patient, patients) for patient in range(1, patients + 1)]
+    test = _test_patients(styles, seed)
+    parts = ["Test" if style.patient in test else "Train" for style in styles]
+    return _paint(folder, styles, parts, tiles, size, seed, jobs, progress)
+
+
+def generate_laboratory(
+    folder: Path, name: str, *, size: int = FULL_PX, jobs: int = 1, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write the 24 tiles of laboratory `name` (A to F) side by side to `folder`; return the manifest.
+
+    Nothing of such a set is for training, so it has no Train/ and Test/. Otherwise as `generate`.
+    """
+    if name not in LABORATORIES:
+        raise UsageError(f"there is no laboratory {name!r}; give one of {', '.join(LABORATORIES)}.")
+    if not 64 <= size <= MAX_PX:
+        raise UsageError(f"tiles of {size} px cannot be made; give 64 to {MAX_PX} px.")
+    count, tiles, seed = laboratories.PATIENTS, laboratories.TILES, LABORATORIES[name].seed
+    styles = [laboratory_style(name, patient) for patient in range(1, count + 1)]
+    return _paint(folder, styles, [""] * count, tiles, size, seed, jobs, progress, {"laboratory": name})
+
+
+def _paint(
+    folder: Path,
+    styles: list[Style],
+    parts: list[str],
+    tiles: int,
+    size: int,
+    seed: int,
+    jobs: int,
+    progress: Progress | None,
+    about: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write tiles of patients to their parts of `folder`, or side by side where a part is empty."""
     if (folder / MANIFEST).exists() and not is_synthetic(folder):
         raise InputError(
             f"{folder / MANIFEST} is not that of a synthetic set, so it is kept; choose another folder."
         )
     progress = progress or Progress()
-    styles = [patient_style(seed, patient, patients) for patient in range(1, patients + 1)]
-    test = _test_patients(styles, seed)
     with folder_aside(folder, MANIFEST) as aside:
-        for part in PARTS:
+        for part in filter(None, sorted(set(parts))):
             (aside / part).mkdir()
         tasks = [
-            (aside / _part(style, test) / name, seed, style, field, crop, size)
-            for style in styles
+            (aside, f"{part}/{name}".lstrip("/"), seed, style, field, crop, size)
+            for style, part in zip(styles, parts, strict=True)
             for name, field, crop in _names(style, tiles)
         ]
         images = []
@@ -79,9 +113,10 @@ def generate(
             progress.advance()
         manifest = {
             "synthetic": True,
+            **(about or {}),
             "seed": seed,
             "size_px": size,
-            "patients": [_about(style, test) for style in styles],
+            "patients": [_about(style, part) for style, part in zip(styles, parts, strict=True)],
             "images": images,
         }
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -128,11 +163,12 @@ def _result(pool: ProcessPoolExecutor, future: Future[dict[str, Any]], stopped: 
 
 
 def _make(task: Task) -> dict[str, Any]:
-    path, seed, style, field, crop, size = task
-    image, labels = make_tile(seed, style, field, crop, size)
-    write_tile(path, image, labels)
-    counts = {name: int((labels[:, 2] == label).sum()) for name, label in LABELS.items()}
-    return {"name": path.name, "split": path.parent.name, "patient": style.patient, **counts}
+    folder, name, seed, style, field, crop, size = task
+    tile = make_tile(seed, style, field, crop, size)
+    write_tile(folder / name, *tile, jpeg_quality=style.optics.jpeg_quality)
+    counts = {kind: int((tile.labels[:, 2] == label).sum()) for kind, label in LABELS.items()}
+    part, _, name = name.rpartition("/")
+    return {"name": name, "split": part, "patient": style.patient, **counts}
 
 
 def _test_patients(styles: list[Style], seed: int) -> set[int]:
@@ -143,14 +179,10 @@ def _test_patients(styles: list[Style], seed: int) -> set[int]:
     return {int(rng.choice(stratum)) for stratum in strata}
 
 
-def _part(style: Style, test: set[int]) -> str:
-    return "Test" if style.patient in test else "Train"
-
-
-def _about(style: Style, test: set[int]) -> dict[str, Any]:
+def _about(style: Style, part: str) -> dict[str, Any]:
     return {
         "patient": style.patient,
-        "split": _part(style, test),
+        "split": part,
         "ki67_index": round(style.ki67_index, 4),
         "tumour_cells_per_tile": round(style.tumour_cells, 1),
         "diameter_px": round(style.diameter_px, 1),

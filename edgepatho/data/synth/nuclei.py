@@ -1,8 +1,9 @@
-"""Painting cells into stain maps: outline, chromatin, rings, halos."""
+"""Painting cells into stain maps: chromatin, rims, nucleoli, halos."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.data.synth.cells import Cell
-from edgepatho.data.synth.noise import bump, grain
+from edgepatho.data.synth.noise import bump
+from edgepatho.data.synth.outline import Chromatin, Patch, patch
 from edgepatho.data.synth.style import Style
 
-GRAIN_PX = 512
-CLUMPS = {"solid": 0.40, "til": 0.20, "spindle": 0.25}  # contrast of chromatin
+CLUMPS = {"solid": 0.30, "til": 0.38, "fibroblast": 0.28, "endothelium": 0.24, "out of focus": 0.1}
+BROWN_KINDS = ("positive", "brown stroma", "brown, out of focus")
+COVER = 0.85  # share of the ground that a nucleus hides
 
 
 @dataclass
@@ -26,99 +29,110 @@ class Stains:
     matrix: NDArray[Any]
 
 
-@dataclass
-class Patch:
-    """The part of a tile covered by one cell."""
-
-    window: tuple[slice, slice]
-    inside: NDArray[Any]  # 0..1
-    distance: NDArray[Any]  # px from the outline, > 0 inside
-    u: NDArray[Any]  # along the long axis
-    v: NDArray[Any]
-    fine: NDArray[Any]  # chromatin textures of unit variance
-    coarse: NDArray[Any]
-    ring: NDArray[Any]  # 1 along the membrane
-
-
-@dataclass(frozen=True)
-class Chromatin:
-    """Two textures from which every nucleus takes a random piece."""
-
-    fine: NDArray[Any]
-    coarse: NDArray[Any]
-
-
-def chromatin(seed: int) -> Chromatin:
-    """Return the grain of nuclei, a fine and a coarse one, equal for equal seeds."""
-    rng = np.random.default_rng([seed, 5])
-    fine = 0.55 * grain(rng, GRAIN_PX, 1.6) + 0.45 * grain(rng, GRAIN_PX, 3.2)
-    return Chromatin(fine, 0.5 * grain(rng, GRAIN_PX, 4.0) + 0.5 * grain(rng, GRAIN_PX, 8.0))
-
-
 def paint(stains: Stains, cell: Cell, style: Style, rng: np.random.Generator, textures: Chromatin) -> None:
     """Add one cell to the stain maps."""
-    patch = _patch(cell, rng, len(stains.dab), textures)
-    if patch is None:
+    halo = bool(cell.halo) or cell.brown == "halo"
+    covered = patch(cell, rng, len(stains.dab), textures, 10 + (0.8 * cell.radius if halo else 0))
+    if covered is None:
         return
-    if cell.kind == "vesicular":
-        _vesicular(stains, cell, style, rng, patch)
-    elif cell.kind in CLUMPS:
-        _solid(stains, cell, style, patch)
-    elif cell.kind == "positive":
-        _positive(stains, cell, style, rng, patch)
-    elif cell.kind == "ghost":
-        density = cell.density * style.hematoxylin_gain
-        stains.hematoxylin[patch.window] += density * patch.inside * (1 + 0.15 * patch.coarse)
-    else:  # a speck of pigment or a smear
-        stains.dab[patch.window] += cell.density * patch.inside * (1 + 0.3 * patch.fine)
-        stains.hematoxylin[patch.window] += cell.density * cell.hematoxylin_share * patch.inside
+    if cell.kind in ("smear", "debris"):
+        stains.dab[covered.window] += cell.density * covered.inside * (1 + 0.3 * covered.fine)
+        stains.hematoxylin[covered.window] += cell.hematoxylin * covered.inside
+        return
+    stains.matrix[covered.window] *= 1 - COVER * covered.inside
+    if cell.kind in BROWN_KINDS:
+        _positive(stains, cell, rng, covered)
+        return
+    texture = TEXTURES[style.texture] if cell.kind in ("vesicular", "solid") else None
+    profile = (texture or (_vesicular if cell.kind == "vesicular" else _solid))(cell, rng, covered)
+    blue = stains.hematoxylin[covered.window]
+    over = 1 - 0.45 * covered.inside * (blue > 0.5 * cell.density)  # what is below is partly hidden
+    stains.hematoxylin[covered.window] = (
+        blue * over + cell.density * np.maximum(profile, 0.1) * covered.inside
+    )
+    if cell.brown:
+        stains.dab[covered.window] += _brown(cell, style, rng, covered)
 
 
-def _vesicular(stains: Stains, cell: Cell, style: Style, rng: np.random.Generator, patch: Patch) -> None:
-    """A pale nucleus: membrane ring, sparse chromatin, nucleoli."""
-    base = cell.density * style.hematoxylin_gain
-    density = base * (0.55 + 0.42 * patch.coarse + 0.36 * patch.fine)
-    density += patch.ring * base * rng.uniform(0.45, 1.1) * (1 + 0.35 * patch.coarse)
-    for _ in range(rng.integers(0, 3)):
-        density += base * rng.uniform(0.5, 1.3) * _dot(cell, rng, patch, 0.3, (0.10, 0.17))
-    blue = stains.hematoxylin[patch.window]
-    blue += np.maximum(density, 0.02) * patch.inside
-    blue *= 1 - 0.35 * patch.inside * (blue > 3 * base)  # what is below is partly hidden
-    stains.dab[patch.window] += cell.blush * patch.inside * (1 + 0.5 * patch.coarse)
+def _vesicular(cell: Cell, rng: np.random.Generator, patch: Patch) -> NDArray[Any]:
+    """A pale nucleus: membrane, cleared and clumped chromatin, nucleoli."""
+    profile = 0.86 + 0.22 * patch.coarse + 0.20 * patch.fine
+    profile += patch.ring * rng.uniform(0.5, 1.3) * (1 + 0.3 * patch.coarse)
+    for _ in range(rng.integers(0, 4)):
+        profile += rng.uniform(0.6, 1.6) * _dot(cell, rng, patch, 0.4, (0.09, 0.17))
+    return profile
 
 
-def _solid(stains: Stains, cell: Cell, style: Style, patch: Patch) -> None:
-    """A dark nucleus: tumour cell, lymphocyte or fibroblast."""
-    base = cell.density * style.hematoxylin_gain
+def _solid(cell: Cell, rng: np.random.Generator, patch: Patch) -> NDArray[Any]:
+    """A nucleus of even chromatin: tumour cell, lymphocyte, fibroblast or endothelium."""
     contrast = CLUMPS[cell.kind]
-    shade = 1 + 0.16 * _slope(cell, patch)
-    density = base * (0.92 + contrast * patch.coarse + 0.5 * contrast * patch.fine) * shade
-    density += 0.28 * base * patch.ring
-    blue = stains.hematoxylin[patch.window]
-    hidden = np.maximum(blue * (1 - 0.55 * patch.inside), blue * 0.25)
-    stains.hematoxylin[patch.window] = hidden + np.maximum(density, 0.03) * patch.inside
-    stains.dab[patch.window] += cell.blush * patch.inside * (1 + 0.5 * patch.coarse)
-    if cell.kind == "til":
-        stains.matrix[patch.window] += 0.03 * bump(np.minimum(patch.distance, 0), 5) * (patch.distance < 0)
+    profile = 1.0 + contrast * (0.8 * patch.coarse + 0.5 * patch.fine) + 0.22 * patch.ring
+    profile *= 1 + 0.14 * _slope(cell, patch)
+    return profile
 
 
-def _positive(stains: Stains, cell: Cell, style: Style, rng: np.random.Generator, patch: Patch) -> None:
+def _punctate(cell: Cell, rng: np.random.Generator, patch: Patch) -> NDArray[Any]:
+    """Salt and pepper: even ground with many small dark grains, no nucleoli."""
+    grains = np.clip(1.6 * patch.fine + 0.5 * patch.coarse - 0.6, 0, 2.5)
+    profile: NDArray[Any] = 0.7 + 0.75 * grains + 0.25 * patch.ring
+    return profile
+
+
+def _vacuolated(cell: Cell, rng: np.random.Generator, patch: Patch) -> NDArray[Any]:
+    """Smudged chromatin pushed aside by one clear inclusion, and a groove along the nucleus."""
+    angle, away = rng.uniform(0, 2 * np.pi), cell.radius * rng.uniform(0.35, 0.6)
+    square = (patch.u - away * math.cos(angle)) ** 2 + (patch.v - away * math.sin(angle)) ** 2
+    hole = np.exp(-((square / (cell.radius * rng.uniform(0.3, 0.42)) ** 2) ** 2))
+    groove = bump(patch.v - 0.15 * cell.radius, 0.07 * cell.radius)
+    profile: NDArray[Any] = (1.1 + 0.10 * patch.coarse) * (1 - 0.8 * hole) + 0.5 * groove * (1 - hole)
+    return profile
+
+
+# Of tumour negatives; None is what training shows: vesicular or solid.
+TEXTURES: dict[str, Callable[[Cell, np.random.Generator, Patch], NDArray[Any]] | None] = {
+    "plain": None,
+    "punctate": _punctate,
+    "vacuolated": _vacuolated,
+}
+
+
+def _brown(cell: Cell, style: Style, rng: np.random.Generator, patch: Patch) -> NDArray[Any]:
+    """The DAB of a nucleus that is not immunopositive: faint, a rim, specks or a halo."""
+    strength = min(style.stain.positive_density, 1.2) * rng.uniform(0.2, 0.7)
+    if cell.brown == "blush":
+        brown = 0.25 * cell.density * patch.inside * (1 + 0.5 * patch.coarse)
+    elif cell.brown == "rim":
+        brown = 0.6 * strength * patch.ring * np.clip(0.5 + _slope(cell, patch), 0, 1)
+    elif cell.brown == "specks":
+        dots = (_dot(cell, rng, patch, 0.9, (0.06, 0.12)) for _ in range(rng.integers(1, 5)))
+        brown = strength * np.asarray(sum(dots))
+    else:
+        brown = 0.3 * strength * _halo(cell.radius * rng.uniform(0.2, 0.5), patch)
+    return np.asarray(brown, np.float32)
+
+
+def _positive(stains: Stains, cell: Cell, rng: np.random.Generator, patch: Patch) -> None:
     """A brown nucleus with clumps, sometimes uneven, and a halo of DAB."""
-    base = cell.density * style.dab_gain
-    contrast = 0.20 + 0.35 * rng.random()
-    density = base * (0.86 + contrast * patch.coarse + 0.9 * contrast * patch.fine) + 0.22 * base * patch.ring
-    if rng.random() < 0.6:
+    contrast = 0.10 + 0.35 * rng.random()
+    profile = 0.92 + contrast * (patch.coarse + 0.8 * patch.fine) + 0.18 * patch.ring
+    if rng.random() < 0.5:
         for _ in range(rng.integers(1, 5)):
-            density += base * rng.uniform(0.35, 1.0) * _dot(cell, rng, patch, 0.55, (0.08, 0.17))
+            profile += rng.uniform(0.3, 0.9) * _dot(cell, rng, patch, 0.55, (0.08, 0.17))
     if rng.random() < 0.25:
-        density *= 1 + 0.35 * _slope(cell, patch)
+        profile *= 1 + 0.35 * _slope(cell, patch)
     over = 1 - 0.5 * patch.inside
-    stains.dab[patch.window] = stains.dab[patch.window] * over + np.maximum(density, 0.05) * patch.inside
-    blue = (0.05 + 0.20 * base * cell.hematoxylin_share) * style.hematoxylin_gain
-    stains.hematoxylin[patch.window] *= over
-    stains.hematoxylin[patch.window] += blue * patch.inside * (1 + 0.2 * patch.coarse)
-    halo = bump(np.minimum(patch.distance, 0), cell.halo * cell.radius) * (1 - patch.inside)
-    stains.dab[patch.window] += 0.075 * min(base, 1.2) * halo * (1 + 0.3 * patch.coarse)
+    brown = cell.density * np.maximum(profile, 0.25) * patch.inside
+    stains.dab[patch.window] = stains.dab[patch.window] * over + brown
+    blue = cell.hematoxylin * patch.inside * (1 + 0.2 * patch.coarse)
+    stains.hematoxylin[patch.window] = stains.hematoxylin[patch.window] * over + blue
+    if cell.halo:
+        stains.dab[patch.window] += 0.075 * min(cell.density, 1.2) * _halo(cell.halo * cell.radius, patch)
+
+
+def _halo(width: float, patch: Patch) -> NDArray[Any]:
+    near = bump(np.minimum(patch.distance, 0), width) * (1 - patch.inside)
+    halo: NDArray[Any] = near * (1 + 0.3 * patch.coarse)
+    return halo
 
 
 def _dot(
@@ -133,49 +147,3 @@ def _dot(
 
 def _slope(cell: Cell, patch: Patch) -> NDArray[Any]:
     return (patch.u * math.cos(cell.lit_from) + patch.v * math.sin(cell.lit_from)) / cell.radius
-
-
-def _patch(cell: Cell, rng: np.random.Generator, size: int, textures: Chromatin) -> Patch | None:
-    placed = _outline(cell, rng, size, 10 + (0.8 * cell.radius if cell.kind == "positive" else 0))
-    if placed is None:
-        return None
-    rows, columns, distance, u, v = placed
-    inside = 1 / (1 + np.exp(np.clip(-distance / cell.softness, -30, 30)))
-    fine, coarse = (_piece(rng, bank, distance.shape) for bank in (textures.fine, textures.coarse))
-    return Patch((rows, columns), inside, distance, u, v, fine, coarse, bump(distance - 2.2, 2.4))
-
-
-def _piece(rng: np.random.Generator, bank: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    y, x = rng.integers(0, GRAIN_PX - shape[0]), rng.integers(0, GRAIN_PX - shape[1])
-    piece = bank[y : y + shape[0], x : x + shape[1]]
-    return piece[::-1] if rng.random() < 0.5 else piece
-
-
-def _outline(cell: Cell, rng: np.random.Generator, size: int, padding: float) -> tuple[Any, ...] | None:
-    """Return (rows, columns), signed distance (px, > 0 inside), and the two axes' coordinates around `cell`.
-
-    The outline is an ellipse with five random harmonics and a bend. None if it lies outside the tile.
-    """
-    reach = min(int(np.ceil(cell.radius * max(cell.aspect, 1) ** 0.5 * 1.3 + padding)), 250)
-    left, right = int(max(0, cell.x - reach)), int(min(size, cell.x + reach + 1))
-    top, bottom = int(max(0, cell.y - reach)), int(min(size, cell.y + reach + 1))
-    if right - left < 3 or bottom - top < 3:
-        return None
-    x, y = np.meshgrid(
-        np.arange(left, right, dtype=np.float32) - np.float32(cell.x),
-        np.arange(top, bottom, dtype=np.float32) - np.float32(cell.y),
-    )
-    cos, sin = math.cos(cell.angle), math.sin(cell.angle)
-    u, v = cos * x + sin * y, -sin * x + cos * y
-    if cell.bend:
-        v = v - np.float32(cell.bend) * (u * u / (cell.radius * cell.aspect) - 0.25 * cell.radius)
-    long, short = cell.radius * math.sqrt(cell.aspect), cell.radius / math.sqrt(cell.aspect)
-    theta = np.arctan2(v / short, u / long)
-    rho = np.sqrt((u / long) ** 2 + (v / short) ** 2) + 1e-6
-    border = np.ones_like(rho)
-    for harmonic in range(1, 6):
-        amplitude = np.float32(cell.roughness * rng.normal(0, 1.0 / harmonic**0.9))
-        border += amplitude * np.cos(harmonic * theta + np.float32(rng.uniform(0, 2 * np.pi)))
-    distance = np.where(rho > 1e-3, (border / rho - 1) * np.hypot(x, y), cell.radius)
-    rows, columns = slice(top, bottom), slice(left, right)
-    return rows, columns, np.clip(distance, -4 * cell.radius, cell.radius), u, v

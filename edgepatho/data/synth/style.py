@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-# Optical density of R, G, B for one unit of stain. Hematoxylin as measured on Ki-67 images (more green than
-# Ruifrok & Johnston 2001, Anal Quant Cytol Histol 23); DAB between a reddish and an orange brown.
-HEMATOXYLIN = np.array([0.62, 0.725, 0.295])
-FADED_HEMATOXYLIN = np.array([-0.10, -0.02, 0.14])  # what an old or over-blued stain adds
-DAB_RED = np.array([0.34, 0.59, 0.73])
-DAB_ORANGE = np.array([0.19, 0.47, 0.86])
-MATRIX = np.array([0.46, 0.58, 0.67])  # unspecific grey-beige of cytoplasm and stroma
+from edgepatho.data.synth.optics import Optics, optics
+from edgepatho.data.synth.stain import DOMAIN, Stain, held_out, stain
+
 ARCHITECTURES = ("sheet", "nest", "discohesive", "cords")
+MAGNIFICATION = (0.8, 1.25)
+# Of each of these a set of patients holds as many low values as high ones.
+STRATIFIED = (
+    "ki67_index",
+    "tumour_cells",
+    "sharpness",
+    "level",
+    "clarity",
+    "quality",
+    "magnification",
+    *DOMAIN,
+)
 
 
 @dataclass(frozen=True)
 class Style:
-    """A patient's look. Lengths in pixels of a 1228 px tile, stain in optical density."""
+    """A patient's look. Lengths in pixels of a 1228 px tile at magnification 1, stain in optical density."""
 
     patient: int
     ki67_index: float
@@ -30,76 +36,73 @@ class Style:
     size_variation: float
     aspect: float
     vesicular_share: float
+    texture: str  # of chromatin, a key of nuclei.TEXTURES
     tils: float  # expected a tile
     architecture: str
-    hematoxylin: NDArray[Any]
-    dab: NDArray[Any]
-    matrix: NDArray[Any]
-    hematoxylin_gain: float
-    dab_gain: float
-    background_rgb: NDArray[Any]
-    stray_light: NDArray[Any]
-    blur_px: float
-    colour_shift_px: float
-    colour_shift_angle: float
-    membranes: float
+    packing: float  # of the nuclei in the tumour; 1 leaves no room for another
+    closeness: float  # least distance of two nuclei over the sum of their radii
+    stroma: float  # how many fibroblasts, relative
     cytoplasm: float
     weak_share: float  # of immunopositive nuclei that are barely brown
-    blush_share: float  # of immunonegative nuclei that are faintly brown
+    brown_share: float  # of other nuclei with a brown rim, specks, a halo, or faintly brown
     diffuse_dab: float
     first_field: int
-    light: NDArray[Any]
+    magnification: float
+    stain: Stain
+    optics: Optics
 
 
 def patient_style(seed: int, patient: int, patients: int) -> Style:
     """Return the style of `patient` (1-based) of a set of `patients`.
 
-    Ki-67 index and cell density are stratified over the set, so that few patients span the clinical range.
+    What `STRATIFIED` names is stratified over the set, so that few patients span the clinical range and the
+    domain of stains and cameras. Stains of the held-out laboratories are left out.
     """
     rng = np.random.default_rng([seed, 101, patient])
-
-    def stratum(stream: int, margin: float) -> float:
-        order = np.random.default_rng([seed, stream]).permutation(patients)
-        return float((order[patient - 1] + rng.uniform(margin, 1 - margin)) / patients)
-
-    index = float(np.clip(stats.beta.ppf(stratum(11, 0.15), 1.2, 2.5), 0.02, 0.90))
-    cells = float(np.clip(62 * np.exp(0.50 * stats.norm.ppf(stratum(12, 0.2))), 18, 190))
-    diameter = float(np.clip(62 * (72 / cells) ** 0.28 * np.exp(rng.normal(0, 0.12)), 42, 92))
-    orange = rng.beta(1.1, 1.7)
-    yellow = rng.uniform(-1, 1)
+    share = {
+        name: _stratum(seed, stream, patient, patients, rng)
+        for stream, name in enumerate(STRATIFIED, start=11)
+    }
+    index = float(np.clip(stats.beta.ppf(share["ki67_index"], 1.2, 2.5), 0.02, 0.90))
+    cells = float(np.clip(68 * np.exp(0.45 * stats.norm.ppf(share["tumour_cells"])), 18, 190))
+    diameter = float(np.clip(60 * (72 / cells) ** 0.28 * np.exp(rng.normal(0, 0.10)), 42, 86))
+    architecture = str(rng.choice(ARCHITECTURES, p=[0.35, 0.35, 0.12, 0.18]))
+    loose = architecture == "discohesive"
+    low, high = MAGNIFICATION
     return Style(
         patient=patient,
         ki67_index=index,
         tumour_cells=cells,
         diameter_px=diameter,
-        size_variation=rng.uniform(0.16, 0.36),
-        aspect=rng.uniform(1.2, 1.8),
-        vesicular_share=rng.beta(1.5, 1.3),
+        size_variation=rng.uniform(0.10, 0.28),
+        aspect=rng.uniform(1.15, 1.6),
+        vesicular_share=rng.beta(2.2, 1.0),
+        texture="plain",
         tils=float(np.clip(rng.gamma(1.0, 1.9), 0.1, 9)),
-        architecture=str(rng.choice(ARCHITECTURES, p=[0.4, 0.3, 0.2, 0.1])),
-        hematoxylin=_unit(HEMATOXYLIN + rng.normal(0, 0.05, 3) + rng.uniform(0, 1) * FADED_HEMATOXYLIN),
-        dab=_unit((1 - orange) * DAB_RED + orange * DAB_ORANGE + rng.normal(0, 0.012, 3)),
-        matrix=_unit(MATRIX + rng.normal(0, 0.03, 3)),
-        hematoxylin_gain=rng.uniform(0.5, 1.15),
-        dab_gain=rng.uniform(0.55, 1.25),
-        background_rgb=np.array([236, 232, 206])
-        + np.array([1.5, 0.3, -7.5]) * yellow
-        + rng.normal(0, 2.5)
-        + rng.normal(0, 1.5, 3),
-        stray_light=np.array([0.15, 0.085, 0.095]) * rng.uniform(0.75, 1.2),
-        blur_px=rng.uniform(0.95, 1.65),
-        colour_shift_px=rng.uniform(0.5, 1.8),
-        colour_shift_angle=rng.uniform(0, 2 * np.pi),
-        membranes=rng.uniform(0.12, 0.34),
-        cytoplasm=rng.uniform(0.035, 0.09),
-        weak_share=rng.uniform(0.10, 0.40),
-        blush_share=rng.uniform(0.05, 0.5),
-        diffuse_dab=float(rng.gamma(1.4, 0.025)),
+        architecture=architecture,
+        packing=rng.uniform(0.25, 0.45) if loose else rng.uniform(0.65, 0.95),
+        closeness=rng.uniform(0.74, 0.9),
+        stroma=rng.uniform(0.4, 1.2),
+        cytoplasm=rng.uniform(0.03, 0.09),
+        weak_share=rng.uniform(0.10, 0.5),
+        brown_share=rng.uniform(0.02, 0.3),
+        diffuse_dab=float(rng.gamma(1.2, 0.013)),
         first_field=int(rng.integers(100, 330)),
-        light=rng.uniform(-0.5, 0.5, 2),
+        magnification=float(low * (high / low) ** share["magnification"]),
+        stain=_seen_stain(rng, share),
+        optics=optics(rng, **{name: share[name] for name in ("sharpness", "level", "clarity", "quality")}),
     )
 
 
-def _unit(vector: NDArray[Any]) -> NDArray[Any]:
-    unit: NDArray[Any] = vector / np.linalg.norm(vector)
-    return unit
+def _stratum(seed: int, stream: int, patient: int, patients: int, rng: np.random.Generator) -> float:
+    """A share 0..1 of a range: that of the patient's place in a random order, somewhere in its middle."""
+    order = np.random.default_rng([seed, stream]).permutation(patients)
+    return float((order[patient - 1] + rng.uniform(0.15, 0.85)) / patients)
+
+
+def _seen_stain(rng: np.random.Generator, share: dict[str, float]) -> Stain:
+    """The stain at `share` of the domain; near a held-out one its DAB is drawn again."""
+    blueness = rng.uniform(0.6, 1.1)
+    while held_out(drawn := stain({name: DOMAIN[name].at(share[name]) for name in DOMAIN}, blueness)):
+        share = share | {"dab_hue": rng.uniform()}
+    return drawn

@@ -19,8 +19,11 @@ from PIL import Image
 
 from edgepatho.cli import main
 from edgepatho.data import labels, shidc, source
-from edgepatho.data.synth import generate
+from edgepatho.data.prepare import prepare
+from edgepatho.data.synth import generate, generate_laboratory
 from edgepatho.data.synth.dataset import PATIENTS, SEED, TILES, _test_patients
+from edgepatho.data.synth.laboratories import LABORATORIES, laboratory_style
+from edgepatho.data.synth.stain import DOMAIN, HELD_OUT, between, degrees_between, held_out, stain, unit
 from edgepatho.data.synth.style import patient_style
 from edgepatho.errors import InputError, UsageError
 
@@ -106,6 +109,83 @@ def test_nuclei_are_where_the_labels_are(tmp_path):
             darker.append(grey[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5].mean() < np.median(grey))
     assert len(darker) > 30
     assert np.mean(darker) > 0.9
+
+
+def test_look_alikes_lie_beside_the_labels_and_are_not_labelled(folder):
+    """The places of unlabelled nuclei are inside the tile; `prepare` does not take them for labels."""
+    kinds = Counter()
+    for path in folder.rglob("*.look-alikes.json"):
+        assert path.with_name(path.name.replace(".look-alikes.json", ".jpg")).is_file()
+        for place in json.loads(path.read_text()):
+            assert set(place) == {"x", "y", "kind"}
+            assert 0 <= place["x"] < 320
+            assert 0 <= place["y"] < 320
+            kinds[place["kind"]] += 1
+    assert kinds["fibroblast"] > 0
+
+
+def test_prepare_counts_labels_only(folder, tmp_path):
+    about = prepare(folder, tmp_path / "prepared", split_by="image")
+    assert sum(about["pictures"].values()) == 8
+    points = [
+        record["points"]
+        for name in ("train", "validation", "test")
+        for record in json.loads((tmp_path / "prepared" / f"{name}.json").read_text())
+    ]
+    labelled = sum(len(json.loads(path.read_text())) for path in folder.rglob("p*_*_?.json"))
+    labelled += sum(len(json.loads(path.read_text())) for path in folder.rglob("p*_*_??.json"))
+    assert sum(map(len, points)) == labelled > 0
+
+
+def test_a_direction_between_two_lies_on_their_circle_and_a_tilt_off_it():
+    """Values by hand: the middle of red and green, and the quarter turn past the end."""
+    red, green = unit(1, 0, 0), unit(0, 1, 0)
+    np.testing.assert_allclose(between(red, green, 0.5), [0.5**0.5, 0.5**0.5, 0], atol=1e-12)
+    np.testing.assert_allclose(between(red, green, 2.0), [-1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(between(red, green, 0.0, 90.0), [0, 0, 1], atol=1e-12)
+    assert degrees_between(red, between(red, green, 0.0, 7.0)) == pytest.approx(7)
+
+
+def test_no_patient_of_a_training_set_has_a_held_out_stain():
+    styles = [patient_style(seed, patient, 60) for seed in range(10) for patient in range(1, 61)]
+    assert not any(held_out(style.stain) for style in styles)
+    # the hole is a joint one: either direction alone occurs
+    for hematoxylin, dab in HELD_OUT.values():
+        assert any(degrees_between(style.stain.hematoxylin, hematoxylin) < 3 for style in styles)
+        assert any(degrees_between(style.stain.dab, dab) < 3 for style in styles)
+
+
+def test_laboratories_are_what_training_never_sees():
+    styles = {name: [laboratory_style(name, patient) for patient in range(1, 9)] for name in LABORATORIES}
+    assert all(held_out(style.stain) for name in "AB" for style in styles[name])
+    trained = [patient_style(SEED, patient, PATIENTS) for patient in range(1, PATIENTS + 1)]
+    for part in ("architecture", "texture"):
+        assert not {getattr(s, part) for s in trained} & {getattr(s, part) for n in "CD" for s in styles[n]}
+    usual = {name: reach.at(0.5) for name, reach in DOMAIN.items()}
+    for name, hue, vector in (("E", "hematoxylin_hue", "hematoxylin"), ("F", "dab_hue", "dab")):
+        start, end = (getattr(stain(usual | {hue: DOMAIN[hue].at(share)}, 0.5), vector) for share in (0, 1))
+        for style in styles[name]:
+            beyond = degrees_between(start, getattr(style.stain, vector)) / degrees_between(start, end)
+            assert 1.05 < beyond < 1.5
+
+
+def test_a_laboratory_has_24_tiles_of_its_own(tmp_path):
+    manifest = generate_laboratory(tmp_path / "lab", "D", size=64)
+    assert manifest["laboratory"] == "D"
+    assert len(manifest["images"]) == 24
+    found = source.find(tmp_path / "lab")
+    assert found.test is None
+    assert len({tile.patient for tile in found.train}) == 8
+    generate_laboratory(tmp_path / "again", "D", size=64, jobs=2)
+    assert digest(tmp_path / "again") == digest(tmp_path / "lab")
+
+
+def test_a_laboratory_leaves_no_choice(tmp_path):
+    result = CliRunner().invoke(main, ["synth", str(tmp_path / "t"), "--laboratory", "A", "--seed", "3"])
+    assert result.exit_code == 2
+    assert "leave these options out" in result.stderr
+    with pytest.raises(UsageError, match="no laboratory 'G'; give one of A, B, C, D, E, F"):
+        generate_laboratory(tmp_path / "t", "G")
 
 
 def test_a_foreign_folder_is_not_touched(tmp_path):
