@@ -91,9 +91,12 @@ test-pi: install wheel-arm  ## boot virtual Raspberry Pis; deploy, score, bench,
 fault-matrix: install  ## run every step of a deployment with every fault; writes benchmarks/results/fault-matrix.txt
 	$(BIN)/python tests/integration/deploy/fault_matrix.py | tee benchmarks/results/fault-matrix.txt
 
-hardness: install  ## print a classical detector's F1 on the default synthetic tiles, and statistics beside real tiles
+hardness: install  ## print how hard the default synthetic tiles are, and whether they span real laboratories
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/python -m benchmarks.classical_detector build/tiles
+	$(BIN)/python -m benchmarks.cue_probe build/tiles
+	$(BIN)/python -m benchmarks.sense_probe build/tiles
+	$(BIN)/python -m benchmarks.stain_range build/tiles
 	$(BIN)/python -m benchmarks.tile_statistics build/tiles
 
 damaged-pictures: install  ## count damaged pictures that go undetected; writes benchmarks/results/damaged_pictures.json
