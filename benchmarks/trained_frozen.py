@@ -73,7 +73,7 @@ def runner(model: keras.Model, prepared: Path) -> Callable[[Row], Row]:
 
     All runs share one network and one traced step, so only the settings differ.
     """
-    from edgepatho.data.prepare import batches
+    from edgepatho.data.batches import batches
     from edgepatho.evaluate.tiles import load
     from edgepatho.model import graph
     from edgepatho.model.shared import other_variables

@@ -33,7 +33,13 @@ from edgepatho.commands.options import FOLDER, SEED, json_option
     type=SEED,
     default=4,
     show_default=True,
-    help="Seed of initial weights, crops and symmetries.",
+    help="Seed of initial weights, crops, symmetries and augmentation.",
+)
+@click.option(
+    "--augment/--no-augment",
+    default=True,
+    show_default=True,
+    help="Vary stain, background, scale, sharpness, noise and JPEG quality at random.",
 )
 @click.option("--deterministic", is_flag=True, help="Train on one thread, for reproducible bytes.")
 @json_option

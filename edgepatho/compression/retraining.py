@@ -137,7 +137,7 @@ def _training(
 
 def _feed(original: Original, hyperparameters: Hyperparameters) -> Callable[[int], Iterator[Batch]]:
     """Batches of the training split from a given step on, labelled with the target of retraining."""
-    from edgepatho.data.prepare import batches
+    from edgepatho.data.batches import batches
 
     def feed(start: int) -> Iterator[Batch]:
         labelled = batches(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,13 @@ def density_map(points: NDArray[Any], size: int = NETWORK_PX) -> NDArray[Any]:
     """
     maps = np.zeros((size, size, 3), np.float64)
     reach = WINDOW // 2
-    for x, y, label in points:
-        top, left = max(0, int(np.ceil(y)) - reach), max(0, int(np.ceil(x)) - reach)
-        rows = np.arange(top, min(size, int(np.floor(y)) + reach + 1))
-        columns = np.arange(left, min(size, int(np.floor(x)) + reach + 1))
+    for x, y, label in points.tolist():
+        top, left = max(0, math.ceil(y) - reach), max(0, math.ceil(x) - reach)
+        rows = np.arange(top, min(size, math.floor(y) + reach + 1))
+        columns = np.arange(left, min(size, math.floor(x) + reach + 1))
         square = (rows[:, None] - y) ** 2 + (columns[None, :] - x) ** 2
-        window = maps[rows[:, None], columns[None, :], int(label) - 1]
-        gaussian = PEAK * np.exp(-square / (2 * SIGMA_PX**2))
-        maps[rows[:, None], columns[None, :], int(label) - 1] = np.maximum(window, gaussian)
+        window = maps[top : top + len(rows), left : left + len(columns), int(label) - 1]
+        np.maximum(window, PEAK * np.exp(-square / (2 * SIGMA_PX**2)), out=window)
     return maps.astype(np.uint8)
 
 

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.choices import LabelMaps, SplitBy, check_choice
-from edgepatho.data import augment, shidc, source, split
+from edgepatho.data import shidc, source, split
 from edgepatho.data.density import NETWORK_PX
 from edgepatho.data.tile import Tile, count, cut_up
-from edgepatho.errors import InputError, UsageError
+from edgepatho.errors import InputError
 from edgepatho.files import folder_aside, sha256_of
 from edgepatho.progress import Progress
 
@@ -151,43 +151,6 @@ def _is_record(entry: Any) -> bool:
         and all(isinstance(point, list) and len(point) == 3 for point in points)
         and all(type(number) in (int, float) for point in points for number in point)
     )
-
-
-def batches(
-    folder: Path,
-    name: str,
-    batch: int,
-    *,
-    seed: int,
-    crop: int | None = None,
-    symmetries: int = augment.FULL,
-    start: int = 0,
-) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield augmented batches forever, from batch number `start` on.
-
-    Images float32 [batch, size, size, 3] in 0..1, density maps float32 in 0..255. Every epoch visits every
-    tile once under a random one of `symmetries`; with `crop`, as a random square of that side. A batch
-    depends only on the arguments and its number, so a stream can resume anywhere.
-    """
-    images, labels = arrays(folder, name)
-    if crop is not None and not 0 < crop <= images.shape[1]:
-        raise UsageError(f"a crop of {crop} px does not fit into tiles of {images.shape[1]} px.")
-    edge = crop or images.shape[1]
-    number = start
-    while True:
-        rng = np.random.default_rng([seed, 1, number])
-        x = np.empty((batch, edge, edge, 3), np.float32)
-        y = np.empty_like(x)
-        for slot in range(batch):
-            epoch, place = divmod(number * batch + slot, len(images))
-            tile = np.random.default_rng([seed, 0, epoch]).permutation(len(images))[place]
-            top, left = rng.integers(0, images.shape[1] - edge + 1, 2)
-            turn = int(rng.integers(symmetries))
-            window = (tile, slice(top, top + edge), slice(left, left + edge))
-            x[slot] = augment.symmetry(images[window], turn)
-            y[slot] = augment.symmetry(labels[window], turn)
-        yield x / 255, y
-        number += 1
 
 
 def _write_split(

@@ -30,7 +30,10 @@ VALIDATION_TILES = 32
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of a training run; the learning rate decays along a cosine from `rate` to 1 % of it."""
+    """Settings of a training run; the learning rate decays along a cosine from `rate` to 1 % of it.
+
+    `augment`: random scale and appearance, see `data.batches`.
+    """
 
     crop_steps: int = 3000
     whole_steps: int = 200
@@ -39,6 +42,7 @@ class TrainingSettings:
     rate: float = 2e-3
     l2: float = 5e-4
     seed: int = 4
+    augment: bool = True
 
     @property
     def steps(self) -> int:
@@ -121,7 +125,7 @@ def _steps(
     step_of: Callable[[Any, Any], Any],
 ) -> Iterator[float]:
     """Train from step `first` to the end of its phase, on crops or whole tiles; yield each step's loss."""
-    from edgepatho.data.prepare import batches
+    from edgepatho.data.batches import batches
 
     cropped = first < settings.crop_steps
     feed = batches(
@@ -130,6 +134,7 @@ def _steps(
         settings.batch,
         seed=settings.seed,
         crop=settings.crop_px if cropped else None,
+        augment=settings.augment,
         start=first,
     )
     for step in range(first, settings.crop_steps if cropped else settings.steps):

@@ -1,9 +1,8 @@
-"""Prepared folders: splits without leaks, resizing as in Pillow, batches that can resume anywhere."""
+"""Prepared folders: splits without leaks, resizing as in Pillow."""
 
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import math
 import os
@@ -16,9 +15,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from edgepatho.cli import main
-from edgepatho.data import augment, shidc, source, split
+from edgepatho.data import shidc, source, split
 from edgepatho.data.density import density_map, published_density_map
-from edgepatho.data.prepare import _claimed, arrays, batches, check_prepared, prepare, records
+from edgepatho.data.prepare import _claimed, arrays, check_prepared, prepare, records
 from edgepatho.data.synth import generate
 from edgepatho.data.tile import to_network
 from edgepatho.errors import InputError
@@ -123,46 +122,6 @@ def test_pixel_centres_map_to_pixel_centres():
     corners = to_network(np.array([[0.0, 0, 1], [1227, 1227, 1]]), (1228, 1228), (256, 256))
     scale = 256 / 1228
     np.testing.assert_allclose(corners[:, :2] + 0.5, [[0.5 * scale] * 2, [256 - 0.5 * scale] * 2])
-
-
-def test_the_eight_symmetries_are_the_group_of_the_square():
-    image = np.arange(18).reshape(3, 3, 2)
-    turned = {augment.symmetry(image, n).tobytes() for n in range(augment.FULL)}
-    group = {view.tobytes() for k in range(4) for view in (np.rot90(image, k), np.rot90(image[:, ::-1], k))}
-    assert turned == group
-    assert len(turned) == 8
-
-
-def test_batches_are_a_function_of_seed_and_number(prepared):
-    stream = list(itertools.islice(batches(prepared, "train", 3, seed=1, crop=64), 6))
-    later = next(batches(prepared, "train", 3, seed=1, crop=64, start=4))
-    np.testing.assert_array_equal(stream[4][0], later[0])
-    np.testing.assert_array_equal(stream[4][1], later[1])
-    other = next(batches(prepared, "train", 3, seed=2, crop=64, start=4))
-    assert not np.array_equal(other[0], later[0])
-    x, y = later
-    assert x.shape == y.shape == (3, 64, 64, 3)
-    assert x.dtype == y.dtype == np.float32
-    assert 0 <= x.min() < x.max() <= 1
-
-
-def test_an_epoch_sees_every_tile_once(prepared):
-    images, _ = arrays(prepared, "train")
-    stream = itertools.islice(batches(prepared, "train", 1, seed=7, symmetries=1), len(images))
-    seen = [np.round(x[0] * 255).astype(np.uint8).tobytes() for x, _ in stream]
-    assert sorted(seen) == sorted(image.tobytes() for image in images)
-
-
-def test_labels_are_transformed_with_their_image(prepared):
-    """Undoing the same symmetry on picture and maps of a batch gives an original pair."""
-    images, maps = arrays(prepared, "train")
-    originals = {image.tobytes(): label for image, label in zip(images, maps, strict=True)}
-    for x, y in itertools.islice(batches(prepared, "train", 1, seed=11), 8):
-        picture = np.round(x[0] * 255).astype(np.uint8)
-        candidates = [(augment.symmetry(picture, n), augment.symmetry(y[0], n)) for n in range(augment.FULL)]
-        matches = [(p, m) for p, m in candidates if p.tobytes() in originals]
-        assert matches
-        np.testing.assert_array_equal(matches[0][1], originals[matches[0][0].tobytes()])
 
 
 def test_a_folder_that_prepare_did_not_make_is_refused(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain, repeat
 
@@ -44,6 +44,10 @@ def write_state(path, **changes):
     ("changes", "sentence"),
     [
         ({"key": {"settings": asdict(TrainingSettings()), "tiles": "0" * 64}}, "run with other settings;"),
+        (
+            {"key": {"settings": asdict(replace(SETTINGS, augment=False)), "tiles": "0" * 64}},
+            "other settings;",
+        ),
         ({"key": {"settings": asdict(SETTINGS), "tiles": "1" * 64}}, "run with other tiles;"),
         ({"key": {"settings": {}, "tiles": "1" * 64}}, "run with other settings and tiles;"),
         ({"version": 1}, "written by another version"),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FULL = 8
+COUNT = 8
 
 
-def symmetry(image: NDArray[Any], number: int) -> NDArray[Any]:
+def turned(image: NDArray[Any], number: int) -> NDArray[Any]:
     """Return image [h, w, c] under symmetry 0..7.
 
     0 identity, 1 upside down, 2 left to right, 3-5 quarter turns counterclockwise: the six of the published
