@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgepatho.data.stain import Float64, Stains, restained, unit
+from edgepatho.data.stain import Float64, Staining, restained, unit
 
 TURN_DEGREES = 12.0  # of a stain's vector, at most
 MIN_ABSORBED = 0.15  # of a stain's vector, in every channel: less is a dye of pure colour
 MAX_BLUE = 0.8  # of hematoxylin's density in red and in green: more is grey
-MAX_RED = 0.88  # of DAB's density in green: more is olive
+BROWN = (0.35, 0.75)  # DAB's density in green, between red (0) and blue (1): less is olive, more is red
 GAINS = (0.65, 1.6)  # of a stain's amount
 BACKGROUND_LEVELS = (208.0, 250.0)
 BACKGROUND_SATURATION = 0.13  # at most: white to cream, pink, bluish, greenish
@@ -37,13 +37,13 @@ class Appearance:
     None leave a step out.
     """
 
-    stains: Stains
+    stains: Staining
     gains: tuple[float, float] = (1.0, 1.0)
     blur_px: float = 0.0
     noise: float = 0.0
     jpeg_quality: int | None = None
 
-    def of(self, image: NDArray[np.uint8], present: Stains, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def of(self, image: NDArray[np.uint8], present: Staining, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return `image` uint8 [h, w, 3] with this look, given its present stains; `rng` draws noise."""
         import cv2
 
@@ -59,7 +59,7 @@ class Appearance:
         return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.uint8, copy=False)
 
 
-def draw(present: Stains, rng: np.random.Generator) -> Appearance:
+def draw(present: Staining, rng: np.random.Generator) -> Appearance:
     """Return a random look near the `present` stains, within the bounds above.
 
     Hematoxylin absorbs least in blue, and DAB least in red and most in blue, so that nuclei stay violet to
@@ -68,11 +68,11 @@ def draw(present: Stains, rng: np.random.Generator) -> Appearance:
     red, green, blue = _turned(present.hematoxylin, rng)
     hematoxylin = unit(np.array([red, green, min(blue, MAX_BLUE * min(red, green))]))
     red, green, blue = np.sort(_turned(present.dab, rng))
-    dab = unit(np.array([min(red, MAX_RED * green), green, blue]))
+    dab = unit(np.array([red, np.clip(green, *(red + np.array(BROWN) * (blue - red))), blue]))
     low, high = np.log(GAINS)
     gains = np.exp(rng.uniform(low, high, 2))
     return Appearance(
-        Stains(hematoxylin, dab, _background(rng)),
+        Staining(hematoxylin, dab, _background(rng)),
         gains=(float(gains[0]), float(gains[1])),
         blur_px=_sometimes(rng, BLUR_PX),
         noise=_sometimes(rng, NOISE_LEVELS),

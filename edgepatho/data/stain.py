@@ -24,8 +24,8 @@ MIN_ANGLE_DEGREES = 20.0  # between the stains; vectors closer than this cannot 
 
 
 @dataclass(frozen=True)
-class Stains:
-    """Vectors [3] of unit length, optical density of R, G, B; `background` [3] is a colour of 0..255."""
+class Staining:
+    """Stain vectors [3] of unit length, optical density of R, G, B; `background` [3] is R, G, B of 0..255."""
 
     hematoxylin: Float64
     dab: Float64
@@ -38,7 +38,7 @@ class Stains:
         return matrix
 
 
-def estimate(tile: NDArray[np.uint8]) -> Stains:
+def estimate(tile: NDArray[np.uint8]) -> Staining:
     """Return the stains of `tile` uint8 [h, w, 3], measured on every fourth row and column.
 
     The background is a high percentile of each channel. A stain's vector is the sum of the densities of its
@@ -58,11 +58,11 @@ def estimate(tile: NDArray[np.uint8]) -> Stains:
         vectors.append(unit((densities[chosen] * strength[chosen, None]).sum(axis=0)) if enough else vector)
     if vectors[0] @ vectors[1] > np.cos(np.radians(MIN_ANGLE_DEGREES)):
         vectors = list(published)
-    return Stains(vectors[0], vectors[1], background)
+    return Staining(vectors[0], vectors[1], background)
 
 
 def restained(
-    image: NDArray[np.uint8], old: Stains, new: Stains, gains: tuple[float, float] = (1.0, 1.0)
+    image: NDArray[np.uint8], old: Staining, new: Staining, gains: tuple[float, float] = (1.0, 1.0)
 ) -> Float32:
     """Return `image` [h, w, 3] with stains `new` instead of `old`, in amounts times `gains`.
 

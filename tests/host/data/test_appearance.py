@@ -11,9 +11,9 @@ from skimage import color
 
 from edgepatho.data import appearance, stain
 from edgepatho.data.appearance import Appearance
-from edgepatho.data.stain import Stains
+from edgepatho.data.stain import Staining
 
-PRESENT = Stains(stain.unit(stain.HEMATOXYLIN), stain.unit(stain.DAB), np.array([228.0, 224.0, 212.0]))
+PRESENT = Staining(stain.unit(stain.HEMATOXYLIN), stain.unit(stain.DAB), np.array([228.0, 224.0, 212.0]))
 WHITE = replace(PRESENT, background=np.full(3, 255.0))
 
 
@@ -81,7 +81,9 @@ def test_background_becomes_the_drawn_background(rng):
     for _ in range(30):
         look = appearance.draw(PRESENT, rng)
         changed = look.of(image, PRESENT, rng)
-        assert np.abs(changed.mean(axis=(0, 1)) - look.stains.background).max() < 2
+        assert (
+            np.abs(changed.mean(axis=(0, 1)) - look.stains.background).max() < 3
+        )  # the coarsest JPEG rounds chroma
         backgrounds.append(look.stains.background)
     assert np.min(backgrounds) > 175
     assert np.ptp(backgrounds, axis=0).min() > 30
@@ -99,7 +101,9 @@ def test_draws_stay_within_their_bounds(rng):
         assert 0.65 <= min(gains) < 0.7
         assert 1.5 < max(gains) <= 1.6
         if name == "dab":
-            assert (np.diff(drawn, axis=1) >= 0).all()
+            red, green, blue = drawn.T
+            assert ((red <= green) & (green <= blue)).all()
+            assert np.all(np.abs((green - red) / (blue - red) - 0.55) < 0.201)
         else:
             assert (drawn[:, 2] < drawn[:, :2].min(axis=1)).all()
     qualities = [look.jpeg_quality for look in looks if look.jpeg_quality is not None]
