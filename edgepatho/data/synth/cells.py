@@ -69,8 +69,8 @@ def crowd(rng: np.random.Generator, field_rng: np.random.Generator, style: Style
     area = (size / FULL_PX) ** 2
     field_gain = float(np.exp(field_rng.normal(0, 0.28)))
     expected = style.tumour_cells * field_gain * rng.gamma(4.0, 1 / 4.0) * area
-    count = int(min(rng.poisson(max(expected, 0.5 * area)), 330 * area + 1))
-    crowding = np.clip((count / area) / 110, 0, 2.2)
+    count = int(min(rng.poisson(max(expected, 0.5 * area)), 560 * area + 1))
+    crowding = np.clip((count / area) / 110, 0, 1.3)
     radius = style.diameter_px / 2 * float(np.exp(field_rng.normal(0, 0.06))) / (1 + 0.16 * crowding)
     radii = np.clip(radius * np.exp(rng.normal(0, style.size_variation, count)), 15, 62)
     index = float(rng.beta(max(14 * style.ki67_index, 0.15), 14 * (1 - style.ki67_index)))

@@ -12,6 +12,8 @@ from edgepatho.data.synth.stain import DOMAIN, Stain, held_out, stain
 
 ARCHITECTURES = ("sheet", "nest", "discohesive", "cords")
 MAGNIFICATION = (0.8, 1.25)
+CROWDED_SHARE = 0.35  # of patients, whose nuclei touch all over the tumour
+CROWDED = (120, 420)  # tumour cells a tile
 # Of each of these a set of patients holds as many low values as high ones.
 STRATIFIED = (
     "ki67_index",
@@ -64,7 +66,7 @@ def patient_style(seed: int, patient: int, patients: int) -> Style:
         for stream, name in enumerate(STRATIFIED, start=11)
     }
     index = float(np.clip(stats.beta.ppf(share["ki67_index"], 1.2, 2.5), 0.02, 0.90))
-    cells = float(np.clip(68 * np.exp(0.45 * stats.norm.ppf(share["tumour_cells"])), 18, 190))
+    cells = _tumour_cells(share["tumour_cells"])
     diameter = float(np.clip(60 * (72 / cells) ** 0.28 * np.exp(rng.normal(0, 0.10)), 42, 86))
     architecture = str(rng.choice(ARCHITECTURES, p=[0.35, 0.35, 0.12, 0.18]))
     loose = architecture == "discohesive"
@@ -92,6 +94,15 @@ def patient_style(seed: int, patient: int, patients: int) -> Style:
         stain=_seen_stain(rng, share),
         optics=optics(rng, **{name: share[name] for name in ("sharpness", "level", "clarity", "quality")}),
     )
+
+
+def _tumour_cells(share: float) -> float:
+    """Tumour cells a tile at `share` of the patients in order of it: as in SHIDC, then crowded ones."""
+    crowded = (share - (1 - CROWDED_SHARE)) / CROWDED_SHARE
+    if crowded >= 0:
+        low, high = CROWDED
+        return float(low * (high / low) ** crowded)
+    return float(np.clip(68 * np.exp(0.45 * stats.norm.ppf(share / (1 - CROWDED_SHARE))), 18, 190))
 
 
 def _stratum(seed: int, stream: int, patient: int, patients: int, rng: np.random.Generator) -> float:
