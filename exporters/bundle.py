@@ -17,6 +17,7 @@ from edgepatho.classes import CLASSES
 from edgepatho.errors import InputError
 from edgepatho.exporters import blocks, coding, container, golden, schema
 from edgepatho.exporters.limits import MAX_FILE_BYTES
+from edgepatho.exporters.parts import check_parts
 from edgepatho.exporters.refusals import BundleError, refused
 from edgepatho.exporters.scoring import check_scoring
 from edgepatho.files import canonical_json, write_aside
@@ -40,7 +41,10 @@ VALUE_BOUND = 2.0**127  # readers see from the top byte alone that a float is sm
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's content: decoded tensors as numpy arrays by name, and the metadata as dicts."""
+    """A bundle's content: decoded tensors as numpy arrays by name, and the metadata as dicts.
+
+    `parts` are the optional objects of version 2 by name, {} in version 1.
+    """
 
     graph: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
@@ -48,6 +52,7 @@ class Bundle:
     scoring: dict[str, Any]
     provenance: dict[str, Any]
     accuracy: dict[str, Any]
+    parts: dict[str, dict[str, Any]]
     stored_bytes: dict[str, int]
     file_sha256: str
     file_bytes: int
@@ -60,6 +65,7 @@ def write(
     scoring: Mapping[str, Any],
     provenance: Mapping[str, Any],
     accuracy: Mapping[str, Any],
+    parts: Mapping[str, Mapping[str, Any]] | None = None,
     golden_input: NDArray[Any] | None = None,
     coded: bool = False,
 ) -> None:
@@ -67,7 +73,8 @@ def write(
 
     `golden_input` is a uint8 image [height, width, channels], by default `golden.patch()`; the golden output
     is computed by TensorFlow from the values as written. With `coded`, tensors are compressed where that
-    saves bytes. Equal inputs give equal files. Raises InputError if the format cannot hold the model.
+    saves bytes. With `parts` (cutoffs, envelope, image) the file has version 2, otherwise 1. Equal inputs
+    give equal files. Raises InputError if the format cannot hold the model.
     """
     network = stored_network(model)
     structure = _structure(model, network)
@@ -76,13 +83,15 @@ def write(
     schema.check_graph(structure, image.shape)
     tensors = _tensors(model, network)
     tensors["golden.input"], tensors["golden.output"] = image, golden.answer(network, image)
+    added = {name: dict(part) for name, part in (parts or {}).items()}
     _check(structure, dict(scoring), tensors)
+    check_parts(added)
     entries: dict[str, Any] = {}
     if coded:
         tensors, entries = coding.encode(tensors)
-    metadata = {"format": "edgepatho", "version": "1"}
+    metadata = {"format": "edgepatho", "version": "2" if added else "1"}
     texts = {"graph": structure, "coding": entries, "scoring": scoring, "provenance": provenance}
-    for key, value in (texts | {"accuracy": accuracy}).items():
+    for key, value in (texts | {"accuracy": accuracy} | added).items():
         metadata[key] = canonical_json(dict(value))
     data = container.build(tensors, metadata)
     with write_aside(path) as aside:
@@ -109,11 +118,14 @@ def parse(data: bytes) -> Bundle:
     """Like `read`, for the bytes of a file."""
     stored, metadata = container.parse(data)
     texts = {key: container.json_object(metadata[key], key) for key in JSON_TEXTS}
+    parts = {key: container.json_object(metadata[key], key) for key in container.PARTS if key in metadata}
     stored_bytes = {name: tensor.nbytes for name, tensor in stored.items()}
     tensors = coding.decode(stored, texts["coding"])
     _check(texts["graph"], texts["scoring"], tensors)
+    check_parts(parts)
     return Bundle(
         **texts,
+        parts=parts,
         tensors=tensors,
         stored_bytes=stored_bytes,
         file_sha256=metadata["file_sha256"],

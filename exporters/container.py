@@ -22,6 +22,7 @@ from edgepatho.exporters.refusals import refused
 from edgepatho.files import canonical_json
 
 METADATA = ("accuracy", "coding", "file_sha256", "format", "graph", "provenance", "scoring", "version")
+PARTS = ("cutoffs", "envelope", "image")  # which version 2 adds, at least one of them
 TYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "U16": np.dtype("<u2"),
@@ -52,7 +53,8 @@ def build(tensors: Tensors, metadata: dict[str, str]) -> bytes:
     text += b" " * (-len(text) % 8)
     parts = (np.ascontiguousarray(tensors[name], TYPES[type_name(tensors[name])]) for name in names)
     data = len(text).to_bytes(8, "little") + text + b"".join(part.tobytes() for part in parts)
-    return data.replace(NO_CHECKSUM.encode(), _checksum(data).encode(), 1)
+    blank = CHECKSUM + NO_CHECKSUM.encode()  # 64 zeros alone may occur in other metadata
+    return data.replace(blank, CHECKSUM + _checksum(data).encode(), 1)
 
 
 def parse(data: bytes) -> tuple[Tensors, dict[str, str]]:
@@ -130,11 +132,15 @@ def _metadata(metadata: Any) -> dict[str, str]:
     whole = isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values())
     if whole and metadata.get("format") != "edgepatho":
         raise refused("UnknownFormat", format=metadata.get("format"))
-    if whole and metadata.get("version") != "1":
-        raise refused("UnknownVersion", version=metadata.get("version"))
-    if not whole or set(metadata) != set(METADATA):
+    version = metadata.get("version") if whole else None
+    if whole and version not in ("1", "2"):
+        raise refused("UnknownVersion", version=version)
+    added = set(metadata) - set(METADATA) if whole else set()
+    allowed = not added if version == "1" else bool(added) and added <= set(PARTS)
+    if not whole or not allowed or not set(METADATA) <= set(metadata):
         keys = sorted(metadata) if isinstance(metadata, dict) else metadata
-        raise refused("InvalidMetadata", keys=keys, expected=", ".join(METADATA))
+        more = f" and one or more of {', '.join(PARTS)}" if version == "2" else ""
+        raise refused("InvalidMetadata", keys=keys, expected=", ".join(METADATA) + more)
     return dict(metadata)
 
 

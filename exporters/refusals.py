@@ -22,7 +22,8 @@ REFUSALS = {
     "NotAnObject": "{what} is not a JSON object.",
     "InvalidMetadata": "the metadata keys are {keys!s:.200}, expected {expected}, each a string.",
     "UnknownFormat": "the format is {format!r:.40}, expected 'edgepatho'; this is not a bundle.",
-    "UnknownVersion": "the version is {version!r:.40}; this edgepatho reads only version '1'.",
+    "UnknownVersion": "the version is {version!r:.40}, but this edgepatho reads versions 1 and 2; "
+    "use the edgepatho that wrote the bundle, or a later one.",
     "InvalidChecksum": "the header must contain file_sha256 exactly once, as 64 hexadecimal digits.",
     "ChecksumMismatch": "the file is damaged: its SHA-256 is not the one it records; copy or build it again.",
     "TooManyTensors": "the header lists {count} tensors, expected at most {limits.MAX_TENSORS}.",
@@ -81,6 +82,9 @@ REFUSALS = {
     "InvalidClasses": "scoring classes are {classes!r:.80}, expected {channels} different names, "
     "one per output channel, and at most {limits.MAX_CLASSES}.",
     "InvalidScoringNumbers": "scoring {key} is {value!r:.80}, expected {expected}.",
+    "InvalidCutoffs": "cutoffs {key} is {value!r:.80}, expected {expected}.",
+    "InvalidEnvelope": "envelope {key} is {value!r:.80}, expected {expected}.",
+    "InvalidImage": "image {key} is {value!r:.80}, expected {expected}.",
 }
 
 

@@ -18,11 +18,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-FROZEN = Path(__file__).parents[1] / "fixtures" / "v1"
+FROZEN = {path.stem: path for path in (Path(__file__).parents[1] / "fixtures").glob("v*/*.epb")}
 CHECKSUM = b'"file_sha256":"'
 CHECKSUM_DIGITS = re.compile(CHECKSUM + rb"([0-9a-f]{64})")
 NO_CHECKSUM = "0" * 64
-TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")
+TEXTS = ("accuracy", "coding", "cutoffs", "envelope", "graph", "image", "provenance", "scoring")
 ITEM_BYTES = {"F32": 4, "U16": 2, "U8": 1}
 
 Json = dict[str, Any]
@@ -33,11 +33,11 @@ class Parts:
     """A bundle taken apart: `texts` are its metadata objects, `tensors` [dtype, shape, bytes] by name."""
 
     def __init__(self, name: str) -> None:
-        data = (FROZEN / f"{name}.epb").read_bytes()
+        data = FROZEN[name].read_bytes()
         length = int.from_bytes(data[:8], "little")
         header, payload = json.loads(data[8 : 8 + length]), data[8 + length :]
         self.metadata: Json = header.pop("__metadata__")
-        self.texts: Json = {key: json.loads(self.metadata[key]) for key in TEXTS}
+        self.texts: Json = {key: json.loads(self.metadata[key]) for key in TEXTS if key in self.metadata}
         self.tensors: dict[str, list[Any]] = {}
         for tensor, entry in header.items():
             begin, end = entry["data_offsets"]
@@ -154,7 +154,7 @@ def with_stream(stream: Callable[[bytes], bytes], tensor: str, codec: str = "") 
     return with_parts(change, "coded")
 
 
-def with_metadata(**values: Any) -> Callable[[], bytes]:
+def with_metadata(name: str = "nibbles", **values: Any) -> Callable[[], bytes]:
     """Replace metadata texts verbatim; None removes one."""
 
     def change(header: Json) -> None:
@@ -164,7 +164,17 @@ def with_metadata(**values: Any) -> Callable[[], bytes]:
             else:
                 header["__metadata__"][key] = value
 
-    return with_header(change)
+    return with_header(change, name)
+
+
+def with_part(key: str, change: Change) -> Callable[[], bytes]:
+    """Change one of version 2's optional objects."""
+    return with_json(key, change, "complete")
+
+
+def with_range(ends: Any, name: str = "density") -> Callable[[], bytes]:
+    """Replace the range of one statistic of the envelope."""
+    return with_part("envelope", lambda envelope: put(name, ends)(envelope["ranges"]))
 
 
 def with_bytes(tensor: str, change: Callable[[bytearray], Any]) -> Callable[[], bytes]:
@@ -286,7 +296,7 @@ def raw(data: bytes) -> Callable[[], bytes]:
     return lambda: data
 
 
-GOOD = ("nibbles", "coded", "dense")
+GOOD = ("nibbles", "coded", "dense", "complete")
 
 FILE_CASES = {
     "64 MiB and a byte": ("FileTooLarge", lambda: bytes((64 << 20) + 1)),
@@ -388,7 +398,11 @@ METADATA_CASES = {
     "metadata without checksum": ("InvalidMetadata", with_metadata(file_sha256=None)),
     "format of another": ("UnknownFormat", with_metadata(format="pt")),
     "version 0": ("UnknownVersion", with_metadata(version="0")),
-    "version 2": ("UnknownVersion", with_metadata(version="2")),
+    "version 3": ("UnknownVersion", with_metadata(version="3")),
+    "version 2 without an object of its own": ("InvalidMetadata", with_metadata(version="2")),
+    "version 2 with an unknown object": ("InvalidMetadata", with_metadata("complete", staging="{}")),
+    "version 2 without scoring": ("InvalidMetadata", with_metadata("complete", scoring=None)),
+    "version 1 with an object of version 2": ("InvalidMetadata", with_metadata("complete", version="1")),
     "version 1.0": ("UnknownVersion", with_metadata(version="1.0")),
     "checksum of 64 other letters": (
         "InvalidChecksum",
@@ -691,6 +705,80 @@ CODING_CASES = {
     "65 MiB decoded": ("DecodedTooLarge", with_parts(huge_decoded, "coded")),
 }
 
+PART_CASES = {
+    "envelope is a list": ("NotAnObject", with_metadata("complete", envelope="[]")),
+    "envelope cut": ("InvalidJson", with_metadata("complete", envelope='{"colours":[')),
+    "image holds NaN": ("InvalidJson", with_metadata("complete", image='{"micrometres_per_pixel":NaN}')),
+    "version 2 cut": ("MisplacedTensor", lambda: signed(good("complete")[:-1])),
+    "version 2 with a flipped bit": (
+        "ChecksumMismatch",
+        lambda: good("complete")[:-1] + bytes([good("complete")[-1] ^ 1]),
+    ),
+    "cut-offs without a source": ("InvalidCutoffs", with_part("cutoffs", drop("source"))),
+    "cut-offs with another key": ("InvalidCutoffs", with_part("cutoffs", put("middle", {}))),
+    "cut-offs without a name": ("InvalidCutoffs", with_part("cutoffs", put("name", ""))),
+    "cut-offs with a line feed": ("InvalidCutoffs", with_part("cutoffs", put("scope", "a\nb"))),
+    "low with two operators": (
+        "InvalidCutoffs",
+        with_part("cutoffs", put("low", {"below": 0.1, "at_most": 0.1})),
+    ),
+    "low with high's operator": ("InvalidCutoffs", with_part("cutoffs", put("low", {"above": 0.1}))),
+    "low a number": ("InvalidCutoffs", with_part("cutoffs", put("low", 0.1))),
+    "low in per cent": ("InvalidCutoffs", with_part("cutoffs", put("low", {"below": 16}))),
+    "low true": ("InvalidCutoffs", with_part("cutoffs", put("low", {"below": True}))),
+    "low above high": ("InvalidCutoffs", with_part("cutoffs", put("low", {"below": 0.31}))),
+    "envelope without ranges": ("InvalidEnvelope", with_part("envelope", drop("ranges"))),
+    "envelope with another key": ("InvalidEnvelope", with_part("envelope", put("weights", {}))),
+    "no range": ("InvalidEnvelope", with_part("envelope", put("ranges", {}))),
+    "ranges a list": ("InvalidEnvelope", with_part("envelope", put("ranges", [[0, 1]]))),
+    "range of an unknown statistic": ("InvalidEnvelope", with_range([0, 1], "mood")),
+    "range of three": ("InvalidEnvelope", with_range([0, 1, 2])),
+    "range upside down": ("InvalidEnvelope", with_range([2, 1])),
+    "range without ends": ("InvalidEnvelope", with_range([None, None])),
+    "range below 0": ("InvalidEnvelope", with_range([-1, None])),
+    "range of true": ("InvalidEnvelope", with_range([None, True])),
+    "range of a text": ("InvalidEnvelope", with_range([None, "1"])),
+    "range of 1e9": ("InvalidEnvelope", with_range([None, 1e9])),
+    "four levels of colours": (
+        "InvalidEnvelope",
+        with_part("envelope", lambda envelope: envelope["colours"].pop()),
+    ),
+    "colours too short": ("InvalidEnvelope", with_part("envelope", put("colours", ["0" * 255] * 5))),
+    "colours in capitals": ("InvalidEnvelope", with_part("envelope", put("colours", ["A" * 256] * 5))),
+    "colours as numbers": ("InvalidEnvelope", with_part("envelope", put("colours", [0] * 5))),
+    "a third stain": (
+        "InvalidEnvelope",
+        with_part("envelope", lambda envelope: put("eosin", [[0, 0, 0], [1, 1, 1]])(envelope["stains"])),
+    ),
+    "a stain of two channels": (
+        "InvalidEnvelope",
+        with_part("envelope", lambda envelope: put("dab", [[0, 0], [1, 1]])(envelope["stains"])),
+    ),
+    "a stain above 1": (
+        "InvalidEnvelope",
+        with_part("envelope", lambda envelope: put("dab", [[0, 0, 0], [1, 1, 2]])(envelope["stains"])),
+    ),
+    "trained on 201 letters": ("InvalidEnvelope", with_part("envelope", put("trained_on", "x" * 201))),
+    "trained on a number": ("InvalidEnvelope", with_part("envelope", put("trained_on", 12))),
+    "image without normalisation": ("InvalidImage", with_part("image", drop("normalisation"))),
+    "image with another key": ("InvalidImage", with_part("image", put("stain", "DAB"))),
+    "image with an unknown normalisation": (
+        "InvalidImage",
+        with_part("image", put("normalisation", "macenko")),
+    ),
+    "pixels of 0 micrometres": ("InvalidImage", with_part("image", put("micrometres_per_pixel", 0))),
+    "pixels of 2 mm": ("InvalidImage", with_part("image", put("micrometres_per_pixel", 2000))),
+    "pixels of true": ("InvalidImage", with_part("image", put("micrometres_per_pixel", True))),
+    "pixels in quotes": ("InvalidImage", with_part("image", put("micrometres_per_pixel", "1.2"))),
+}
+
 CASES: dict[str, tuple[str, Callable[[], bytes]]] = (
-    FILE_CASES | HEADER_CASES | METADATA_CASES | GRAPH_CASES | TENSOR_CASES | SCORING_CASES | CODING_CASES
+    FILE_CASES
+    | HEADER_CASES
+    | METADATA_CASES
+    | GRAPH_CASES
+    | TENSOR_CASES
+    | SCORING_CASES
+    | CODING_CASES
+    | PART_CASES
 )

@@ -54,7 +54,7 @@ def test_both_readers_refuse_a_defect_by_the_same_name(case: str) -> None:
 
 @pytest.mark.parametrize("name", bad_bundles.GOOD)
 def test_the_files_that_attacks_start_from_are_good(name: str) -> None:
-    assert bad_bundles.good(name) == (bad_bundles.FROZEN / f"{name}.epb").read_bytes()
+    assert bad_bundles.good(name) == bad_bundles.FROZEN[name].read_bytes()
     assert readers.answers(bad_bundles.good(name)) == {"host": None, "device": None}
 
 
@@ -90,10 +90,17 @@ JSON = st.recursive(
 )
 
 
+PLACES = [("coded", key) for key in ("graph", "coding", "scoring")]
+PLACES += [("complete", key) for key in ("cutoffs", "envelope", "image")]
+
+
 @settings(max_examples=400)
-@given(st.sampled_from(["graph", "coding", "scoring"]), st.integers(0, 10**6), JSON)
-def test_any_value_anywhere_in_the_metadata_gets_the_same_answer(key: str, place: int, value: object) -> None:
-    parts = bad_bundles.Parts("coded")
+@given(st.sampled_from(PLACES), st.integers(0, 10**6), JSON)
+def test_any_value_anywhere_in_the_metadata_gets_the_same_answer(
+    at_key: tuple[str, str], place: int, value: object
+) -> None:
+    name, key = at_key
+    parts = bad_bundles.Parts(name)
     places = [*bad_bundles.places(parts.texts[key])]
     parent, at = places[place % len(places)]
     parent[at] = value

@@ -1,4 +1,4 @@
-"""The frozen bundles of version 1 stay readable, and today's writer still writes the same bytes."""
+"""The frozen bundles of every version stay readable, and today's writer still writes the same bytes."""
 
 import hashlib
 import importlib.util
@@ -13,9 +13,8 @@ from edgepatho.exporters import bundle
 from edgepatho.model import graph
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-FROZEN = FIXTURES / "v1"
-ABOUT = json.loads((FROZEN / "about.json").read_text())
-NAMES = sorted(path.stem for path in FROZEN.glob("*.epb"))
+FILES = {path.stem: path for path in sorted(FIXTURES.glob("v*/*.epb"))}
+NAMES = sorted(FILES)
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +22,45 @@ def made(tmp_path_factory):
     spec = importlib.util.spec_from_file_location("make_fixtures", FIXTURES / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    folder = tmp_path_factory.mktemp("v1")
+    folder = tmp_path_factory.mktemp("made")
     make.main(folder)
     return folder
 
 
+def about(name):
+    return json.loads((FILES[name].parent / "about.json").read_text())[name]
+
+
 def test_the_set_is_complete():
     kinds = {
-        "shared-256",
-        "nibbles",
-        "wide",
-        "per-layer",
-        "skipped",
-        "plain",
-        "coded",
-        "input-major",
-        "dense",
+        "v1": {
+            "shared-256",
+            "nibbles",
+            "wide",
+            "per-layer",
+            "skipped",
+            "plain",
+            "coded",
+            "input-major",
+            "dense",
+        },
+        "v2": {"complete", "scale"},
     }
-    assert set(NAMES) == set(ABOUT) == kinds
+    for version, names in kinds.items():
+        assert set(json.loads((FIXTURES / version / "about.json").read_text())) == names
+        assert {name for name in NAMES if FILES[name].parent.name == version} == names
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_frozen_content_is_read_as_written(name):
-    content = bundle.read(FROZEN / f"{name}.epb")
-    about = ABOUT[name]
-    assert content.file_sha256 == about["file_sha256"]
-    assert {tensor: entry["codec"] for tensor, entry in content.coding.items()} == about["coded"]
-    assert set(content.tensors) == set(about["tensors"])
+    content, expected = bundle.read(FILES[name]), about(name)
+    assert content.file_sha256 == expected["file_sha256"]
+    assert content.parts == expected.get("parts", {})
+    assert {tensor: entry["codec"] for tensor, entry in content.coding.items()} == expected["coded"]
+    assert set(content.tensors) == set(expected["tensors"])
     for tensor, values in content.tensors.items():
-        assert list(values.shape) == about["tensors"][tensor]["shape"]
-        assert hashlib.sha256(values.tobytes()).hexdigest() == about["tensors"][tensor]["sha256"]
+        assert list(values.shape) == expected["tensors"][tensor]["shape"]
+        assert hashlib.sha256(values.tobytes()).hexdigest() == expected["tensors"][tensor]["sha256"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,18 +69,18 @@ def test_the_documented_reader_reads_the_same(name):
     (program,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     scope = {}
     exec(program, scope)
-    kernels = bundle.network_of(bundle.read(FROZEN / f"{name}.epb")).kernels
-    found = scope["kernels"](FROZEN / f"{name}.epb")
+    kernels = bundle.network_of(bundle.read(FILES[name])).kernels
+    found = scope["kernels"](FILES[name])
     assert set(found) == set(kernels)
     assert all(np.array_equal(found[layer], kernel) for layer, kernel in kernels.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frozen_network_gives_its_expected_output(name):
-    content = bundle.read(FROZEN / f"{name}.epb")
+    content = bundle.read(FILES[name])
     network = bundle.network_of(content)
-    picture = np.load(FROZEN / "picture.npy")
-    expected = np.load(FROZEN / f"{name}.output.npy")
+    picture = np.load(FILES[name].parent / "picture.npy")
+    expected = np.load(FILES[name].with_name(f"{name}.output.npy"))
     if expected.ndim == 1:
         picture = picture[:16, :16]
     for image, wanted, step in (
@@ -90,16 +98,17 @@ def test_a_frozen_network_gives_its_expected_output(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_writer_still_writes_the_same_bytes(made, name):
     if name in ("coded", "input-major"):  # another zlib may write other streams; their content is compared
-        content = bundle.read(made / f"{name}.epb")
-        frozen = bundle.read(FROZEN / f"{name}.epb")
+        content = bundle.read(made / FILES[name].relative_to(FIXTURES))
+        frozen = bundle.read(FILES[name])
         assert all(np.array_equal(content.tensors[key], frozen.tensors[key]) for key in frozen.tensors)
     else:
-        assert (made / f"{name}.epb").read_bytes() == (FROZEN / f"{name}.epb").read_bytes()
-    assert (made / f"{name}.output.npy").read_bytes() == (FROZEN / f"{name}.output.npy").read_bytes()
+        assert (made / FILES[name].relative_to(FIXTURES)).read_bytes() == (FILES[name]).read_bytes()
+    output = made / FILES[name].relative_to(FIXTURES).with_name(f"{name}.output.npy")
+    assert output.read_bytes() == (FIXTURES / output.relative_to(made)).read_bytes()
 
 
 def test_between_them_the_fixtures_use_every_operation_width_and_codec():
-    contents = [bundle.read(FROZEN / f"{name}.epb") for name in NAMES]
+    contents = [bundle.read(FILES[name]) for name in NAMES]
     ops = {node["op"] for content in contents for node in content.graph["nodes"]}
     assert ops == {
         "conv2d",
@@ -121,4 +130,4 @@ def test_between_them_the_fixtures_use_every_operation_width_and_codec():
     }
     assert widths == {("uint8", 4), ("uint8", 8), ("uint16", 8)}
     assert any("order" in entry for content in contents for entry in content.coding.values())
-    assert {codec for about in ABOUT.values() for codec in about["coded"].values()} == {"zlib", "lzma"}
+    assert {codec for name in NAMES for codec in about(name)["coded"].values()} == {"zlib", "lzma"}

@@ -210,7 +210,8 @@ def test_tensors_out_of_order_are_refused() -> None:
     [
         ("UnknownFormat", {"format": "safetensors"}),
         ("UnknownVersion", {"version": "0"}),
-        ("UnknownVersion", {"version": "2"}),
+        ("UnknownVersion", {"version": "3"}),
+        ("InvalidMetadata", {"version": "2"}),
         ("InvalidMetadata", {"version": 1}),
         ("InvalidMetadata", {"more": "x"}),
         ("NotAnObject", {"graph": "[]"}),

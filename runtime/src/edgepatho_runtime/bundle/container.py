@@ -12,6 +12,7 @@ from edgepatho_runtime.digest import sha256
 ITEM_BYTES = {"F32": 4, "U16": 2, "U8": 1}  # in the order of their tensors in the file
 TEXTS = ("accuracy", "coding", "graph", "provenance", "scoring")  # metadata whose values are JSON objects
 METADATA = sorted((*TEXTS, "file_sha256", "format", "version"))
+PARTS = ("cutoffs", "envelope", "image")  # which version 2 adds, at least one of them
 TENSOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?", re.ASCII)
 
 
@@ -61,10 +62,13 @@ def _metadata(value: Any) -> dict[str, str]:
         raise refused("InvalidMetadata", keys=keys)
     if value.get("format") != "edgepatho":
         raise refused("UnknownFormat", format=value.get("format"))
-    if value.get("version") != "1":
-        raise refused("UnknownVersion", version=value.get("version"))
-    if sorted(value) != METADATA:  # exactly those of this version
-        raise refused("InvalidMetadata", keys=keys)
+    version = value.get("version")
+    if version not in ("1", "2"):
+        raise refused("UnknownVersion", version=version)
+    added = [key for key in value if key in PARTS] if version == "2" else []
+    if sorted(value) != sorted((*METADATA, *added)) or (version == "2" and not added):
+        more = f" and one or more of {', '.join(PARTS)}" if version == "2" else ""
+        raise refused("InvalidMetadata", keys=keys + more)
     return value
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from edgepatho_runtime.bundle import coding, container, schema, strictjson
 from edgepatho_runtime.bundle.container import Tensor
 from edgepatho_runtime.bundle.limits import MAX_FILE_BYTES
+from edgepatho_runtime.bundle.parts import check_parts
 from edgepatho_runtime.bundle.refusals import refused
 from edgepatho_runtime.bundle.scoring import check_scoring
 from edgepatho_runtime.errors import BundleError
@@ -29,6 +30,7 @@ class Bundle:
     scoring: dict[str, Any]
     provenance: dict[str, Any]
     accuracy: dict[str, Any]
+    parts: dict[str, dict[str, Any]]  # the optional objects of version 2; {} in version 1
     tensors: dict[str, Tensor]
     stored_bytes: dict[str, int]  # of each tensor in the file; fewer than its values if coded
     file_sha256: str  # of the file with these digits read as '0' (docs/bundle-format.md)
@@ -58,10 +60,14 @@ def parse(data: bytes) -> Bundle:
     bundle.tensors, metadata = container.parse(data)
     bundle.stored_bytes = {name: len(tensor.data) for name, tensor in bundle.tensors.items()}
     texts = {key: strictjson.loads(metadata[key], f"Metadata {key}") for key in container.TEXTS}
+    bundle.parts = {
+        key: strictjson.loads(metadata[key], f"Metadata {key}") for key in container.PARTS if key in metadata
+    }
     coding.decode(bundle.tensors, texts["coding"])
     wanted = schema.check(texts["graph"], bundle.tensors)
     _check_tensors(bundle.tensors, wanted)
     check_scoring(texts["scoring"], wanted.forms["golden.output"][1][-1])
+    check_parts(bundle.parts)
     bundle.graph, bundle.scoring = texts["graph"], texts["scoring"]
     bundle.provenance, bundle.accuracy = texts["provenance"], texts["accuracy"]
     bundle.file_sha256, bundle.file_bytes = metadata["file_sha256"], len(data)

@@ -17,8 +17,8 @@ REFUSALS = {
     "NotAnObject": "{what} is {kind}, expected an object.",
     "InvalidMetadata": "The metadata must have exactly {keys}, each a string.",
     "UnknownFormat": "The format is {format!r:.40}, expected 'edgepatho'.",
-    "UnknownVersion": "The bundle has version {version!r:.40}, expected '1'; "
-    "use the runtime that was released with the bundle.",
+    "UnknownVersion": "The bundle has version {version!r:.40}, but this runtime reads versions 1 and 2; "
+    "deploy it again with the edgepatho that wrote it, which brings its own runtime.",
     "InvalidChecksum": "The header must contain file_sha256 exactly once, as 64 hexadecimal digits.",
     "ChecksumMismatch": "The file is damaged: its SHA-256 is not the one it records; copy it again.",
     "TooManyTensors": "The header lists {count} tensors, expected at most {limits.MAX_TENSORS}.",
@@ -75,6 +75,9 @@ REFUSALS = {
     "InvalidClasses": "Scoring classes is {classes!r:.80}, expected {channels} different names, one for each "
     "output channel, and at most {limits.MAX_CLASSES}.",
     "InvalidScoringNumbers": "Scoring {key} is {value!r:.80}, expected {expected}.",
+    "InvalidCutoffs": "Cutoffs {key} is {value!r:.80}, expected {expected}.",
+    "InvalidEnvelope": "Envelope {key} is {value!r:.80}, expected {expected}.",
+    "InvalidImage": "Image {key} is {value!r:.80}, expected {expected}.",
 }
 
 
