@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm bench-scale hardness quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        bench bench-arm bench-scale hardness laboratories quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
         core-test screenshots clean
 
 help:  ## list the targets
@@ -108,6 +108,14 @@ picture-matrix: install  ## list the message for each kind of picture; writes do
 build/prepared/prepared.json: | install
 	$(BIN)/edgepatho synth build/tiles
 	$(BIN)/edgepatho prepare build/tiles build/prepared
+
+LABORATORIES := $(foreach name,A B C D E F,build/unseen/$(name)/prepared.json)
+
+laboratories: $(LABORATORIES)  ## prepare the laboratories that training never sees in build/unseen
+
+$(LABORATORIES): build/unseen/%/prepared.json: | install
+	$(BIN)/edgepatho synth build/laboratories/$* --laboratory $*
+	$(BIN)/edgepatho prepare build/laboratories/$* build/unseen/$*
 
 quantizers: install  ## compare every quantizer with the published code; writes benchmarks/results/quantizers.json
 	$(BIN)/python -m benchmarks.quantizer_table

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from edgepatho.choices import CodebookScope, Method, PruneScope, RetrainingTarget, Scale, Solver
-from edgepatho.classes import CLASSES
-from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option, unseen_option
 
 if TYPE_CHECKING:
     from edgepatho.compression.compress import Options
@@ -114,6 +113,7 @@ if TYPE_CHECKING:
 @click.option("--batch", type=AT_LEAST_1, default=8, show_default=True, help="Crops per step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
 @click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
+@unseen_option
 @click.option("--control/--no-control", default=True, show_default=True, help="Also measure the control row.")
 @click.option(
     "--seed",
@@ -128,6 +128,7 @@ def command(
     prepared: Path,
     output: Path,
     weights_file: Path | None,
+    unseen: tuple[Path, ...],
     deterministic: bool,
     as_json: bool,
     **settings: Any,
@@ -136,7 +137,8 @@ def command(
 
     Writes model.epb, baseline.epb, TFLite files (float32, shared, int8), compress.json and report.html. The
     control row is the original after the same number of ordinary training steps. An interrupted retraining
-    resumes from OUTPUT.retraining.npz when the command is given again.
+    resumes from OUTPUT.retraining.npz when the command is given again. With --unseen, a warning says where
+    the compressed network agrees less with the original than on PREPARED.
 
     \b
     Examples:
@@ -144,8 +146,11 @@ def command(
       edgepatho compress prepared -o small --method ecsq --bits 0.5 --target original \\
           --codebook per-layer --scale output
       edgepatho compress prepared -o published --method uq --preset paper-k256
+      edgepatho synth lab --laboratory A && edgepatho prepare lab A && \\
+          edgepatho compress prepared -o out --unseen A
     """
     from edgepatho.compression.compress import run, state_of
+    from edgepatho.compression.summary import summary
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
 
@@ -153,7 +158,15 @@ def command(
     seed_everything(options.hyperparameters.seed, deterministic)
     with progress("compressing", options.budget.steps * (1 + options.control)) as bar:
         try:
-            record = run(prepared, output, options, weights_file=weights_file, progress=bar, say=bar.say)
+            record = run(
+                prepared,
+                output,
+                options,
+                weights_file=weights_file,
+                unseen=unseen,
+                progress=bar,
+                say=bar.say,
+            )
         except KeyboardInterrupt:
             if (state := state_of(output)).exists():
                 bar.say(
@@ -163,7 +176,7 @@ def command(
             else:
                 bar.say("No validation was saved yet: the same command starts again from step 0.")
             raise
-    click.echo(json.dumps(record) if as_json else _summary(output, record))
+    click.echo(json.dumps(record) if as_json else summary(output, record))
 
 
 def _options(prepared: Path, given: dict[str, Any]) -> Options:
@@ -219,28 +232,3 @@ def _override(text: str) -> tuple[str, int | None]:
     if k != "skip" and not k.isdecimal():
         raise UsageError(f"--layer {text} is not NAME=K or NAME=skip, as in --layer conv10=skip.")
     return layer, None if k == "skip" else int(k)
-
-
-def _summary(output: Path, record: dict[str, Any]) -> str:
-    """The accuracy table and the file sizes as text."""
-    from edgepatho.data.split import shared_patients_warning
-    from edgepatho.rates import rate
-
-    accuracy, files = record["accuracy"], record["files"]
-    warning = shared_patients_warning(accuracy["shared_patients"])
-    kind = "synthetic tiles" if accuracy["synthetic"] else "tiles"
-    lines = [
-        f"{output}: {accuracy['tiles']} {kind} of {accuracy['patients']} patients",
-        f"{'model':12s}{'F1 +':>8s}{'F1 -':>8s}{'F1 TIL':>8s}{'agree':>8s}{'MSE':>9s}{'Ki-67 error':>13s}",
-    ]
-    for row in accuracy["rows"]:
-        agreement, mse = row.get("agreement", 1), row.get("mse_to_original", 0)
-        f1_of_classes = "".join(f"{rate(row[name], 'f1', 4):>8s}" for name in CLASSES)
-        lines.append(
-            f"{row['model']:12s}{f1_of_classes}{agreement:8.4f}{mse:{'9.3f' if mse < 1e5 else '9.2e'}}"
-            f"{row['ki67_mae_points']:7.2f} points"
-        )
-    sizes = "  ".join(f"{name} {entry['bytes']:,}" for name, entry in files.items() if name != "shared.npz")
-    if warning:
-        lines.append(warning)
-    return "\n".join([*lines, f"bytes: {sizes}", f"original {record['original']['sha256']}"])

@@ -10,7 +10,7 @@ import click
 
 from edgepatho.choices import Split
 from edgepatho.classes import CLASSES
-from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, Words, json_option
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, Words, json_option, unseen_option
 from edgepatho.rates import rate
 
 PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol"}
@@ -27,6 +27,7 @@ PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol
     help="Which tiles of the folder.",
 )
 @click.option("--tiles", type=AT_LEAST_1, help="Evaluate on this many tiles instead of all.")
+@unseen_option
 @click.option("--calibrate", is_flag=True, help="Choose thresholds again, on the validation split.")
 @click.option("--thresholds", metavar="P,N,T", help="Thresholds of the three classes, 0 to 255.")
 @click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; default: 0.16,0.30.")
@@ -63,6 +64,7 @@ def command(
       edgepatho evaluate prepared weights.h5 --protocol published --csv tiles.csv
     """
     from edgepatho.data.split import shared_patients_warning
+    from edgepatho.evaluate import table
     from edgepatho.evaluate.evaluation import Request, evaluate, write_csv
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
@@ -88,6 +90,9 @@ def command(
         click.echo(warning)
     for name in PROTOCOLS if protocol == "both" else (protocol,):
         click.echo(_table(name, record))
+    if record["unseen"]:
+        click.echo(f"\nunseen laboratories, {PROTOCOLS['ours']}")
+        click.echo("\n".join(table.lines(record["rows"], record["unseen"])))
 
 
 def _table(protocol: str, record: dict[str, Any]) -> str:

@@ -13,6 +13,12 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 AT_LEAST_1 = click.IntRange(1)
 SEED = click.IntRange(0, 2**32 - 1)
 
+unseen_option = click.option(
+    "--unseen",
+    multiple=True,
+    type=FOLDER,
+    help="Also evaluate on this laboratory: a prepared folder, or a folder of such folders. Repeatable.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as one JSON object and nothing else."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from edgepatho.choices import CodebookScope, Method, RetrainingTarget, Scale
-from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option
+from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option, unseen_option
 
 if TYPE_CHECKING:
     from edgepatho.compression.sweep import Point
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     help="Retraining steps for each point of the grid.",
 )
 @click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
+@unseen_option
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of pws and of the batches.")
 @click.option(
     "--reclaim", is_flag=True, help="Take over the points of a killed worker; no other worker may be running."
@@ -87,6 +88,7 @@ def command(
     prepared: Path,
     output: Path,
     weights_file: Path | None,
+    unseen: tuple[Path, ...],
     test_tiles: int | None,
     reclaim: bool,
     as_json: bool,
@@ -112,7 +114,7 @@ def command(
     seed_everything(grid["seed"], deterministic=False)
     points = _points(prepared, grid)
     with progress("points", len(points)) as bar:
-        original, about = frontier.original(prepared, weights_file, Measuring(test_tiles), bar)
+        original, about = frontier.original(prepared, weights_file, Measuring(test_tiles), bar, unseen)
         rows = sweep.run(
             points,
             output / "study.log",
@@ -122,7 +124,7 @@ def command(
             progress=bar,
             say=lambda text: click.echo(text, err=True),
         )
-    record = frontier.summary(rows, about, original.row, judged=grid["preset"] == "frontier")
+    record = frontier.summary(rows, about, frontier.figures_of(original), judged=grid["preset"] == "frontier")
     with write_aside(output / "frontier.json") as aside:
         aside.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     frontier_view.plot(record, output / "frontier.png")

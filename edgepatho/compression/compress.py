@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from edgepatho.classes import CLASSES
 from edgepatho.compression import record, retraining
 from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.compression.original import Measuring, Original, measure
-from edgepatho.compression.retraining import Heat, Retrained
+from edgepatho.compression.retraining import Control, Retrained
 from edgepatho.evaluate import accuracy, overlay
 from edgepatho.evaluate.match import alone
+from edgepatho.evaluate.unseen import Row, UnseenTiles, laboratories
 from edgepatho.files import folder_aside
 from edgepatho.model import shared as shared_models
 from edgepatho.progress import Progress
@@ -44,12 +45,14 @@ def run(
     options: Options,
     *,
     weights_file: Path | None = None,
+    unseen: Sequence[Path] = (),
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write the compress folder `output` and return the content of its compress.json.
 
-    The original is PathoNet with the weights of `weights_file`, or the shipped ones. The folder is written
+    The original is PathoNet with the weights of `weights_file`, or the shipped ones; `unseen` are prepared
+    folders of other laboratories, on which all models are evaluated too. The folder is written
     under a temporary name and renamed; an earlier compress folder is replaced, anything else raises
     InputError. Retraining keeps its state in `<output>.retraining.npz` until the folder is complete, and
     resumes from it. `say` is called with a sentence for every result that the settings do not predict.
@@ -60,12 +63,12 @@ def run(
     progress = progress or Progress()
     output = output.resolve()  # "." has no name of its own
     quantizer, budget, hyperparameters = options.quantizer, options.budget, options.hyperparameters
-    about = check_prepared(prepared)
+    about, others = check_prepared(prepared), laboratories(unseen)
     with folder_aside(output, RECORD) as folder:
         progress.note("loading the original")
         model = weights.load_original(weights_file)
         origin = record.original(model, weights_file)
-        original = measure(model, prepared, options.measuring, progress)
+        original = measure(model, prepared, options.measuring, progress, others)
         state = state_of(output)
         key = {"original": origin, "options": asdict(options), "tiles": about["sha256"]}
 
@@ -79,7 +82,10 @@ def run(
         control = None
         if options.control:
             progress.note("training the control")
-            control, _ = retraining.retrain_control(original, budget, hyperparameters, progress=progress)
+            control = retraining.retrain_control(original, budget, hyperparameters, progress=progress)
+        judged = record.accuracy(original, *_judge(original, others, retrained, control), about)
+        for note in judged["notes"]:
+            say(note)
         figures = {
             "format": record.FORMAT,
             "version": record.VERSION,
@@ -88,7 +94,7 @@ def run(
             "original": origin,
             "quantizer": record.quantizer(original, shared, quantizer, retrained.heat_before),
             "training": {"steps": retrained.state.step, "history": retrained.state.history},
-            "accuracy": record.accuracy(original, _judge(original, retrained, control), about),
+            "accuracy": judged,
             "scoring": record.scoring(original.protocol),
             **record.sizes_and_use(original.graph, retrained.model),
         }
@@ -105,13 +111,21 @@ def state_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.retraining.npz")
 
 
-def _judge(original: Original, retrained: Retrained, control: Heat | None) -> list[dict[str, Any]]:
-    """The rows of original, compressed and control."""
-    rows = [{"model": "original"} | original.row]
-    rows.append({"model": "compressed"} | original.judge(retrained.heat))
+def _judge(
+    original: Original, others: Sequence[UnseenTiles], retrained: Retrained, control: Control | None
+) -> tuple[list[Row], list[dict[str, Any]]]:
+    """The rows of original, compressed and control on the test tiles, and their entries on `others`."""
+    trained: dict[str, Retrained | Control] = {"compressed": retrained}
     if control is not None:
-        rows.append({"model": "control"} | original.judge(control))
-    return rows
+        trained["control"] = control
+    models = {"original": (original.test.row, {name: each.row for name, each in original.unseen.items()})}
+    models |= {name: (original.judge(each.heat), each.unseen) for name, each in trained.items()}
+    rows = [{"model": name} | row for name, (row, _) in models.items()]
+    unseen = [
+        each.entry([{"model": name} | rows_of[each.name] for name, (_, rows_of) in models.items()])
+        for each in others
+    ]
+    return rows, unseen
 
 
 def _export(folder: Path, original: Original, retrained: Retrained, figures: dict[str, Any]) -> None:
@@ -139,7 +153,7 @@ def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[st
     Cells that the other model did not find are framed.
     """
     (folder / "overlays").mkdir()
-    tiles, counts = original.tiles, {}
+    tiles, counts = original.test.tiles, {}
     chosen = np.unique(np.linspace(0, len(tiles.names) - 1, min(OVERLAYS, len(tiles.names))).astype(int))
 
     def path(at: int, kind: str) -> Path:
@@ -148,7 +162,7 @@ def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[st
     compressed = accuracy.find(retrained.heat[chosen], original.protocol.thresholds)
     for at, cells_of_tile in zip(chosen, compressed, strict=True):
         cells = {
-            "original": original.cells[at],
+            "original": original.test.cells[at],
             "compressed": cells_of_tile,
             "labels": tiles.labelled[at],
         }

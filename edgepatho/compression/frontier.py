@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from edgepatho.compression import record, retraining, targets
 from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.compression.original import Measuring, Original, measure
 from edgepatho.compression.sweep import Point, Row
+from edgepatho.evaluate.unseen import brief, laboratories
 from edgepatho.model.shared import SharedModel
 from edgepatho.progress import Progress
 from edgepatho.quantize import sizes
@@ -56,24 +57,28 @@ def _fewer_levels() -> Iterator[Quantizer]:
 
 
 def original(
-    prepared: Path, weights_file: Path | None, measuring: Measuring, progress: Progress
+    prepared: Path,
+    weights_file: Path | None,
+    measuring: Measuring,
+    progress: Progress,
+    unseen: Sequence[Path] = (),
 ) -> tuple[Original, dict[str, Any]]:
     """Return the original of a sweep, measured, and everything the sweep's rows depend on, JSON-ready.
 
     Thresholds are chosen on the validation split; the original is PathoNet with the weights of
-    `weights_file`, or the shipped ones.
+    `weights_file`, or the shipped ones; `unseen` are prepared folders of other laboratories.
     """
     from edgepatho.data.prepare import check_prepared
     from edgepatho.model import weights
 
-    prepared_about = check_prepared(prepared)
+    prepared_about, others = check_prepared(prepared), laboratories(unseen)
     model = weights.load_original(weights_file)
     sha256 = weights.sha256(model)
-    measured = measure(model, prepared, measuring, progress)
+    measured = measure(model, prepared, measuring, progress, others)
     about = {
         "original_sha256": sha256,
-        "tiles": len(measured.tiles.names),
-        "patients": len(set(measured.tiles.patients)),
+        "tiles": len(measured.test.tiles.names),
+        "patients": len(set(measured.test.tiles.patients)),
         "synthetic": prepared_about["synthetic"],
         "shared_patients": prepared_about["shared_patients"],
         "prepared": prepared_about["tiles"],
@@ -81,15 +86,34 @@ def original(
         "protocol": measured.protocol.as_json(),
         "versions": record.versions(),
     }
+    if others:
+        about["unseen"] = {
+            each.name: {
+                "tiles": len(each.tiles.names),
+                "synthetic": each.synthetic,
+                "prepared_sha256": each.sha256,
+            }
+            for each in others
+        }
     return measured, about
+
+
+def figures_of(original: Original) -> dict[str, Any]:
+    """Return the original's figures in frontier.json, those on unseen laboratories too."""
+    return original.test.row | _brief({name: each.row for name, each in original.unseen.items()})
+
+
+def _brief(unseen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {"unseen": {name: brief(row) for name, row in unseen.items()}} if unseen else {}
 
 
 def row(original: Original, point: Point, original_sha256: str) -> Row:
     """Return sizes and accuracy of one point, before and after retraining; of a control, its accuracy."""
     quantizer, hyperparameters = point.quantizer, point.hyperparameters
     if quantizer is None:
-        heat, run = retraining.retrain_control(original, point.budget, hyperparameters)
-        return {"method": "control", "best_step": run.best_step, "figures": original.judge(heat)}
+        control = retraining.retrain_control(original, point.budget, hyperparameters)
+        figures = original.judge(control.heat) | _brief(control.unseen)
+        return {"method": "control", "best_step": control.state.best_step, "figures": figures}
     quantized = retraining.share(original, quantizer)
     retrained = retraining.retrain_shared(original, quantized, quantizer, point.budget, hyperparameters)
     before, after = original.judge(retrained.heat_before), original.judge(retrained.heat)
@@ -107,9 +131,9 @@ def row(original: Original, point: Point, original_sha256: str) -> Row:
         "weights_ram_bytes": sizes.weights_ram_bytes(retrained.model),
         **_disk(original, retrained.model),
         "average_f1": after["average_f1"],
-        "f1_delta_points": 100 * (after["average_f1"] - original.row["average_f1"]),
-        "f1_delta_points_before": 100 * (before["average_f1"] - original.row["average_f1"]),
-        "til_f1_delta_points": 100 * (after["til"]["f1"] - original.row["til"]["f1"]),
+        "f1_delta_points": 100 * (after["average_f1"] - original.test.row["average_f1"]),
+        "f1_delta_points_before": 100 * (before["average_f1"] - original.test.row["average_f1"]),
+        "til_f1_delta_points": 100 * (after["til"]["f1"] - original.test.row["til"]["f1"]),
         "agreement": after["agreement"],
         "agreement_before": before["agreement"],
         "mse_to_original": after["mse_to_original"],
@@ -118,6 +142,7 @@ def row(original: Original, point: Point, original_sha256: str) -> Row:
         "ki67_mae_points_before": before["ki67_mae_points"],
         "ki67_change_points": after["ki67_change_points"],
         "patients_changing_ki67_class": after["patients_changing_ki67_class"],
+        **_brief(retrained.unseen),
         "target": hyperparameters.target,
         "index_rate": hyperparameters.index_rate,
         "codebook_rate": hyperparameters.codebook_rate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgepatho.classes import CLASSES
 from edgepatho.data.split import shared_patients_warning
 from edgepatho.palette import METHODS
 
@@ -37,7 +38,13 @@ def table(frontier: dict[str, Any]) -> str:
             f"{bits:>6s} {each['bundle_bytes']:10,d} {each['weights_ram_bytes']:9,d} "
             f"{each['seed_disk_bytes']:12,d}  {each['agreement_before']:.4f} / {each['agreement']:.4f} "
             f"{each['f1_delta_points_before']:+10.2f} / {each['f1_delta_points']:+.2f} "
-            f"{each['ki67_mae_points']:14.2f}{_varied(each, varying)}"
+            f"{each['ki67_mae_points']:14.2f}{_varied(each, varying)}{_unseen(each)}"
+        )
+    for name, figures in original.get("unseen", {}).items():
+        f1 = " / ".join(f"{figures[f'{kind}_f1']:.4f}" for kind in CLASSES)
+        lines.append(
+            f"unseen laboratory {name}: F1 of the original {f1}, Ki-67 error "
+            f"{figures['ki67_mae_points']:.2f} points"
         )
     if frontier["control"]:
         after = frontier["control"]
@@ -61,6 +68,12 @@ def table(frontier: dict[str, Any]) -> str:
 def _varied(row: dict[str, Any], varying: list[str]) -> str:
     """The settings of a row that vary between rows and have no column; 0 and None are left out."""
     return "".join(f"  {SETTINGS[key]} {row[key]}" for key in varying if row.get(key))
+
+
+def _unseen(row: dict[str, Any]) -> str:
+    """The agreement on every unseen laboratory."""
+    of = {name: figures["agreement"] for name, figures in row.get("unseen", {}).items()}
+    return "  unseen " + " ".join(f"{name} {each:.3f}" for name, each in of.items()) if of else ""
 
 
 def _loss(target: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgepatho.evaluate import accuracy, calibrate
 from edgepatho.evaluate.tiles import CellsPerTile, Tiles, load
+from edgepatho.evaluate.unseen import UnseenTiles
 from edgepatho.model import graph as graphs
 from edgepatho.model.shared import other_variables
 from edgepatho.model.weights import variables_of
@@ -37,12 +38,27 @@ class Measuring:
 
 
 @dataclass(frozen=True)
-class Original:
-    """A network before compression with its tiles, thresholds, heat maps, cells and row of figures.
+class Reference:
+    """What the original makes of some tiles: heat maps, cells and row of figures."""
 
-    `model` is the one that is retrained: its variables hold the state of the last training. `teacher` is an
-    unchanged copy. `variables` are all values of the original, `others` those that are not kernels. `traced`
-    caches traced training steps, by kind and mode, for the next retraining.
+    tiles: Tiles
+    heat: NDArray[np.float32]
+    cells: CellsPerTile
+    row: dict[str, Any]
+
+    def judge(self, heat: NDArray[np.float32], protocol: accuracy.Protocol) -> dict[str, Any]:
+        """Return the row of figures of another network from its heat maps of these tiles."""
+        return accuracy.row(heat, self.tiles, protocol, (self.heat, self.cells))
+
+
+@dataclass(frozen=True)
+class Original:
+    """A network before compression with its thresholds and its figures on the test tiles.
+
+    `unseen` are those on laboratories beyond the prepared folder, by name. `model` is the one that is
+    retrained: its variables hold the state of the last training. `teacher` is an unchanged copy. `variables`
+    are all values of the original, `others` those that are not kernels. `traced` caches traced training
+    steps, by kind and mode, for the next retraining.
     """
 
     model: keras.Model
@@ -51,12 +67,10 @@ class Original:
     others: Arrays
     teacher: Training
     prepared: Path
-    tiles: Tiles
     validation: Tiles
     protocol: accuracy.Protocol
-    heat: NDArray[np.float32]
-    cells: CellsPerTile
-    row: dict[str, Any]
+    test: Reference
+    unseen: Mapping[str, Reference]
     traced: dict[tuple[type[Training], bool], Training] = field(default_factory=dict)
 
     @cached_property
@@ -66,17 +80,33 @@ class Original:
 
     def heat_of(self, training: Training) -> NDArray[np.float32]:
         """Return the heat maps of the test tiles by the network that `training` trains."""
-        return self.tiles.within(training.heat(self.tiles.images))
+        return self.test.tiles.within(training.heat(self.test.tiles.images))
 
     def judge(self, heat: NDArray[np.float32]) -> dict[str, Any]:
         """Return the row of figures of another network from its heat maps of the test tiles."""
-        return accuracy.row(heat, self.tiles, self.protocol, (self.heat, self.cells))
+        return self.test.judge(heat, self.protocol)
+
+    def judge_unseen(self, training: Training) -> dict[str, dict[str, Any]]:
+        """Return the rows of the network that `training` trains on the unseen laboratories, by name."""
+        return {
+            name: reference.judge(
+                reference.tiles.within(training.heat(reference.tiles.images)), self.protocol
+            )
+            for name, reference in self.unseen.items()
+        }
 
 
 def measure(
-    model: keras.Model, prepared: Path, measuring: Measuring, progress: Progress | None = None
+    model: keras.Model,
+    prepared: Path,
+    measuring: Measuring,
+    progress: Progress | None = None,
+    unseen: Sequence[UnseenTiles] = (),
 ) -> Original:
-    """Return `model`, any Keras model of supported layers from tiles to heat maps, measured on `prepared`."""
+    """Return `model`, any Keras model of supported layers from tiles to heat maps, measured on `prepared`.
+
+    It is measured on the tiles of `unseen` laboratories too.
+    """
     progress = progress or Progress()
     tiles = load(prepared, "test", measuring.test_tiles)
     validation = load(prepared, "validation", measuring.validation_tiles)
@@ -91,7 +121,6 @@ def measure(
         thresholds = calibrate.thresholds(maps, labelled.labelled)
     protocol = accuracy.Protocol(thresholds)
     progress.note("measuring the original")
-    heat = tiles.within(training.heat(tiles.images))
     return Original(
         model,
         graph,
@@ -99,14 +128,18 @@ def measure(
         others,
         teacher,
         prepared,
-        tiles,
         validation,
         protocol,
-        heat,
-        accuracy.find(heat, thresholds),
-        accuracy.row(heat, tiles, protocol),
+        _reference(training, tiles, protocol),
+        {laboratory.name: _reference(training, laboratory.tiles, protocol) for laboratory in unseen},
         {(Training, False): training},
     )
+
+
+def _reference(training: Training, tiles: Tiles, protocol: accuracy.Protocol) -> Reference:
+    heat = tiles.within(training.heat(tiles.images))
+    cells = accuracy.find(heat, protocol.thresholds)
+    return Reference(tiles, heat, cells, accuracy.row(heat, tiles, protocol))
 
 
 def _copy(model: keras.Model) -> keras.Model:

@@ -12,6 +12,7 @@ from edgepatho import __version__
 from edgepatho.compression.original import Original
 from edgepatho.entropy import entropy_bits
 from edgepatho.evaluate.accuracy import Protocol
+from edgepatho.evaluate.unseen import Row, losses
 from edgepatho.model.shared import SharedModel
 from edgepatho.quantize import sizes
 from edgepatho.quantize.quantizer import Quantizer, distortion
@@ -76,15 +77,23 @@ def quantizer(
     }
 
 
-def accuracy(original: Original, rows: list[dict[str, Any]], prepared: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of figures and what they were measured on, from the record of the prepared folder."""
+def accuracy(
+    original: Original, rows: list[Row], unseen: list[dict[str, Any]], prepared: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the figures and what they were measured on, from the record of the prepared folder.
+
+    `rows` are those of the test tiles, `unseen` the entries of laboratories beyond them.
+    """
+    tiles = original.test.tiles
     return {
-        "tiles": len(original.tiles.names),
-        "patients": len(set(original.tiles.patients)),
+        "tiles": len(tiles.names),
+        "patients": len(set(tiles.patients)),
         "synthetic": prepared["synthetic"],
         "shared_patients": prepared["shared_patients"],
         "protocol": original.protocol.as_json(),
         "rows": rows,
+        "unseen": unseen,
+        "notes": list(losses(rows, unseen)),
     }
 
 

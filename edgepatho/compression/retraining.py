@@ -29,11 +29,24 @@ Heat = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Retrained:
-    """A shared model after retraining, its heat maps of the test tiles before and after, and the history."""
+    """A shared model after retraining, its heat maps of the test tiles before and after, and the history.
+
+    `unseen` are the rows of figures after retraining on unseen laboratories, by name.
+    """
 
     model: SharedModel
     heat_before: Heat
     heat: Heat
+    unseen: dict[str, dict[str, Any]]
+    state: TrainingState
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same of the original after ordinary training."""
+
+    heat: Heat
+    unseen: dict[str, dict[str, Any]]
     state: TrainingState
 
 
@@ -74,7 +87,8 @@ def retrain_shared(
         key=key,
         progress=progress,
     )
-    return Retrained(training.trained(), before, original.heat_of(training), run)
+    unseen = original.judge_unseen(training)
+    return Retrained(training.trained(), before, original.heat_of(training), unseen, run)
 
 
 def retrain_control(
@@ -83,8 +97,8 @@ def retrain_control(
     hyperparameters: Hyperparameters,
     *,
     progress: Progress | None = None,
-) -> tuple[Heat, TrainingState]:
-    """Return the original's heat maps of the test tiles after ordinary training of all its weights."""
+) -> Control:
+    """Return the original after ordinary training of all its weights."""
     _restore(original)
     training = original.traced.get((Training, hyperparameters.training))
     if training is None:
@@ -98,9 +112,9 @@ def retrain_control(
         budget,
         progress=progress,
     )
-    heat = original.heat_of(training)
+    control = Control(original.heat_of(training), original.judge_unseen(training), run)
     _restore(original)
-    return heat, run
+    return control
 
 
 def _shared(original: Original, kernels: Arrays, settings: Quantizer) -> SharedModel:

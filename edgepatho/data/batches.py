@@ -14,7 +14,7 @@ from PIL import Image
 from edgepatho.data import appearance, stain, symmetry
 from edgepatho.data.density import WINDOW, density_map
 from edgepatho.data.prepare import arrays, check_prepared, records
-from edgepatho.errors import UsageError
+from edgepatho.errors import InputError, UsageError
 
 SCALES = (0.8, 1.25)
 # Cells beyond a tile's border are not in its record, but their Gaussians reach this far in, at any scale.
@@ -42,6 +42,10 @@ def batches(
     the arguments and its number, so a stream can resume anywhere.
     """
     images, labels = arrays(folder, name)
+    if not len(images):
+        raise InputError(
+            f"{folder} has no {name} tiles, expected at least one; give another prepared folder."
+        )
     size = images.shape[1]
     if crop is not None and not 0 < crop <= size:
         raise UsageError(f"a crop of {crop} px does not fit into tiles of {size} px.")

@@ -45,17 +45,14 @@ def prepare(
 
     `split_by`: "patient", or "image" as in the published work. `labels`: "true", or "published" for the
     density maps of the published code. `scale`: network pixels per pixel; None for the rule of
-    `pictures.network_size`. Raises InputError naming the file that cannot be used.
+    `pictures.network_size`. A folder that is not divided and whose manifest names a laboratory becomes test
+    tiles only. Raises InputError naming the file that cannot be used.
     """
     check_choice("split_by", split_by, SplitBy)
     check_choice("labels", labels, LabelMaps)
-    given = source.find(folder)
-    if given.test is None:
-        undivided, test = split.by_patient(given.train)
-    else:
-        undivided, test = given.train, given.test
-    parts = {"patient": split.by_patient, "image": split.by_image}[split_by](undivided)
-    members = dict(zip(SPLITS, (*parts, test), strict=True))
+    given, laboratory = source.find(folder), shidc.laboratory_of(folder)
+    parts = split.divided(given, split_by, test_only=laboratory is not None)
+    members = dict(zip(SPLITS, parts, strict=True))
     adapted: Counter[str] = Counter()
     if given.folders == source.CROPPED:
         adapted["folders called {} and {}".format(*given.folders)] += 1
@@ -72,6 +69,8 @@ def prepare(
         "tiles": tiles,
         "shared_patients": given.shared_patients,
     }
+    if laboratory is not None:
+        about["laboratory"] = laboratory
     with folder_aside(output, MARKER) as aside:
         for name, part in members.items():
             cut = (cut_up(picture, scale, labels, adapted) for picture in part)
@@ -93,6 +92,7 @@ def check_prepared(folder: Path) -> dict[str, Any]:
         fits = fits and all(type(about["tiles"][name]) is int for name in SPLITS)
         fits = fits and type(about["synthetic"]) is bool and type(about["sha256"]) is str
         fits = fits and all(type(patient) is str for patient in about["shared_patients"])
+        fits = fits and ("laboratory" not in about or shidc.is_laboratory_name(about["laboratory"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:

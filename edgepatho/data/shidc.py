@@ -14,9 +14,10 @@ from edgepatho.errors import InputError
 IMMUNOPOSITIVE, IMMUNONEGATIVE, TIL = 1, 2, 3
 LABELS = {"immunopositive": IMMUNOPOSITIVE, "immunonegative": IMMUNONEGATIVE, "til": TIL}
 PARTS = ("Train", "Test")
-MANIFEST = "manifest.json"  # in synthetic sets, next to Train/ and Test/
+MANIFEST = "manifest.json"  # of synthetic sets and of a laboratory
 NAME = re.compile(r"(p\d+)_\d+_\d+")
 JPEG_QUALITY = 95
+MAX_LABORATORY = 40  # characters of a name, which tables show
 LOOK_ALIKES = ".look-alikes.json"  # beside the labels of synthetic tiles
 
 LookAlike = tuple[int, int, str]  # x, y, kind
@@ -30,11 +31,34 @@ def patient_of(name: str) -> str | None:
 
 def is_synthetic(folder: Path) -> bool:
     """Return whether `folder` holds the manifest that `edgepatho synth` writes."""
+    return _manifest(folder).get("synthetic") is True
+
+
+def laboratory_of(folder: Path) -> str | None:
+    """Return the `laboratory` that the manifest in `folder` names; such a set is for testing only.
+
+    Raises InputError for a name that is not a short text.
+    """
+    name = _manifest(folder).get("laboratory")
+    if name is not None and not is_laboratory_name(name):
+        raise InputError(
+            f"{folder / MANIFEST}: laboratory is not a name of 1 to {MAX_LABORATORY} characters; correct it."
+        )
+    return name
+
+
+def is_laboratory_name(value: object) -> bool:
+    """Return whether a value is a short text that a table can show."""
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= MAX_LABORATORY
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest in `folder`, empty if there is none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("synthetic") is True
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def write_tile(

@@ -5,11 +5,26 @@ from __future__ import annotations
 import math
 import random
 
-from edgepatho.data.source import Picture
+from edgepatho.choices import SplitBy
+from edgepatho.data.source import Picture, Source
 from edgepatho.errors import InputError
 
 SEED = 4
 VALIDATION_SHARE = 0.2
+
+
+def divided(
+    given: Source, split_by: SplitBy, *, test_only: bool = False
+) -> tuple[list[Picture], list[Picture], list[Picture]]:
+    """Return the pictures for training, validation and testing.
+
+    Validation is split off training; test pictures are split off by patient where the source is not divided,
+    and are all of its pictures with `test_only`. Raises InputError if there are too few patients or images.
+    """
+    if given.test is None and test_only:
+        return [], [], given.train
+    undivided, test = by_patient(given.train) if given.test is None else (given.train, given.test)
+    return *{"patient": by_patient, "image": by_image}[split_by](undivided), test
 
 
 def by_patient(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:

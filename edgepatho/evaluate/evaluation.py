@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from edgepatho.classes import CLASSES
 from edgepatho.evaluate import accuracy, calibrate, networks, patients, published_protocol
 from edgepatho.evaluate.accuracy import Protocol
 from edgepatho.evaluate.match import Counts
-from edgepatho.evaluate.tiles import Tiles, load
+from edgepatho.evaluate.tiles import CellsPerTile, Tiles, load
+from edgepatho.evaluate.unseen import laboratories
 from edgepatho.files import write_aside
 from edgepatho.progress import Progress
 
@@ -31,6 +33,7 @@ class Request:
     calibrate: bool = False
     ki67_cutoffs: tuple[float, float] | None = None
     til_cutoffs: tuple[float, float] | None = None
+    unseen: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -40,24 +43,20 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
     """Return the figures of the networks in `model` under both protocols, per class, tile and patient.
 
     `model` is a weights file, a bundle, a compress folder (original and compressed) or None for the shipped
-    weights. Thresholds are calibrated with the first network on the validation split.
+    weights. Thresholds are calibrated with the first network on the validation split. The networks are also
+    evaluated on the prepared folders of unseen laboratories.
     """
     from edgepatho.data.prepare import check_prepared
 
     progress = progress or Progress()
-    about = check_prepared(request.prepared)
+    about, others = check_prepared(request.prepared), laboratories(request.unseen)
     loaded = networks.load(model)
     tiles = load(request.prepared, request.split, request.tiles)
     protocol = _protocol(loaded, request)
     rows, per_tile, per_patient = [], [], {}
-    first = None
-    for name, graph in loaded.graphs.items():
-        heat = tiles.within(networks.heat(graph, tiles.images))
-        row = accuracy.row(heat, tiles, protocol, first)
-        cells = accuracy.find(heat, protocol.thresholds)
-        first = first or (heat, cells)
+    for name, heat, cells, row in _judged(loaded, tiles, protocol):
         counts = accuracy.count(cells, tiles.labelled)
-        rows.append({"model": name} | row)
+        rows.append(row)
         per_patient[name] = _patients(tiles, counts)
         per_tile += _tile_rows(name, "one-to-one", tiles, counts)
         published = [
@@ -65,6 +64,10 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
             for each, labelled in zip(heat, tiles.labelled, strict=True)
         ]
         per_tile += _tile_rows(name, "published", tiles, published)
+        progress.advance()
+    unseen = []
+    for laboratory in others:
+        unseen.append(laboratory.entry([row for *_, row in _judged(loaded, laboratory.tiles, protocol)]))
         progress.advance()
     return {
         "format": "edgepatho-evaluation",
@@ -76,6 +79,7 @@ def evaluate(model: Path | None, request: Request, progress: Progress | None = N
         "shared_patients": about["shared_patients"] if request.split == "test" else [],
         "protocol": protocol.as_json(),
         "rows": rows,
+        "unseen": unseen,
         "patients": per_patient,
         "per_tile": per_tile,
     }
@@ -103,6 +107,19 @@ def _protocol(loaded: networks.Networks, request: Request) -> Protocol:
     validation = load(request.prepared, "validation", CALIBRATION_TILES)
     heat = validation.within(networks.heat(next(iter(loaded.graphs.values())), validation.images))
     return replace(protocol, thresholds=calibrate.thresholds(heat, validation.labelled))
+
+
+def _judged(
+    loaded: networks.Networks, tiles: Tiles, protocol: Protocol
+) -> Iterator[tuple[str, accuracy.Heat, CellsPerTile, dict[str, Any]]]:
+    """Yield name, heat maps, cells and row of every network, each measured against the first."""
+    first = None
+    for name, graph in loaded.graphs.items():
+        heat = tiles.within(networks.heat(graph, tiles.images))
+        row = accuracy.row(heat, tiles, protocol, first)
+        cells = accuracy.find(heat, protocol.thresholds)
+        first = first or (heat, cells)
+        yield name, heat, cells, {"model": name} | row
 
 
 def _patients(tiles: Tiles, counts: list[list[Counts]]) -> dict[str, dict[str, float]]:

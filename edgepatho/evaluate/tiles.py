@@ -64,7 +64,9 @@ def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
     images, labels = arrays(prepared, split)
     entries = records(prepared, split)
     if not entries:
-        raise InputError(f"{prepared} has no {split} tiles; prepare a folder with more patients.")
+        raise InputError(
+            f"{prepared} has no {split} tiles, expected at least one; give another prepared folder."
+        )
     tiles = Tiles(
         images,
         labels,

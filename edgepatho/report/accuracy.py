@@ -72,8 +72,19 @@ class ModelScores(PatientErrors):
 
 
 @dataclass(frozen=True)
+class UnseenLaboratory:
+    """The same on the tiles of a laboratory that training did not see."""
+
+    laboratory: str
+    tiles: Count
+    patients: Count
+    synthetic: bool
+    rows: list[ModelScores]
+
+
+@dataclass(frozen=True)
 class Accuracy:
-    """Accuracy before and after, on the same tiles under the same protocol."""
+    """Accuracy before and after, on the same tiles under the same protocol; notes are warnings."""
 
     tiles: Count
     patients: Count
@@ -81,6 +92,8 @@ class Accuracy:
     protocol: dict[str, Any]
     rows: list[ModelScores]
     shared_patients: list[str] = field(default_factory=list)
+    unseen: list[UnseenLaboratory] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def of(self, model: str) -> ModelScores | None:
         """Return the row of `model`: original, control or compressed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgepatho.report.accuracy import Accuracy
+from edgepatho.report.accuracy import Accuracy, UnseenLaboratory
 from edgepatho.report.bench_record import BenchDevice, BenchRecord, BenchRow
 from edgepatho.report.record import CompressRecord
 
@@ -44,7 +44,7 @@ def compressed(record: CompressRecord) -> list[Comparison]:
     if original and ours:
         outcome, better = points(original.average_f1, ours.average_f1)
         patients = plural(accuracy.patients, "patient")
-        note = f"immunopositive and immunonegative, {_tiles(accuracy)} of {patients}"
+        note = f"immunopositive and immunonegative, {tiles(accuracy)} of {patients}"
         if control:
             note += f"; control {control.average_f1:.3f}"
         before_f1, after_f1 = f"{original.average_f1:.3f}", f"{ours.average_f1:.3f}"
@@ -52,7 +52,8 @@ def compressed(record: CompressRecord) -> list[Comparison]:
     return lines
 
 
-def _tiles(accuracy: Accuracy) -> str:
+def tiles(accuracy: Accuracy | UnseenLaboratory) -> str:
+    """Return the number of tiles in words, and whether they are synthetic."""
     return plural(accuracy.tiles, f"{'synthetic ' if accuracy.synthetic else ''}tile")
 
 
@@ -92,7 +93,7 @@ def verdict(record: CompressRecord | None, benches: Sequence[BenchRecord]) -> li
             f"{line.what} is {line.outcome} ({line.before} to {line.after})" for line in compressed(record)
         ]
         if parts:
-            sentences.append(f"Compressed, the {' and '.join(parts)}, on {_tiles(record.accuracy)}.")
+            sentences.append(f"Compressed, the {' and '.join(parts)}, on {tiles(record.accuracy)}.")
     for bench in benches:
         name = device_name(bench.device)
         lines = measured(bench)

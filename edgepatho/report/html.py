@@ -14,6 +14,7 @@ from edgepatho.data.split import shared_patients_warning
 from edgepatho.files import write_aside
 from edgepatho.rates import rate
 from edgepatho.report import command_line, drawings, figures, words
+from edgepatho.report.accuracy import ModelScores
 from edgepatho.report.bench_record import BenchRecord, read_bench
 from edgepatho.report.pictures import ki67_percent, overlay_pairs
 from edgepatho.report.record import CompressRecord, read_compress, read_frontier
@@ -113,6 +114,7 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
             )
         ],
         "accuracy_rows": rows,
+        "unseen_rows": _unseen_rows(record, rows),
         "published_rows": [
             (name, row.seed_protocol)
             for name, row in rows
@@ -125,6 +127,20 @@ def _compression(record: CompressRecord) -> dict[str, Any]:
         "versions": words.facts(record.versions),
         "skipped": [layer for layer in record.layers if layer.skipped],
     }
+
+
+def _unseen_rows(
+    record: CompressRecord, same: list[tuple[str, ModelScores]]
+) -> list[tuple[str, list[tuple[str, ModelScores]]]]:
+    """Return the rows of the same laboratories and of each unseen one, by model; none without unseen ones."""
+    unseen = [
+        (
+            f"{each.laboratory}, {figures.tiles(each)} of {figures.plural(each.patients, 'patient')}",
+            [(row.model, row) for name in MODELS for row in each.rows if row.model == name],
+        )
+        for each in record.accuracy.unseen
+    ]
+    return [("same laboratories", same), *unseen] if unseen else []
 
 
 def _bench(bench: BenchRecord, record: CompressRecord | None) -> dict[str, Any]:

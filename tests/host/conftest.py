@@ -56,6 +56,19 @@ def _tile(path: Path, rng: np.random.Generator) -> None:
 
 
 @pytest.fixture(scope="session")
+def unseen(tmp_path_factory) -> Path:
+    """A prepared folder of a laboratory with two tiles, all for testing."""
+    source = tmp_path_factory.mktemp("laboratory")
+    rng = np.random.default_rng(1)
+    for patient in (1, 2):
+        _tile(source / f"p{patient}_0001_1", rng)
+    (source / "manifest.json").write_text(json.dumps({"laboratory": "Basel"}))
+    folder = tmp_path_factory.mktemp("unseen") / "prepared"
+    prepare(source, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def prepared(tmp_path_factory) -> Path:
     """Six training tiles of six patients, and two test tiles."""
     source = tmp_path_factory.mktemp("tiles")

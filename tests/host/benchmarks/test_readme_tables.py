@@ -58,6 +58,31 @@ def test_the_frontier_shows_published_settings_and_the_smallest():
     ]
 
 
+def test_unseen_laboratories_are_beside_the_same():
+    f1 = {"immunopositive": {"f1": 0.95}, "immunonegative": {"f1": 0.94}, "til": {"f1": 0.9}}
+    unseen = {"immunopositive_f1": 0.85, "immunonegative_f1": 0.8, "til_f1": 0.7, "ki67_mae_points": 6.0}
+    row = {
+        "method": "cws",
+        "k": 256,
+        "bits": None,
+        "prune": 0.0,
+        "scale": "none",
+        "index_rate": 0,
+        "levels": 256,
+    }
+    row |= {"bundle_bytes": 1, "agreement": 0.99, "ki67_change_points": 0.1}
+    row["unseen"] = {"A": {"agreement": 0.96, "ki67_change_points": 2.0}}
+    found = {"original": {**f1, "ki67_mae_points": 1.5, "unseen": {"A": unseen}}, "rows": [row]}
+    lines = readme_tables.unseen_tables(found).splitlines()
+    assert lines[2:4] == [
+        "| same laboratories | 0.950 | 0.940 | 0.900 | 1.5 |",
+        "| A | 0.850 | 0.800 | 0.700 | 6.0 |",
+    ]
+    assert lines[-1] == "| CWS, k = 256 | 0.990 (0.1) | 0.960 (2.0) |"
+    del found["original"]["unseen"]
+    assert readme_tables.unseen_tables(found) == ""
+
+
 def test_two_threads_are_shown_next_to_one():
     row = {
         "engine": "edgepatho",

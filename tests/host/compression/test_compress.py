@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from edgepatho.cli import main
 from edgepatho.compression import compress
 from edgepatho.evaluate.tiles import load as tiles_of
+from edgepatho.evaluate.unseen import losses
 from edgepatho.exporters import bundle
 from edgepatho.files import sha256_of
 from edgepatho.model import graph as graphs
@@ -41,10 +42,11 @@ def weights_file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folders(prepared, weights_file, tmp_path_factory) -> list[Path]:
+def folders(prepared, unseen, weights_file, tmp_path_factory) -> list[Path]:
     """Two processes of one deterministic command."""
     outputs = [tmp_path_factory.mktemp(name) / "compressed" for name in "ab"]
     command = [sys.executable, "-m", "edgepatho", "compress", str(prepared), "--weights", str(weights_file)]
+    command += ["--unseen", str(unseen)]
     processes = [
         subprocess.Popen(
             [*command, *OPTIONS, "--deterministic", "--json", "-o", str(output)],
@@ -93,6 +95,18 @@ def test_the_table_shows_original_compressed_and_control(record, weights_file):
     assert record["space"]["measured_ratio"] > 5
 
 
+def test_an_unseen_laboratory_has_the_rows_of_all_models(record):
+    (basel,) = record["accuracy"]["unseen"]
+    assert (basel["laboratory"], basel["tiles"], basel["patients"]) == ("Basel", 2, 2)
+    assert [row["model"] for row in basel["rows"]] == ["original", "compressed", "control"]
+    original, compressed, _ = basel["rows"]
+    assert original["immunopositive"]["tp"] + original["immunopositive"]["fn"] > 0
+    assert compressed["agreement_cells"] == sum(
+        original[name]["tp"] + original[name]["fp"] for name in ("immunopositive", "immunonegative", "til")
+    )
+    assert record["accuracy"]["notes"] == list(losses(record["accuracy"]["rows"], [basel]))
+
+
 def test_the_bundle_holds_at_most_k_values_and_the_kernels_of_shared_npz(folders):
     network = bundle.network_of(bundle.read(folders[0] / "model.epb"))
     shared = shared_models.load(folders[0] / "shared.npz")
@@ -110,11 +124,10 @@ def test_the_bundle_is_the_best_validated_state(folders, prepared, record):
     assert [entry["step"] for entry in record["training"]["history"]] == [0, 2, 4]
 
 
-def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, tmp_path, record):
+def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, unseen, tmp_path, record):
     table = tmp_path / "tiles.csv"
-    result = CliRunner().invoke(
-        main, ["evaluate", str(prepared), str(folders[0]), "--json", "--csv", str(table)]
-    )
+    arguments = ["evaluate", str(prepared), str(folders[0]), "--unseen", str(unseen)]
+    result = CliRunner().invoke(main, [*arguments, "--json", "--csv", str(table)])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert [row["model"] for row in found["rows"]] == ["original", "compressed"]
@@ -129,14 +142,19 @@ def test_evaluate_shows_both_protocols_for_both_models(folders, prepared, tmp_pa
         for name in ("immunopositive", "til"):
             assert sum(int(each["tp"]) for each in ours if each["class"] == name) == row[name]["tp"]
     assert set(found["patients"]["original"]) == {"p7", "p8"}
+    for ours, theirs in zip(
+        found["unseen"][0]["rows"], record["accuracy"]["unseen"][0]["rows"], strict=False
+    ):
+        assert ours["average_f1"] == pytest.approx(theirs["average_f1"], abs=0.02)
 
 
-def test_evaluate_prints_the_defects_of_the_published_protocol(folders, prepared):
+def test_evaluate_prints_the_defects_of_the_published_protocol(folders, prepared, unseen):
     arguments = ["evaluate", str(prepared), str(folders[0] / "model.epb"), "--protocol", "published"]
-    result = CliRunner().invoke(main, [*arguments, "--thresholds", "60,55,40"])
+    result = CliRunner().invoke(main, [*arguments, "--thresholds", "60,55,40", "--unseen", str(unseen)])
     assert result.exit_code == 0, result.output
     assert "published protocol" in result.stdout
     assert "within 20 px of 256" in result.stdout
+    assert "\nBasel model" in result.stdout
 
 
 def test_evaluate_refuses_a_bundle_without_heat_maps(prepared):

@@ -105,6 +105,16 @@ def test_table_and_plot_show_rows_targets_and_control(tmp_path):
         assert min(picture.size) > 500
 
 
+def test_the_agreement_on_unseen_laboratories_is_shown():
+    figures = {"immunopositive_f1": 0.9, "immunonegative_f1": 0.8, "til_f1": 0.7, "ki67_mae_points": 4.0}
+    compared = {"A": {"agreement": 0.95, "ki67_change_points": 2.0}, "B": {"agreement": 0.97}}
+    found = summary([row(unseen=compared)])
+    found["original"] |= {"unseen": {"A": figures}}
+    text = frontier_view.table(found)
+    assert "  unseen A 0.950 B 0.970\n" in text
+    assert "laboratory A: F1 of the original 0.9000 / 0.8000 / 0.7000, Ki-67 error 4.00 points" in text
+
+
 def test_a_grid_shows_what_varies_and_has_no_targets():
     rows = [row(codebook_rate=rate, rate=1e-4, target="labels") for rate in (1e-3, 1e-4)]
     text = frontier_view.table(summary(rows, judged=False))

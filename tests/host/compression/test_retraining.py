@@ -6,10 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
+from edgepatho.compression import frontier
 from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.compression.original import Measuring, measure
 from edgepatho.compression.retraining import retrain_control, retrain_shared, share
 from edgepatho.errors import UsageError
+from edgepatho.evaluate.unseen import laboratories
 from edgepatho.model import graph as graphs
 from edgepatho.model.weights import variables_of
 from edgepatho.quantize.quantizer import Quantizer
@@ -98,6 +100,20 @@ def test_towards_the_original_no_label_is_used(heat_network, prepared, tmp_path)
     np.testing.assert_allclose(books[0], books[1], rtol=1e-5)
 
 
+def test_unseen_laboratories_are_judged_against_the_original(heat_network, prepared, unseen):
+    others = laboratories([unseen])
+    original = measure(heat_network, prepared, MEASURING, unseen=others)
+    _, retrained = compress(original, Quantizer("cws", k=4), Budget(steps=0))
+    images = others[0].tiles.images.astype(np.float32) / 255
+    heat = graphs.evaluate(original.graph, images).numpy()
+    shared = graphs.evaluate(retrained.model.dense(), images).numpy()
+    assert retrained.unseen["Basel"]["mse_to_original"] == pytest.approx(
+        np.mean((heat - shared) ** 2), rel=1e-3
+    )
+    figures = frontier.figures_of(original)
+    assert figures["unseen"]["Basel"]["til_f1"] == original.unseen["Basel"].row["til"]["f1"]
+
+
 @pytest.mark.usefixtures("each_state_is_better")
 def test_moving_indices_keep_the_rate(heat_network, prepared):
     original = measure(heat_network, prepared, MEASURING)
@@ -121,8 +137,8 @@ def test_one_original_serves_several_scales_and_targets(heat_network, prepared):
             assert original.judge(retrained.heat_before)["mse_to_original"] > 0
     for training in (False, True):
         hyperparameters = Hyperparameters(batch=2, crop_px=32, training=training)
-        heat, state = retrain_control(original, once, hyperparameters)
-        assert state.step == 1
-        assert original.judge(heat)["mse_to_original"] >= 0
+        control = retrain_control(original, once, hyperparameters)
+        assert control.state.step == 1
+        assert original.judge(control.heat)["mse_to_original"] >= 0
     for name, variable in variables_of(heat_network).items():
         assert np.array_equal(np.array(variable), original.variables[name])

@@ -165,6 +165,26 @@ def test_patients_in_both_splits_are_named_next_to_the_figures(page):
     assert "patients p3, p9 have pictures both for training and for testing" in page.text
 
 
+def test_unseen_laboratories_are_beside_the_same_and_losses_on_top(page, tmp_path):
+    assert "Laboratories that training" not in page.text
+    record = examples.compress_record()
+    rows = [
+        examples.accuracy_row("original", 0.7),
+        examples.accuracy_row("compressed", 0.65, agreement=0.912, ki67_change_points=3.5),
+    ]
+    basel = {"laboratory": "Basel", "tiles": 24, "patients": 8, "synthetic": False, "rows": rows}
+    record["accuracy"] |= {"unseen": [basel], "notes": ["On unseen laboratory Basel, it agrees less."]}
+    render(examples.write_folder(tmp_path / "unseen", record), [], tmp_path / "unseen.html")
+    page = Page((tmp_path / "unseen.html").read_text())
+    shown = rows_of(page, "unseen")[1:]
+    assert [row[:2] for row in shown] == [
+        *(["same laboratories", model] for model in ("original", "control", "compressed")),
+        *(["Basel, 24 tiles of 8 patients", model] for model in ("original", "compressed")),
+    ]
+    assert shown[-1][2:] == ["0.670", "0.630", "0.550", "1.25", "0.912", "3.50"]
+    assert page.text.index("it agrees less.") < page.text.index("Three sizes")
+
+
 def test_the_command_on_the_page_reproduces_the_settings(tmp_path):
     """Parsed by the command, the line on the page gives the settings in the record."""
     given = ["--method", "ecsq", "--bits", "1.5", "--prune", "30", "--steps", "7", "--layer", "conv10=skip"]
