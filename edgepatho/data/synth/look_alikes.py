@@ -83,7 +83,7 @@ def _spindle(
 def _out_of_focus(rng: np.random.Generator, style: Style, tissue: Tissue) -> list[Cell]:
     """Nuclei of another plane of the section, blue and brown."""
     blue = _scattered(rng, tissue, 8, "out of focus", (15, 34), (0, 0))
-    brown = _scattered(rng, tissue, 2 + 6 * style.ki67_index, "brown, out of focus", (15, 34), (0.1, 0.5))
+    brown = _scattered(rng, tissue, 3 + 8 * style.ki67_index, "brown, out of focus", (15, 34), (0.1, 0.5))
     return [
         replace(cell, aspect=rng.uniform(1, 2), softness=rng.uniform(5, 9), density=density)
         for cell, density in (
@@ -95,7 +95,7 @@ def _out_of_focus(rng: np.random.Generator, style: Style, tissue: Tissue) -> lis
 
 def _brown_stroma(rng: np.random.Generator, style: Style, tissue: Tissue) -> list[Cell]:
     """Stromal nuclei that proliferate, too."""
-    expected = (3 + 20 * style.ki67_index) * float(tissue.stroma.mean())
+    expected = (5 + 34 * style.ki67_index) * float(tissue.stroma.mean())
     return [
         replace(
             cell,

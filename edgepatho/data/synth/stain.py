@@ -40,7 +40,7 @@ DOMAIN = {
     "dab_hue": Range(-0.55, 1.12),
     "dab_tilt": Range(-4.0, 3.5),
     "negative_density": Range(0.036, 0.36, logarithmic=True),
-    "positive_density": Range(0.42, 3.8, logarithmic=True),
+    "positive_density": Range(0.42, 4.2, logarithmic=True),
 }
 
 

@@ -12,8 +12,8 @@ from edgepatho.data.synth.stain import DOMAIN, Stain, held_out, stain
 
 ARCHITECTURES = ("sheet", "nest", "discohesive", "cords")
 MAGNIFICATION = (0.8, 1.25)
-CROWDED_SHARE = 0.35  # of patients, whose nuclei touch all over the tumour
-CROWDED = (120, 420)  # tumour cells a tile
+CROWDED_SHARE = 0.25  # of patients, whose nuclei touch all over the tumour
+CROWDED = (110, 400)  # tumour cells a tile
 # Of each of these a set of patients holds as many low values as high ones.
 STRATIFIED = (
     "ki67_index",
@@ -86,7 +86,7 @@ def patient_style(seed: int, patient: int, patients: int) -> Style:
         closeness=rng.uniform(0.74, 0.9),
         stroma=rng.uniform(0.4, 1.2),
         cytoplasm=rng.uniform(0.03, 0.09),
-        weak_share=rng.uniform(0.10, 0.5),
+        weak_share=rng.uniform(0.15, 0.55),
         brown_share=rng.uniform(0.02, 0.3),
         diffuse_dab=float(rng.gamma(1.2, 0.013)),
         first_field=int(rng.integers(100, 330)),
