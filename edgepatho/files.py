@@ -36,7 +36,7 @@ def sha256_of(path: Path) -> str:
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; the file there takes the name on success, vanishes on error."""
-    with _beside(path) as room:
+    with folder_beside(path) as room:
         aside = room / path.name
         yield aside
         _sync(aside)
@@ -61,7 +61,7 @@ def folder_aside(folder: Path, marker: str) -> Iterator[Path]:
     folder = folder.resolve()
     if folder.is_mount():  # it cannot be renamed, which would show only when the work is done
         raise InputError(f"{folder} is a mount point, which cannot be replaced; give a folder inside it.")
-    with _beside(folder) as room:
+    with folder_beside(folder) as room:
         aside = room / folder.name
         aside.mkdir()
         yield aside
@@ -72,7 +72,7 @@ def folder_aside(folder: Path, marker: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def folder_beside(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path` and remove it afterwards, with others that were left.
 
     The folder is locked while its process lives: one of `path`'s that nobody locks was left by a kill.

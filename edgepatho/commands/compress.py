@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
 from edgepatho.choices import CodebookScope, Method, PruneScope, RetrainingTarget, Scale, Solver
-from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, SEED, json_option, unseen_option
-
-if TYPE_CHECKING:
-    from edgepatho.compression.compress import Options
+from edgepatho.commands.compress_settings import options_of
+from edgepatho.commands.options import (
+    AT_LEAST_1,
+    FILE,
+    FOLDER,
+    SEED,
+    json_option,
+    thresholds_option,
+    unseen_option,
+)
+from edgepatho.errors import UsageError
 
 
 @click.command()
-@click.argument("prepared", type=FOLDER)
+@click.argument("prepared", type=FOLDER, required=False)
 @click.option("-o", "--output", type=FOLDER, required=True, help="The folder to write.")
 @click.option(
     "--weights",
@@ -24,6 +33,17 @@ if TYPE_CHECKING:
     type=FILE,
     help="PathoNet weights (.keras, .h5, .hdf5, .npz, .safetensors); default: the shipped ones.",
 )
+@click.option(
+    "--pictures",
+    type=FOLDER,
+    help="Instead of PREPARED, pictures without labels; the pictures of a sub-folder are one patient's.",
+)
+@click.option(
+    "--picture-scale",
+    type=click.FloatRange(0, 16, min_open=True),
+    help="Network pixels per pixel of --pictures at a different magnification from SHIDC's tiles.",
+)
+@thresholds_option
 @click.option(
     "--method",
     type=click.Choice(get_args(Method)),
@@ -106,15 +126,19 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     type=click.Choice(get_args(RetrainingTarget)),
-    default="labels",
-    show_default=True,
+    show_default="labels; original with --pictures",
     help="Target of retraining: the labels, or the output of the original.",
 )
 @click.option("--batch", type=AT_LEAST_1, default=8, show_default=True, help="Crops per step.")
 @click.option("--crop-px", default=128, show_default=True, help="Edge of a crop, a multiple of 16.")
 @click.option("--test-tiles", type=AT_LEAST_1, help="Evaluate on this many test tiles instead of all.")
 @unseen_option
-@click.option("--control/--no-control", default=True, show_default=True, help="Also measure the control row.")
+@click.option(
+    "--control/--no-control",
+    default=True,
+    show_default=True,
+    help="Also measure the control row, which --pictures does not have.",
+)
 @click.option(
     "--seed",
     type=SEED,
@@ -125,8 +149,10 @@ if TYPE_CHECKING:
 @click.option("--deterministic", is_flag=True, help="Train on one thread, for reproducible bytes.")
 @json_option
 def command(
-    prepared: Path,
+    prepared: Path | None,
     output: Path,
+    pictures: Path | None,
+    picture_scale: float | None,
     weights_file: Path | None,
     unseen: tuple[Path, ...],
     deterministic: bool,
@@ -134,6 +160,9 @@ def command(
     **settings: Any,
 ) -> None:
     """Share PathoNet's weights, retrain the codebook on the folder PREPARED, evaluate and export.
+
+    PREPARED was made by `edgepatho prepare` from labelled pictures. Without labels, give --pictures: the
+    output of the original is then the target, and what is evaluated is the agreement with the original.
 
     Writes model.epb, baseline.epb, TFLite files (float32, shared, int8), compress.json and report.html. The
     control row is the original after the same number of ordinary training steps. An interrupted retraining
@@ -146,20 +175,32 @@ def command(
       edgepatho compress prepared -o small --method ecsq --bits 0.5 --target original \\
           --codebook per-layer --scale output
       edgepatho compress prepared -o published --method uq --preset paper-k256
-      edgepatho synth lab --laboratory A && edgepatho prepare lab A && \\
-          edgepatho compress prepared -o out --unseen A
+      edgepatho compress --pictures FOLDER --weights PathoNet.hdf5 --thresholds eval.json -o own
+      edgepatho compress prepared -o out --unseen other-laboratory
     """
     from edgepatho.compression.compress import run, state_of
     from edgepatho.compression.summary import summary
     from edgepatho.model.reproducible import seed_everything
     from edgepatho.progress import progress
 
-    options = _options(prepared, settings)
+    if (prepared is None) == (pictures is None):
+        raise UsageError("give either PREPARED, a folder of labelled tiles, or --pictures FOLDER.")
+    if pictures is None and picture_scale is not None:
+        raise UsageError(
+            "--picture-scale is for --pictures; PREPARED has its scale from `edgepatho prepare`."
+        )
+    if pictures is not None and unseen:
+        raise UsageError("--unseen needs thresholds and figures from labels; give PREPARED with it.")
+    options = options_of(prepared, settings)
     seed_everything(options.hyperparameters.seed, deterministic)
-    with progress("compressing", options.budget.steps * (1 + options.control)) as bar:
+    steps = options.budget.steps * (1 + (options.control and pictures is None))
+    with (
+        _tiles(prepared, pictures, picture_scale, output) as tiles,
+        progress("compressing", steps) as bar,
+    ):
         try:
             record = run(
-                prepared,
+                tiles,
                 output,
                 options,
                 weights_file=weights_file,
@@ -179,56 +220,17 @@ def command(
     click.echo(json.dumps(record) if as_json else summary(output, record))
 
 
-def _options(prepared: Path, given: dict[str, Any]) -> Options:
-    from dataclasses import replace
+@contextmanager
+def _tiles(prepared: Path | None, pictures: Path | None, scale: float | None, output: Path) -> Iterator[Path]:
+    """Yield the prepared folder; that of pictures without labels is removed afterwards."""
+    from edgepatho.data.prepare import prepare_unlabelled
+    from edgepatho.files import folder_beside
+    from edgepatho.progress import progress
 
-    from edgepatho.compression.compress import Options
-    from edgepatho.compression.hyperparameters import Hyperparameters
-    from edgepatho.compression.original import Measuring
-    from edgepatho.compression.presets import paper_k256
-    from edgepatho.data.prepare import check_prepared
-    from edgepatho.errors import UsageError
-    from edgepatho.quantize.quantizer import Quantizer
-    from edgepatho.quantize.retrain import Budget
-
-    if given["preset"]:
-        train_tiles = check_prepared(prepared)["tiles"]["train"]
-        options = paper_k256(given["method"], train_tiles)
-        return replace(options, measuring=replace(options.measuring, test_tiles=given["test_tiles"]))
-    if given["crop_px"] % 16 or not 16 <= given["crop_px"] <= 256:
-        raise UsageError(f"--crop-px is {given['crop_px']}; PathoNet needs a multiple of 16 up to 256.")
-    return Options(
-        quantizer=Quantizer(
-            method=given["method"],
-            k=given["k"],
-            bits=given["bits"],
-            prune=given["prune"],
-            prune_scope=given["prune_scope"],
-            codebook=given["codebook"],
-            scale=given["scale"],
-            solver=given["solver"],
-            seed=given["seed"],
-            layers=dict(_override(text) for text in given["layers"]),
-        ),
-        budget=Budget(given["steps"], given["validate_every"], given["patience"], given["reassign_every"]),
-        hyperparameters=Hyperparameters(
-            given["codebook_rate"],
-            given["rate"],
-            given["batch"],
-            given["crop_px"],
-            seed=given["seed"],
-            index_rate=given["index_rate"],
-            target=given["target"],
-        ),
-        measuring=Measuring(test_tiles=given["test_tiles"]),
-        control=given["control"],
-    )
-
-
-def _override(text: str) -> tuple[str, int | None]:
-    from edgepatho.errors import UsageError
-
-    layer, _, k = text.partition("=")
-    if k != "skip" and not k.isdecimal():
-        raise UsageError(f"--layer {text} is not NAME=K or NAME=skip, as in --layer conv10=skip.")
-    return layer, None if k == "skip" else int(k)
+    if prepared is not None:
+        yield prepared
+    elif pictures is not None:
+        with folder_beside(output.resolve()) as room:
+            with progress("preparing") as bar:
+                prepare_unlabelled(pictures, room / "prepared", scale=scale, progress=bar)
+            yield room / "prepared"

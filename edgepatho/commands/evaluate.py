@@ -10,7 +10,17 @@ import click
 
 from edgepatho.choices import Split
 from edgepatho.classes import CLASSES
-from edgepatho.commands.options import AT_LEAST_1, FILE, FOLDER, Words, json_option, unseen_option
+from edgepatho.commands.options import (
+    AT_LEAST_1,
+    FILE,
+    FOLDER,
+    Words,
+    json_option,
+    numbers,
+    thresholds_of,
+    thresholds_option,
+    unseen_option,
+)
 from edgepatho.rates import rate
 
 PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol"}
@@ -29,7 +39,7 @@ PROTOCOLS = {"ours": "one to one, 6 px of 256", "published": "published protocol
 @click.option("--tiles", type=AT_LEAST_1, help="Evaluate on this many tiles instead of all.")
 @unseen_option
 @click.option("--calibrate", is_flag=True, help="Choose thresholds again, on the validation split.")
-@click.option("--thresholds", metavar="P,N,T", help="Thresholds of the three classes, 0 to 255.")
+@thresholds_option
 @click.option("--ki67-cutoffs", metavar="A,B", help="Cut-offs of the Ki-67 index; default: 0.16,0.30.")
 @click.option("--til-cutoffs", metavar="A,B", help="Cut-offs of the TIL score; default: 0.10,0.60.")
 @click.option(
@@ -71,7 +81,7 @@ def command(
 
     request = Request(
         prepared,
-        thresholds=_numbers("--thresholds", thresholds, 3, 255),
+        thresholds=thresholds_of(thresholds),
         ki67_cutoffs=_pair("--ki67-cutoffs", ki67_cutoffs),
         til_cutoffs=_pair("--til-cutoffs", til_cutoffs),
         **settings,
@@ -137,22 +147,5 @@ def _right_class(figures: dict[str, Any]) -> str:
 
 
 def _pair(option: str, text: str | None) -> tuple[float, float] | None:
-    numbers = _numbers(option, text, 2, 1)
-    return None if numbers is None else (numbers[0], numbers[1])
-
-
-def _numbers(option: str, text: str | None, count: int, most: float) -> tuple[float, ...] | None:
-    """The numbers of an option like 60,55,40, each above 0 and at most `most`."""
-    from edgepatho.errors import UsageError
-
-    if text is None:
-        return None
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if len(values) != count or not all(0 < number <= most for number in values):
-        raise UsageError(
-            f"{option} is {text!r}; expected {count} numbers above 0 and up to {most:g}, separated by commas."
-        )
-    return values
+    pair = numbers(option, text, 2, 1)
+    return None if pair is None else (pair[0], pair[1])

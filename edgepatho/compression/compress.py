@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from edgepatho.compression import record, retraining
 from edgepatho.compression.hyperparameters import Hyperparameters
 from edgepatho.compression.original import Measuring, Original, measure
 from edgepatho.compression.retraining import Control, Retrained
-from edgepatho.evaluate import accuracy, overlay
+from edgepatho.errors import UsageError
+from edgepatho.evaluate import accuracy, overlay, published_protocol
 from edgepatho.evaluate.match import alone
 from edgepatho.evaluate.unseen import Row, UnseenTiles, laboratories
 from edgepatho.files import folder_aside
@@ -51,19 +52,24 @@ def run(
 ) -> dict[str, Any]:
     """Write the compress folder `output` and return the content of its compress.json.
 
+    `prepared` was made by `prepare`, or by `prepare_unlabelled`; then the target has to be the original, and
+    figures are agreements with it.
+
     The original is PathoNet with the weights of `weights_file`, or the shipped ones; `unseen` are prepared
     folders of other laboratories, on which all models are evaluated too. The folder is written
     under a temporary name and renamed; an earlier compress folder is replaced, anything else raises
     InputError. Retraining keeps its state in `<output>.retraining.npz` until the folder is complete, and
     resumes from it. `say` is called with a sentence for every result that the settings do not predict.
     """
-    from edgepatho.data.prepare import check_prepared
+    from edgepatho.data.prepare import UNLABELLED, check_prepared
     from edgepatho.model import weights
 
     progress = progress or Progress()
     output = output.resolve()  # "." has no name of its own
-    quantizer, budget, hyperparameters = options.quantizer, options.budget, options.hyperparameters
     about, others = check_prepared(prepared), laboratories(unseen)
+    unlabelled = about["labels"] == UNLABELLED
+    options, said = _without_labels(options) if unlabelled else (options, [])
+    quantizer, budget, hyperparameters = options.quantizer, options.budget, options.hyperparameters
     with folder_aside(output, RECORD) as folder:
         progress.note("loading the original")
         model = weights.load_original(weights_file)
@@ -83,13 +89,13 @@ def run(
         if options.control:
             progress.note("training the control")
             control = retraining.retrain_control(original, budget, hyperparameters, progress=progress)
-        judged = record.accuracy(original, *_judge(original, others, retrained, control), about)
+        judged = record.accuracy(original, *_judge(original, others, retrained, control), about, said)
         for note in judged["notes"]:
             say(note)
         figures = {
             "format": record.FORMAT,
             "version": record.VERSION,
-            "command": asdict(options),
+            "command": asdict(options) | ({"picture_scale": about["scale"]} if unlabelled else {}),
             "versions": record.versions(),
             "original": origin,
             "quantizer": record.quantizer(original, shared, quantizer, retrained.heat_before),
@@ -103,6 +109,25 @@ def run(
         _report(folder, original, retrained, figures)
     state.unlink(missing_ok=True)
     return figures
+
+
+def _without_labels(options: Options) -> tuple[Options, list[str]]:
+    """The options for tiles without labels, and what has to be said about them.
+
+    The original is the target, and it is its own control.
+    """
+    if options.hyperparameters.target == "labels":
+        raise UsageError("the pictures have no labels to retrain towards; use the target original.")
+    options, said = replace(options, control=False), []
+    if options.measuring.thresholds is None:
+        thresholds = published_protocol.THRESHOLDS
+        options = replace(options, measuring=replace(options.measuring, thresholds=thresholds))
+        said.append(
+            "Without labels no thresholds can be chosen, and none were given: the bundle has those of the "
+            f"published configuration, {', '.join(f'{each:g}' for each in thresholds)}. They suit the "
+            "published weights; give your own network's with --thresholds."
+        )
+    return options, said
 
 
 def state_of(output: Path) -> Path:
@@ -164,8 +189,9 @@ def _overlays(folder: Path, original: Original, retrained: Retrained) -> dict[st
         cells = {
             "original": original.test.cells[at],
             "compressed": cells_of_tile,
-            "labels": tiles.labelled[at],
         }
+        if tiles.are_labelled:
+            cells["labels"] = tiles.labelled[at]
         nothing = [np.empty((0, 2))] * len(CLASSES)
         overlay.write(tiles.images[at], nothing, nothing, nothing, path(at, "plain"))
         for model, other in (("original", "compressed"), ("compressed", "original")):

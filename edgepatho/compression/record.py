@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,22 +79,34 @@ def quantizer(
 
 
 def accuracy(
-    original: Original, rows: list[Row], unseen: list[dict[str, Any]], prepared: dict[str, Any]
+    original: Original,
+    rows: list[Row],
+    unseen: list[dict[str, Any]],
+    prepared: dict[str, Any],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the figures and what they were measured on, from the record of the prepared folder.
 
-    `rows` are those of the test tiles, `unseen` the entries of laboratories beyond them.
+    `rows` are those of the test tiles, `unseen` the entries of laboratories beyond them; `notes` are
+    sentences to which those about losses and about missing cells are added.
     """
     tiles = original.test.tiles
+    notes = [*notes, *losses(rows, unseen)]
+    if not any(len(cells) for tile in original.test.cells for cells in tile):
+        notes.append(
+            "The original finds no cell in the test tiles, so agreement says nothing; check thresholds, "
+            "the pictures' scale and the weights."
+        )
     return {
         "tiles": len(tiles.names),
         "patients": len(set(tiles.patients)),
         "synthetic": prepared["synthetic"],
         "shared_patients": prepared["shared_patients"],
         "protocol": original.protocol.as_json(),
+        "labelled": tiles.are_labelled,
         "rows": rows,
         "unseen": unseen,
-        "notes": list(losses(rows, unseen)),
+        "notes": notes,
     }
 
 

@@ -14,6 +14,8 @@ def summary(output: Path, record: dict[str, Any]) -> str:
     accuracy, files = record["accuracy"], record["files"]
     warning = shared_patients_warning(accuracy["shared_patients"])
     kind = "synthetic tiles" if accuracy["synthetic"] else "tiles"
+    if not accuracy["labelled"]:
+        kind += " without labels"
     lines = [
         f"{output}: {accuracy['tiles']} {kind} of {accuracy['patients']} patients",
         *table.lines(accuracy["rows"], accuracy["unseen"]),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edgepatho.choices import LabelMaps, SplitBy, check_choice
 from edgepatho.data import shidc, source, split
 from edgepatho.data.density import NETWORK_PX
+from edgepatho.data.source import Picture
 from edgepatho.data.tile import Tile, count, cut_up
 from edgepatho.errors import InputError
 from edgepatho.files import folder_aside, sha256_of
@@ -29,6 +30,7 @@ from edgepatho.progress import Progress
 SPLITS = ("train", "validation", "test")
 MARKER = "prepared.json"
 FORMAT, VERSION = "edgepatho-prepared", 2
+UNLABELLED = "none"  # in `labels`
 AGAIN = "run `edgepatho prepare` again"
 
 
@@ -52,25 +54,52 @@ def prepare(
     check_choice("labels", labels, LabelMaps)
     given, laboratory = source.find(folder), shidc.laboratory_of(folder)
     parts = split.divided(given, split_by, test_only=laboratory is not None)
-    members = dict(zip(SPLITS, parts, strict=True))
     adapted: Counter[str] = Counter()
     if given.folders == source.CROPPED:
         adapted["folders called {} and {}".format(*given.folders)] += 1
-    tiles = {name: sum(count(picture, scale) for picture in part) for name, part in members.items()}
     about: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
         "split_by": split_by,
         "labels": labels,
-        "size_px": NETWORK_PX,
         "scale": scale,
         "synthetic": shidc.is_synthetic(folder),
-        "pictures": {name: len(part) for name, part in members.items()},
-        "tiles": tiles,
         "shared_patients": given.shared_patients,
     }
     if laboratory is not None:
         about["laboratory"] = laboratory
+    return _write(output, parts, about, adapted, progress)
+
+
+def prepare_unlabelled(
+    folder: Path, output: Path, *, scale: float | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write the prepared folder `output` from pictures without labels (`source.unlabelled`).
+
+    Its density maps are empty. The rest is as in `prepare`.
+    """
+    parts = split.divided(source.unlabelled(folder), "patient")
+    about: dict[str, Any] = {
+        "split_by": "patient",
+        "labels": UNLABELLED,
+        "scale": scale,
+        "synthetic": shidc.is_synthetic(folder),
+        "shared_patients": [],
+    }
+    return _write(output, parts, about, Counter(), progress)
+
+
+def _write(
+    output: Path,
+    parts: tuple[list[Picture], ...],
+    about: dict[str, Any],
+    adapted: Counter[str],
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Write the splits and prepared.json, which is `about` and what is counted here; return it."""
+    scale, labels = about["scale"], about["labels"]
+    members = dict(zip(SPLITS, parts, strict=True))
+    tiles = {name: sum(count(picture, scale) for picture in part) for name, part in members.items()}
+    about = {"format": FORMAT, "version": VERSION, "size_px": NETWORK_PX} | about
+    about |= {"pictures": {name: len(part) for name, part in members.items()}, "tiles": tiles}
     with folder_aside(output, MARKER) as aside:
         for name, part in members.items():
             cut = (cut_up(picture, scale, labels, adapted) for picture in part)

@@ -13,15 +13,16 @@ from edgepatho.errors import InputError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 LABEL_SUFFIXES = (".json", ".geojson", ".cells.csv")
 PATIENTS = "patients.csv"
+MIN_PATIENTS = 3  # of pictures without labels
 CROPPED = ("train256", "test256")  # SHIDC's second form
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture, its label file and its patient."""
+    """One picture, its label file if it has labels, and its patient."""
 
     image: Path
-    labels: Path
+    labels: Path | None
     patient: str
     name: str  # unique in its part
 
@@ -64,6 +65,34 @@ def find(folder: Path) -> Source:
     _check_table(folder, table, ())
     listed = {folder / place for place in table}
     return Source(_pictures(folder, sorted(listed | set(_images(folder, listed))), table), None)
+
+
+def unlabelled(folder: Path) -> Source:
+    """Return the pictures of `folder` and of its sub-folders, whose label files are not read.
+
+    The pictures of a sub-folder are of one patient; one that is not in a sub-folder is a patient by itself.
+    Hidden files and folders are left out. Raises InputError if there are too few of them to split.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give the one that holds your pictures.")
+    pictures = []
+    for image in sorted(folder.rglob("*")):
+        place = image.relative_to(folder)
+        hidden = any(part.startswith(".") for part in place.parts)
+        if image.suffix.lower() in SUFFIXES and image.is_file() and not hidden:
+            inside = len(place.parts) > 1
+            name = "-".join((*place.parts[:-1], place.name.replace(".", "_")))
+            pictures.append(Picture(image, None, place.parts[0] if inside else name, name))
+    patients = len({picture.patient for picture in pictures})
+    if patients < MIN_PATIENTS:
+        found = "no JPEG, PNG or TIFF"
+        if pictures:
+            found = f"{len(pictures)} pictures, of {patients} patients (a sub-folder is one patient)"
+        raise InputError(
+            f"{folder} holds {found}; expected at least {MIN_PATIENTS} patients, to retrain, to validate and "
+            "to compare with; add pictures or put them all into one folder."
+        )
+    return Source(pictures, None)
 
 
 def _images(folder: Path, listed: Collection[Path] = ()) -> list[Path]:

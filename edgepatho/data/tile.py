@@ -36,10 +36,13 @@ def count(picture: Picture, scale: float | None) -> int:
 def cut_up(picture: Picture, scale: float | None, maps: LabelMaps, adapted: Counter[str]) -> Iterator[Tile]:
     """Yield the tiles of a picture with density maps at true centres ("true") or the published ones.
 
-    Accepted irregularities are counted in `adapted`. Raises InputError for an unusable picture or label.
+    Without a label file there are no cells. Accepted irregularities are counted in `adapted`. Raises
+    InputError for an unusable picture or label.
     """
     height, width = pictures.size(picture.image)
-    cells = labels.read(picture.labels, width, height, adapted)
+    cells = np.empty((0, 3))
+    if picture.labels is not None:
+        cells = labels.read(picture.labels, width, height, adapted)
     reduced = pictures.read(picture.image, scale)
     points = to_network(cells, (height, width), reduced.shape[:2])
     cuts = pictures.cuts(*reduced.shape[:2])

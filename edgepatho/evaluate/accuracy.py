@@ -63,13 +63,18 @@ def row(
 
     Precision, recall and F1 per class; the average F1 of both tumour classes; errors per patient. With
     `original`, another model's heat maps and cells, also the mean squared error against its maps, the
-    agreement (F1 against its cells, 3 px, all classes pooled) and the change in the patients' scores. `note`
-    is called once the cells are found.
+    agreement (F1 against its cells, 3 px, all classes pooled) and the change in the patients' scores. Of
+    tiles without labels, the row has these comparisons and the number of cells found. `note` is called once
+    the cells are found.
     """
     found = find(heat, protocol.thresholds)
     note()
-    figures = _figures(count(found, tiles.labelled), tiles.patients, protocol)
-    figures["seed_protocol"] = _published_figures(heat, tiles, protocol)
+    figures: dict[str, Any] = {}
+    if tiles.are_labelled:
+        figures = _figures(count(found, tiles.labelled), tiles.patients, protocol)
+        figures["seed_protocol"] = _published_figures(heat, tiles, protocol)
+    else:
+        figures["cells"] = {name: sum(len(tile[at]) for tile in found) for at, name in enumerate(CLASSES)}
     if original is not None:
         figures |= _against(heat, found, *original, tiles, protocol)
     return figures

@@ -19,7 +19,8 @@ CellsPerTile = list[list[Points]]  # per tile, per class
 class Tiles:
     """Labelled tiles: `images` and density maps uint8 [n, 256, 256, 3]; per tile cells, patient, name, size.
 
-    `sizes` are the height and width of the part that shows the picture; beyond it, a tile repeats its edge.
+    Without labels, `maps` and `labelled` are empty. `sizes` are the height and width of the part that shows
+    the picture; beyond it, a tile repeats its edge.
     """
 
     images: NDArray[np.uint8]
@@ -28,6 +29,7 @@ class Tiles:
     patients: list[str]
     names: list[str]
     sizes: list[tuple[int, int]]
+    are_labelled: bool = True
 
     def first(self, number: int) -> Tiles:
         """Return at most `number` tiles, evenly spaced so that every patient is represented."""
@@ -39,6 +41,7 @@ class Tiles:
             [self.patients[i] for i in chosen],
             [self.names[i] for i in chosen],
             [self.sizes[i] for i in chosen],
+            self.are_labelled,
         )
 
     def within(self, heat: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,10 +60,10 @@ def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
 
     Raises InputError for a folder that `edgepatho prepare` did not make or a split without tiles.
     """
-    from edgepatho.data.prepare import arrays, check_prepared, records
+    from edgepatho.data.prepare import UNLABELLED, arrays, check_prepared, records
 
     check_choice("split", split, Split)
-    check_prepared(prepared)
+    about = check_prepared(prepared)
     images, labels = arrays(prepared, split)
     entries = records(prepared, split)
     if not entries:
@@ -74,6 +77,7 @@ def load(prepared: Path, split: Split, most: int | None = None) -> Tiles:
         [entry["patient"] for entry in entries],
         [entry["name"] for entry in entries],
         [(entry["height"], entry["width"]) for entry in entries],
+        about.get("labels") != UNLABELLED,
     )
     return tiles if most is None else tiles.first(most)
 

@@ -23,6 +23,15 @@ class Score:
     fn: Count | None = None
 
 
+@dataclass(frozen=True)
+class CellCounts:
+    """Cells of each class."""
+
+    immunopositive: Count
+    immunonegative: Count
+    til: Count
+
+
 @dataclass(frozen=True, kw_only=True)
 class PatientErrors:
     """Errors of the scores per patient; points are hundredths of a score.
@@ -54,14 +63,16 @@ class PublishedScores(PatientErrors):
 class ModelScores(PatientErrors):
     """One model on the test tiles; comparisons with the original are null for the original itself.
 
-    Average F1 excludes TILs; agreement is the F1 against the original's cells.
+    Without labels there are `cells` found instead of scores. Average F1 excludes TILs; agreement is the F1
+    against the original's cells.
     """
 
     model: ModelName
-    immunopositive: Score
-    immunonegative: Score
-    til: Score
-    average_f1: Fraction
+    immunopositive: Score | None = None
+    immunonegative: Score | None = None
+    til: Score | None = None
+    average_f1: Fraction | None = None
+    cells: CellCounts | None = None
     agreement: Fraction | None = None
     agreement_cells: Count | None = None
     mse_to_original: Figure | None = None
@@ -91,6 +102,7 @@ class Accuracy:
     synthetic: bool
     protocol: dict[str, Any]
     rows: list[ModelScores]
+    labelled: bool = True
     shared_patients: list[str] = field(default_factory=list)
     unseen: list[UnseenLaboratory] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -39,13 +39,21 @@ def of(record: CompressRecord) -> str | None:
     settings = record.command
     try:
         preset = settings["hyperparameters"]["training"]
-        words = ["edgepatho", "compress", "PREPARED", "-o", "OUTPUT"]
+        labelled, thresholds = record.accuracy.labelled, settings["measuring"]["thresholds"]
+        given = ["PREPARED"] if labelled else ["--pictures", "PICTURES"]
+        words = ["edgepatho", "compress", *given, "-o", "OUTPUT"]
         if record.original.name != SHIPPED:
             words += ["--weights", record.original.name]
         if preset:
             words += ["--preset", "paper-k256", "--method", settings["quantizer"]["method"]]
         else:
             words += _options(settings)
+            if labelled and not settings["control"]:
+                words.append("--no-control")
+            if thresholds is not None:
+                words += ["--thresholds", ",".join(f"{each:g}" for each in thresholds)]
+        if (scale := settings.get("picture_scale")) is not None:
+            words += ["--picture-scale", str(scale)]
         if (tiles := settings["measuring"]["test_tiles"]) is not None:
             words += ["--test-tiles", str(tiles)]
     except (KeyError, TypeError, AttributeError):
@@ -60,4 +68,4 @@ def _options(settings: dict[str, Any]) -> list[str]:
             words += [option, str(value)]
     for layer, k in settings["quantizer"]["layers"].items():
         words += ["--layer", f"{layer}={'skip' if k is None else k}"]
-    return words if settings["control"] else [*words, "--no-control"]
+    return words

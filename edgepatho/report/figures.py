@@ -41,11 +41,16 @@ def compressed(record: CompressRecord) -> list[Comparison]:
         lines.append(Comparison("file", "original", note, size(before), size(after), outcome, better))
     accuracy = record.accuracy
     original, ours, control = map(accuracy.of, ("original", "compressed", "control"))
-    if original and ours:
+    if ours and not accuracy.labelled and ours.agreement is not None:
+        outcome, better = points(1, ours.agreement)
+        note = f"F1 against the cells of the original, {tiles(accuracy)} without labels"
+        shown = f"{ours.agreement:.3f}"
+        lines.append(Comparison("agreement", "original", note, "1.000", shown, outcome, better))
+    if original and ours and original.average_f1 is not None and ours.average_f1 is not None:
         outcome, better = points(original.average_f1, ours.average_f1)
         patients = plural(accuracy.patients, "patient")
         note = f"immunopositive and immunonegative, {tiles(accuracy)} of {patients}"
-        if control:
+        if control and control.average_f1 is not None:
             note += f"; control {control.average_f1:.3f}"
         before_f1, after_f1 = f"{original.average_f1:.3f}", f"{ours.average_f1:.3f}"
         lines.append(Comparison("average F1", "original", note, before_f1, after_f1, outcome, better))

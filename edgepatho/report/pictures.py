@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgepatho.errors import InputError
-from edgepatho.report.record import CellCounts, CompressRecord
+from edgepatho.report.accuracy import CellCounts
+from edgepatho.report.record import CompressRecord
 
 MAX_PAIRS = 6  # keeps the page small enough to e-mail
 MAX_PICTURE_BYTES = 8 * 2**20

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from edgepatho.errors import InputError
-from edgepatho.report.accuracy import Accuracy
+from edgepatho.report.accuracy import Accuracy, CellCounts
 from edgepatho.report.decode import Choice, Range, decode, read_json, read_json_of
 from edgepatho.report.quantities import (
     Bits,
@@ -96,15 +96,6 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class CellCounts:
-    """Cells of each class in one tile."""
-
-    immunopositive: Count
-    immunonegative: Count
-    til: Count
-
-
-@dataclass(frozen=True)
 class OverlayCounts:
     """Cells that both models found in one overlay tile, the labelled ones, and what only one model found."""
 
@@ -165,6 +156,13 @@ def read_compress(path: Path) -> CompressRecord:
     for model in ("original", "compressed"):
         if record.accuracy.of(model) is None:
             raise InputError(f"{file}: accuracy.rows has no row for the {model} model; expected one.")
+    rows = [*record.accuracy.rows, *(row for each in record.accuracy.unseen for row in each.rows)]
+    for row in rows if record.accuracy.labelled else ():
+        if None in (row.immunopositive, row.immunonegative, row.til, row.average_f1):
+            raise InputError(
+                f"{file}: a row of the {row.model} model lacks a class or average_f1, expected of tiles with "
+                "labels; write the record again."
+            )
     if record.codebook and len(record.codebook.values) != len(record.codebook.counts):
         raise InputError(
             f"{file}: codebook has {len(record.codebook.values)} values and "

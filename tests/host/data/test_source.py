@@ -31,6 +31,44 @@ def test_the_cropped_form_of_shidc_is_accepted(tmp_path):
     assert source.find(tmp_path).folders == ("train256", "test256")
 
 
+def test_without_labels_a_sub_folder_is_a_patient(tmp_path):
+    put(
+        tmp_path,
+        "a/1.jpg",
+        "a/deep/2.PNG",
+        "b/1.tif",
+        "x.jpg",
+        "y.jpeg",
+        ".hidden/1.jpg",
+        "a/._1.jpg",
+        "x.txt",
+    )
+    put(tmp_path, "a/1.png", "a/1.json")
+    found = source.unlabelled(tmp_path)
+    assert [(p.patient, p.image.name, p.labels) for p in found.train] == [
+        ("a", "1.jpg", None),
+        ("a", "1.png", None),
+        ("a", "2.PNG", None),
+        ("b", "1.tif", None),
+        ("x_jpg", "x.jpg", None),
+        ("y_jpeg", "y.jpeg", None),
+    ]
+    assert len({p.name for p in found.train}) == 6
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([], "holds no JPEG, PNG or TIFF; expected at least 3 patients"),
+        (["a.jpg", "b.jpg"], r"holds 2 pictures, of 2 patients \(a sub-folder is one patient\); expected at"),
+        (["Train/a.jpg", "Train/b.jpg", "Test/c.jpg"], "holds 3 pictures, of 2 patients"),
+    ],
+)
+def test_too_few_pictures_without_labels_are_refused(tmp_path, names, sentence):
+    with pytest.raises(InputError, match=sentence):
+        source.unlabelled(put(tmp_path, *names))
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "JPG", "jpeg", "Png", "tif", "TIFF"])
 @pytest.mark.parametrize("labels", ["{stem}.json", "{stem}.geojson", "{name}.geojson", "{name}.cells.csv"])
 def test_pictures_and_labels_in_any_supported_format(tmp_path, suffix, labels):

@@ -11,7 +11,7 @@ import pytest
 import report_examples as examples
 
 from edgepatho import palette
-from edgepatho.commands import compress
+from edgepatho.commands import compress, compress_settings
 from edgepatho.errors import InputError
 from edgepatho.report.html import render
 
@@ -65,7 +65,7 @@ class Page(HTMLParser):
 def options_of(arguments):
     """The settings that `edgepatho compress` parses from these arguments."""
     context = compress.command.make_context("compress", ["PREPARED", "-o", "OUTPUT", *arguments])
-    return compress._options(Path("PREPARED"), context.params)
+    return compress_settings.options_of(Path("PREPARED"), context.params)
 
 
 @pytest.fixture
@@ -183,6 +183,31 @@ def test_unseen_laboratories_are_beside_the_same_and_losses_on_top(page, tmp_pat
     ]
     assert shown[-1][2:] == ["0.670", "0.630", "0.550", "1.25", "0.912", "3.50"]
     assert page.text.index("it agrees less.") < page.text.index("Three sizes")
+
+
+def test_without_labels_the_page_shows_agreement_and_no_f1(tmp_path):
+    record = examples.compress_record()
+    cells = {"immunopositive": 1204, "immunonegative": 877, "til": 15}
+    compared = {"agreement": 0.972, "agreement_cells": 2096, "mse_to_original": 0.77}
+    record["accuracy"] |= {
+        "labelled": False,
+        "notes": ["Without labels no thresholds can be chosen."],
+        "rows": [
+            {"model": "original", "cells": cells},
+            {"model": "compressed", "cells": cells, "ki67_change_points": 0.5, **compared},
+        ],
+    }
+    record["overlays"]["p9_0001_1"].pop("labels")
+    render(examples.write_folder(tmp_path / "unlabelled", record), [], tmp_path / "page.html")
+    page = Page((tmp_path / "page.html").read_text())
+    assert "agreement is 2.8 points lower (1.000 to 0.972), on 96 synthetic tiles." in page.text
+    assert "They have no labels" in page.text
+    assert "Without labels no thresholds can be chosen." in page.text
+    assert rows_of(page, "agreement")[2] == [
+        "compressed", "0.972 2,096 cells", "1,204", "877", "15", "0.50", "0.770",
+    ]  # fmt: skip
+    assert "average F1" not in page.text
+    assert "precision" not in page.text
 
 
 def test_the_command_on_the_page_reproduces_the_settings(tmp_path):
