@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm bench-scale hardness laboratories quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        bench bench-arm bench-scale hardness laboratories normalisation unlabelled quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
         core-test screenshots clean
 
 help:  ## list the targets
@@ -116,6 +116,12 @@ laboratories: $(LABORATORIES)  ## prepare the laboratories that training never s
 $(LABORATORIES): build/unseen/%/prepared.json: | install
 	$(BIN)/edgepatho synth build/laboratories/$* --laboratory $*
 	$(BIN)/edgepatho prepare build/laboratories/$* build/unseen/$*
+
+normalisation: install $(VENV)/.bench build/prepared/prepared.json $(LABORATORIES)  ## compare stain normalisation with augmentation, 1,200 steps each (hours); writes benchmarks/results/normalisation.json
+	$(BIN)/python -m benchmarks.normalisation build/prepared build/unseen
+
+unlabelled: install build/prepared/prepared.json $(LABORATORIES)  ## compress with and without labels; writes benchmarks/results/unlabelled.json
+	$(BIN)/python -m benchmarks.unlabelled build/tiles build/prepared --unseen build/unseen
 
 quantizers: install  ## compare every quantizer with the published code; writes benchmarks/results/quantizers.json
 	$(BIN)/python -m benchmarks.quantizer_table
