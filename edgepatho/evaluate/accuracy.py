@@ -33,6 +33,7 @@ class Protocol:
             "agreement_radius_px_of_256": AGREEMENT_PX,
             "thresholds": list(self.thresholds),
             "min_distance_px": cells.MIN_DISTANCE_PX,
+            "one_cell_one_class": cells.ONE_CELL_ONE_CLASS,
             "ki67_cutoffs": list(self.ki67_cutoffs),
             "til_cutoffs": list(self.til_cutoffs),
             "seed_protocol_defects": list(published_protocol.DEFECTS),

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgepatho_runtime import __version__, commands, device
 
 MAX_THREADS = 16
+MAX_HEAT = 255  # of a density map
 JSON_HELP = "print one JSON object and nothing else"
 
 
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--scale", type=_scale, metavar="S", help="network pixels per picture pixel, for other magnifications"
     )
+    add("--thresholds", type=_thresholds, metavar="T,T,T", help="a threshold per class for once, 0 to 255")
     add("--max-pixels", type=_count, default=100_000_000, metavar="N", help="refuse larger pictures")
     add("--anonymize", action="store_true", help="number the pictures instead of printing file names")
     add("--json", action="store_true", help=JSON_HELP)
@@ -96,6 +98,17 @@ def _threads(text: str) -> int:
     if not 1 <= _natural(text) <= MAX_THREADS:
         raise argparse.ArgumentTypeError(f"{text} threads given, expected 1 to {MAX_THREADS}")
     return int(text)
+
+
+def _thresholds(text: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(0 < value <= MAX_HEAT for value in values):
+        expected = f"numbers above 0 and up to {MAX_HEAT}, separated by commas"
+        raise argparse.ArgumentTypeError(f"{text!r} given, expected {expected}")
+    return values
 
 
 def _scale(text: str) -> float:

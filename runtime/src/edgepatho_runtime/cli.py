@@ -7,10 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgepatho_runtime import arguments, errors
-from edgepatho_runtime.errors import BundleError, BusyError, ImageError, UnfitError
+from edgepatho_runtime.errors import BundleError, BusyError, ImageError, UnfitError, UsageError
 from edgepatho_runtime.files import printable
 
-EXIT_CODES = {BundleError: errors.BAD_INPUT, ImageError: errors.BAD_INPUT, UnfitError: errors.UNFIT}
+EXIT_CODES = {
+    UsageError: errors.USAGE,
+    BundleError: errors.BAD_INPUT,
+    ImageError: errors.BAD_INPUT,
+    UnfitError: errors.UNFIT,
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -22,7 +27,7 @@ def main(words: list[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except (BundleError, ImageError, UnfitError, BusyError) as error:
+    except (UsageError, BundleError, ImageError, UnfitError, BusyError) as error:
         return _fail(EXIT_CODES.get(type(error), errors.FAILED), str(error))
     except MemoryError:
         return _fail(errors.UNFIT, "This device does not have enough free memory.")

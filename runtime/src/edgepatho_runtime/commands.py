@@ -24,7 +24,8 @@ def score(options: argparse.Namespace) -> int:
     paths = pictures.paths
     for sentence in pictures.notes:
         print(f"Warning: {printable(sentence)}", file=sys.stderr)
-    scorer = Scorer(bundle.read(options.bundle), options.threads, options.precision, options.scale)
+    settings = options.threads, options.precision, options.scale, options.thresholds
+    scorer = Scorer(bundle.read(options.bundle), *settings)
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
     work = batch.Batch(scorer, options.output, options.anonymize, options.max_pixels)
@@ -53,7 +54,7 @@ def score(options: argparse.Namespace) -> int:
         print(json_text(record), end="")
     else:
         if options.output is not None:
-            print(f"Rings: {printable(overlay.legend(scorer.bundle.scoring['classes']))}.")
+            print(f"Rings: {printable(overlay.legend(scorer.scoring['classes']))}.")
         if record["pooled"]["fields"] > 1:
             print(tables.pooled_line(record["pooled"]))
         print(_notice(record["bundle"]["trained_on"]))

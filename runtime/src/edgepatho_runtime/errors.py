@@ -9,6 +9,10 @@ UNFIT = 5
 INTERRUPTED = 130
 
 
+class UsageError(ValueError):
+    """Options that do not fit together or do not fit the bundle."""
+
+
 class BundleError(ValueError):
     """A file that is not a bundle, or a damaged or unsupported one.
 

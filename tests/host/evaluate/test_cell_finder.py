@@ -35,7 +35,7 @@ def published_steps(heat: np.ndarray, threshold: float) -> list[tuple[float, flo
 @pytest.mark.parametrize("seed", range(6))
 def test_cells_match_the_published_steps(seed):
     heat = blobs(seed, number=60)
-    found = cells.find(np.stack([heat, heat / 2, heat * 0], axis=-1), (60, 55, 40))
+    found = cells.candidates(np.stack([heat, heat / 2, heat * 0], axis=-1), (60, 55, 40))
     assert [len(points) for points in found] == [
         len(published_steps(heat, 60)),
         len(published_steps(heat / 2, 55)),

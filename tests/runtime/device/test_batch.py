@@ -153,7 +153,9 @@ def test_reused_results_equal_scored_ones(
     assert printed[0] == printed[1]
 
 
-@pytest.mark.parametrize("change", ["picture", "bundle", "scale", "file gone", "record damaged"])
+@pytest.mark.parametrize(
+    "change", ["picture", "bundle", "scale", "thresholds", "file gone", "record damaged"]
+)
 def test_results_are_reused_only_for_the_same_picture_bundle_and_settings(
     tmp_path: Path,
     bundle_file: Path,
@@ -171,6 +173,8 @@ def test_results_are_reused_only_for_the_same_picture_bundle_and_settings(
         bundle_file.write_bytes(recipe.build())
     elif change == "scale":
         more = ["--scale", "0.9"]
+    elif change == "thresholds":
+        more = ["--thresholds", "61,55,40"]
     elif change == "file gone":
         (results / "a.png.geojson").unlink()
     else:

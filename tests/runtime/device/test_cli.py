@@ -90,6 +90,36 @@ def test_score_writes_whole_files_only(tmp_path: Path, bundle_file: Path, save_p
     assert json.loads((results / "scores.json").read_text())["pooled"]["fields"] == 1
 
 
+def test_thresholds_for_once_are_named_in_every_output(
+    tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Drawn cells have a heat of 255 in their class and 0 in the others."""
+    command = ["score", str(save_picture()), "--bundle", str(bundle_file), "-o", str(tmp_path / "results")]
+    assert cli.main([*command, "--thresholds", "30,55.5,255"]) == 0
+    note = "THRESHOLDS 30, 55.5, 255, not the bundle's 60, 55, 40"
+    assert note in capsys.readouterr().out
+    for name in ("cells.csv", "geojson", "score.json"):
+        assert note in (tmp_path / f"results/field.png.{name}").read_text()
+    with Image.open(tmp_path / "results/field.png.overlay.png") as overlay:
+        assert overlay.info["Comment"].endswith(note)
+    record = json.loads((tmp_path / "results/scores.json").read_text())
+    assert record["scoring"]["thresholds"] == [30, 55.5, 255]
+    assert record["one_cell_one_class"] == "the class of the highest heat / threshold within 3 px"
+    assert record["images"][0]["note"].endswith(note)
+    assert record["images"][0]["counts"] == {"immunopositive": 3, "immunonegative": 1, "til": 2}
+
+
+def test_thresholds_for_another_number_of_classes_are_a_usage_error(
+    bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["score", str(save_picture()), "--bundle", str(bundle_file), "--thresholds", "60,55"]
+    assert cli.main(command) == 2
+    assert capsys.readouterr().err == (
+        "Error: --thresholds gives 2 numbers, but the bundle has 3 classes; "
+        "give one for each of immunopositive, immunonegative, til.\n"
+    )
+
+
 def test_a_batch_continues_past_bad_files_and_exits_with_3(
     tmp_path: Path, bundle_file: Path, save_picture: SavePicture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,7 +166,8 @@ def test_an_image_of_1_pixel_and_a_white_one_are_scored(
     assert cli.main(command) == 0
     out = capsys.readouterr().out
     assert "one.png: 0 immunopositive, 0 immunonegative, 0 til   (1 x 1 px seen at 1 x 1" in out
-    assert "white.png: 1 immunopositive, 1 immunonegative, 1 til" in out
+    # one cell of three classes: the heat is alike, and the threshold for TILs is the lowest
+    assert "white.png: 0 immunopositive, 0 immunonegative, 1 til" in out
 
 
 def test_a_full_disk_leaves_no_half_file(
@@ -268,6 +299,9 @@ def test_an_interrupt_keeps_what_is_done(
         (["score", "a.png", "--bundle", "b.epb", "--threads", "17"], 2),
         (["score", "a.png", "--bundle", "b.epb", "--scale", "nan"], 2),
         (["score", "a.png", "--bundle", "b.epb", "--max-pixels", "-1"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--thresholds", "60,0,40"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--thresholds", "60,nan,40"], 2),
+        (["score", "a.png", "--bundle", "b.epb", "--thresholds", "60;55;40"], 2),
         (["bench"], 2),
         (["bench", "x", "--runs", "0"], 2),
         (["unknown"], 2),

@@ -23,7 +23,16 @@ from edgepatho.evaluate import patients
 from edgepatho_runtime import image, tables
 from edgepatho_runtime.bundle import reader
 from edgepatho_runtime.errors import ImageError
-from edgepatho_runtime.scoring import batch, cellfiles, folders, legend, overlay, scale, score
+from edgepatho_runtime.scoring import (
+    batch,
+    cellfiles,
+    folders,
+    legend,
+    one_class,
+    overlay,
+    scale,
+    score,
+)
 
 CLASSES = SCORING["classes"]
 
@@ -116,6 +125,65 @@ def test_the_host_finds_the_same_cells() -> None:
             assert [(x, y) for x, y, of in device if of == name] == [tuple(p) for p in host[channel]]
         count += len(device)
     assert count >= 500
+
+
+@pytest.mark.parametrize("thresholds", [[60, 55, 40], [20.0, 90.5, 33.3], [0, 30, 30]])
+def test_the_host_keeps_the_same_one_of_several_classes(thresholds: list[float]) -> None:
+    """Discs whose centres are shared by two classes or up to 5 px apart, of any heat."""
+    generator, left_out = np.random.default_rng(5), 0
+    for _ in range(4):
+        heat = np.zeros((192, 192, 3), np.float32)
+        rows, columns = np.mgrid[:192, :192]
+        for x, y in generator.integers(4, 188, (70, 2)):
+            for channel in generator.permutation(3)[: generator.integers(1, 4)]:
+                right, down = generator.integers(-3, 4, 2)
+                disc = (rows - y - down) ** 2 + (columns - x - right) ** 2 <= generator.integers(4, 17)
+                heat[disc, channel] = generator.choice([60.0, 120.0, generator.uniform(20, 255)])
+        alone = host_cells.candidates(np.where(heat > 0, heat, -1), thresholds)
+        host = host_cells.one_class(alone, heat, thresholds)
+        device = score.cells_of(heat, 192, 192, SCORING | {"thresholds": thresholds})
+        for channel, name in enumerate(CLASSES):
+            assert [(x, y) for x, y, of in device if of == name] == [tuple(p) for p in host[channel]]
+        left_out += sum(map(len, alone)) - len(device)
+    assert left_out >= 50
+
+
+def discs_at(places: list[tuple[int, int, int, float]]) -> np.ndarray:
+    """A heat map with a disc of radius 3 for each (x, y, channel, heat)."""
+    heat = np.zeros((40, 60, 3), np.float32)
+    rows, columns = np.mgrid[:40, :60]
+    for x, y, channel, value in places:
+        heat[(rows - y) ** 2 + (columns - x) ** 2 <= 9, channel] = value
+    return heat
+
+
+@pytest.mark.parametrize(
+    ("places", "kept"),
+    [
+        # heat / threshold of 60, 55, 40: 2 against 2.2, although the heat is lower
+        ([(20, 20, 0, 120.0), (20, 20, 2, 88.0)], [(20, 20, "til")]),
+        ([(20, 20, 0, 120.0), (23, 20, 1, 200.0)], [(23, 20, "immunonegative")]),
+        ([(20, 20, 0, 120.0), (24, 20, 1, 200.0)], [(20, 20, "immunopositive"), (24, 20, "immunonegative")]),
+        # equal: the class that comes first
+        ([(20, 20, 2, 80.0), (20, 20, 0, 120.0)], [(20, 20, "immunopositive")]),
+        # the middle one is left out, and excludes nothing
+        (
+            [(20, 20, 0, 180.0), (23, 20, 1, 110.0), (26, 20, 2, 80.0)],
+            [(20, 20, "immunopositive"), (26, 20, "til")],
+        ),
+    ],
+)
+def test_cells_of_several_classes_at_one_place_are_one_cell(
+    places: list[tuple[int, int, int, float]], kept: list[tuple[float, float, str]]
+) -> None:
+    heat = discs_at(places)
+    assert score.cells_of(heat, 40, 60, SCORING) == kept
+    host = host_cells.find(heat, SCORING["thresholds"])
+    assert [(*place, name) for name, each in zip(CLASSES, host, strict=True) for place in each] == kept
+
+
+def test_both_sides_name_the_rule_alike() -> None:
+    assert host_cells.ONE_CELL_ONE_CLASS == one_class.RULE
 
 
 # -- indices -------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from edgepatho_runtime import files
 from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import ImageError
 from edgepatho_runtime.image import Image
-from edgepatho_runtime.scoring import cellfiles, kept, score
+from edgepatho_runtime.scoring import cellfiles, kept, one_class, score
 from edgepatho_runtime.scoring.decoder import Decoder, Seen
 from edgepatho_runtime.scoring.folders import OVERLAY
 from edgepatho_runtime.scoring.score import Field, Scorer
@@ -35,7 +35,7 @@ class Batch:
         self.anonymize = anonymize
         self.images: list[dict[str, Any]] = []
         self.taken_over = 0
-        self._decoder = Decoder(max_pixels, scorer.bundle.scoring["network_size_px"], scorer.scale)
+        self._decoder = Decoder(max_pixels, scorer.scoring["network_size_px"], scorer.scale)
         self._names: set[str] = set()
 
     def __enter__(self) -> "Batch":
@@ -68,9 +68,10 @@ class Batch:
             "research_use_only": True,
             "bundle": {"sha256": bundle.file_sha256, "trained_on": bundle.provenance.get("trained_on")},
             "precision": self.scorer.precision,
-            "scoring": bundle.scoring,
+            "scoring": self.scorer.scoring,
+            "one_cell_one_class": one_class.RULE,
             "images": self.images,
-            "pooled": score.pooled(counts, bundle.scoring),
+            "pooled": score.pooled(counts, self.scorer.scoring),
         }
 
     def _scored(self, path: Path, name: str, files: list[Path], digest: str | None) -> dict[str, Any]:
@@ -78,6 +79,7 @@ class Batch:
         try:
             start = time.perf_counter()
             seen = self._decoder.decode(path, keep=bool(files))
+            seen = seen._replace(note=", ".join(filter(None, (seen.note, self.scorer.note))))
         except ImageError as error:
             return {"image": name, "error": f"{label} cannot be read: {error}."}
         try:
@@ -91,7 +93,7 @@ class Batch:
                 "network_height": scored.network_height,
                 "network_width": scored.network_width,
                 "note": seen.note,
-                **score.summary(scored.counts, self.scorer.bundle.scoring),
+                **score.summary(scored.counts, self.scorer.scoring),
                 "seconds": round(time.perf_counter() - start, 3),
                 "error": None,
             }
@@ -115,7 +117,7 @@ class Batch:
 
     def _write(self, paths: list[Path], entry: dict[str, Any], scored: Field, seen: Seen) -> None:
         """Write all files of a picture or none; ImageError if it is too large or its name too long."""
-        classes = self.scorer.bundle.scoring["classes"]
+        classes = self.scorer.scoring["classes"]
         try:
             with files.written(*paths) as (drawing, table, points, record):
                 try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgepatho_runtime import __version__
 from edgepatho_runtime.digest import sha256
+from edgepatho_runtime.scoring import one_class
 from edgepatho_runtime.scoring.score import Scorer
 
 FORMAT, VERSION = "edgepatho-score", 1
@@ -20,6 +21,8 @@ def settings(scorer: Scorer) -> dict[str, Any]:
         "bundle_sha256": scorer.bundle.file_sha256,
         "precision": scorer.precision,
         "scale": scorer.scale,
+        "thresholds": scorer.scoring["thresholds"],
+        "one_cell_one_class": one_class.RULE,
     }
 
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from edgepatho_runtime import _vision, device, image, plan
 from edgepatho_runtime.bundle import Bundle
-from edgepatho_runtime.errors import BundleError, ImageError
+from edgepatho_runtime.errors import BundleError, ImageError, UsageError
 from edgepatho_runtime.image import Image
 from edgepatho_runtime.network import Network, isa_for
+from edgepatho_runtime.scoring import one_class
 from edgepatho_runtime.scoring.cell import Cell
 from edgepatho_runtime.scoring.scale import network_size
 
@@ -34,12 +35,22 @@ class Field(NamedTuple):
 
 
 class Scorer:
-    """Scores pictures of any size with a bundle; the network is kept while the size stays the same."""
+    """Scores pictures of any size with a bundle; the network is kept while the size stays the same.
+
+    `scoring` is the bundle's, with `thresholds` instead of its own if given. UsageError if there is not one
+    per class. `note` then says so.
+    """
 
     def __init__(
-        self, bundle: Bundle, threads: int, precision: str = "fp32", scale: float | None = None
+        self,
+        bundle: Bundle,
+        threads: int,
+        precision: str = "fp32",
+        scale: float | None = None,
+        thresholds: list[float] | None = None,
     ) -> None:
         self.bundle = bundle
+        self.scoring, self.note = _scoring(bundle, thresholds)
         self.threads = threads
         self.precision = precision
         self.scale = scale
@@ -47,13 +58,13 @@ class Scorer:
 
     def score(self, picture: Image) -> Field:
         """Return the cells of a picture; ImageError if this device cannot take its size."""
-        network_px = self.bundle.scoring["network_size_px"]
+        network_px = self.scoring["network_size_px"]
         height, width = network_size(picture.height, picture.width, network_px, self.scale)
         return self.score_seen(image.resize(picture, height, width), picture.height, picture.width)
 
     def score_seen(self, seen: Image, picture_height: int, picture_width: int) -> Field:
         """Return the cells of a picture already at the network's size."""
-        scoring, height, width = self.bundle.scoring, seen.height, seen.width
+        scoring, height, width = self.scoring, seen.height, seen.width
         heat = self._network_for(height, width).run(seen.rgb)
         cells = []
         for x, y, name in cells_of(heat, height, width, scoring):
@@ -74,12 +85,14 @@ class Scorer:
 
 def cells_of(heat: Any, height: int, width: int, scoring: dict[str, Any]) -> list[tuple[float, float, str]]:
     """Return (x, y, class) of every cell in a heat map, float32 [height, width, classes], in its pixels."""
-    classes, min_distance_px = scoring["classes"], scoring["min_distance_px"]
-    return [
-        (x, y, name)
-        for channel, (name, threshold) in enumerate(zip(classes, scoring["thresholds"], strict=True))
+    classes, thresholds = scoring["classes"], scoring["thresholds"]
+    min_distance_px = scoring["min_distance_px"]
+    found = [
+        (x, y, channel)
+        for channel, threshold in enumerate(thresholds)
         for x, y in _vision.find_cells(heat, height, width, len(classes), channel, threshold, min_distance_px)
     ]
+    return [(x, y, classes[channel]) for x, y, channel in one_class.keep(found, heat, width, thresholds)]
 
 
 def summary(counts: Counts, scoring: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +158,20 @@ def interval(fields: list[Counts]) -> tuple[float, float] | None:
     indices.sort()
     outside = int((1 - INTERVAL) / 2 * len(indices))
     return indices[outside], indices[-1 - outside]
+
+
+def _scoring(bundle: Bundle, thresholds: list[float] | None) -> tuple[dict[str, Any], str]:
+    """Return a bundle's scoring with other thresholds, and a note on them; as it is and no note for None."""
+    own, classes = bundle.scoring["thresholds"], bundle.scoring["classes"]
+    if thresholds is None:
+        return bundle.scoring, ""
+    if len(thresholds) != len(classes):
+        raise UsageError(
+            f"--thresholds gives {len(thresholds)} numbers, but the bundle has {len(classes)} classes; "
+            f"give one for each of {', '.join(classes)}."
+        )
+    given, replaced = (", ".join(f"{value:g}" for value in values) for values in (thresholds, own))
+    return bundle.scoring | {"thresholds": thresholds}, f"THRESHOLDS {given}, not the bundle's {replaced}"
 
 
 def _share(counts: Counts, part: list[str], whole: list[str]) -> float | None:
