@@ -100,11 +100,13 @@ def provenance(record: dict[str, Any]) -> dict[str, Any]:
     """The origin of a compression's weights, as recorded in its bundles."""
     settings = record["command"]["quantizer"]
     synthetic = record["accuracy"]["synthetic"]
+    ranges = record["accuracy"].get("protocol", {}).get("threshold_ranges")
     return {key: settings[key] for key in SETTINGS if settings.get(key) is not None} | {
         "original_sha256": record["original"]["sha256"],
         "tool_version": record["versions"]["edgepatho"],
         "trained_on": "synthetic tiles" if synthetic else "the user's own tiles",
         "research_use_only": True,
+        **({} if ranges is None else {"threshold_ranges": ranges}),
     }
 
 

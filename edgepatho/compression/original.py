@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgepatho.evaluate import accuracy, calibrate
+from edgepatho.evaluate import accuracy, thresholds
 from edgepatho.evaluate.tiles import CellsPerTile, Tiles, load
 from edgepatho.evaluate.unseen import UnseenTiles
 from edgepatho.model import graph as graphs
@@ -113,13 +113,12 @@ def measure(
     variables = {name: np.array(variable) for name, variable in variables_of(model).items()}
     graph, others = graphs.from_keras(model), other_variables(model)
     teacher, training = ordinary(_copy(model), 0.0), ordinary(model, 0.0)
-    thresholds = measuring.thresholds
-    if thresholds is None:
+    protocol = accuracy.Protocol(measuring.thresholds or ())
+    if measuring.thresholds is None:
         progress.note("choosing thresholds")
         labelled = load(prepared, "validation", measuring.calibration_tiles)
         maps = labelled.within(training.heat(labelled.images))
-        thresholds = calibrate.thresholds(maps, labelled.labelled)
-    protocol = accuracy.Protocol(thresholds)
+        protocol = protocol.chosen(thresholds.choose_all(list(maps), labelled.labelled))
     progress.note("measuring the original")
     return Original(
         model,

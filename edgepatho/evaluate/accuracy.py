@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgepatho.classes import CLASSES
 from edgepatho.evaluate import cells, patients, published_protocol
 from edgepatho.evaluate.match import AGREEMENT_PX, RADIUS_PX, Counts, one_to_one
+from edgepatho.evaluate.thresholds import Choice
 from edgepatho.evaluate.tiles import CellsPerTile, Tiles
 
 Heat = NDArray[np.float32]
@@ -19,11 +20,20 @@ Heat = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Protocol:
-    """What the figures depend on: thresholds in heat units (0..255) and the cut-offs for both scores."""
+    """What the figures depend on: thresholds in heat units (0..255) and the cut-offs for both scores.
+
+    `ranges` are those of the thresholds' choice, None where they were not chosen (`thresholds.Choice`).
+    """
 
     thresholds: tuple[float, ...]
     ki67_cutoffs: tuple[float, float] = patients.KI67_CUTOFFS
     til_cutoffs: tuple[float, float] = patients.TIL_CUTOFFS
+    ranges: tuple[tuple[float, float] | None, ...] | None = None
+
+    def chosen(self, choices: Sequence[Choice]) -> Protocol:
+        """Return the protocol with chosen thresholds."""
+        thresholds = tuple(choice.threshold for choice in choices)
+        return replace(self, thresholds=thresholds, ranges=tuple(choice.range for choice in choices))
 
     def as_json(self) -> dict[str, Any]:
         """Return the protocol as stored in records, with the defects of the published one."""
@@ -32,6 +42,11 @@ class Protocol:
             "radius_px_of_256": RADIUS_PX,
             "agreement_radius_px_of_256": AGREEMENT_PX,
             "thresholds": list(self.thresholds),
+            **(
+                {}
+                if self.ranges is None
+                else {"threshold_ranges": [each and list(each) for each in self.ranges]}
+            ),
             "min_distance_px": cells.MIN_DISTANCE_PX,
             "one_cell_one_class": cells.ONE_CELL_ONE_CLASS,
             "ki67_cutoffs": list(self.ki67_cutoffs),

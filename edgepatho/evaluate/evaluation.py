@@ -10,7 +10,7 @@ from typing import Any
 
 from edgepatho.choices import Split, check_choices
 from edgepatho.classes import CLASSES
-from edgepatho.evaluate import accuracy, calibrate, networks, patients, published_protocol
+from edgepatho.evaluate import accuracy, networks, patients, published_protocol, thresholds
 from edgepatho.evaluate.accuracy import Protocol
 from edgepatho.evaluate.match import Counts
 from edgepatho.evaluate.tiles import CellsPerTile, Tiles, load
@@ -106,7 +106,7 @@ def _protocol(loaded: networks.Networks, request: Request) -> Protocol:
         return protocol
     validation = load(request.prepared, "validation", CALIBRATION_TILES)
     heat = validation.within(networks.heat(next(iter(loaded.graphs.values())), validation.images))
-    return replace(protocol, thresholds=calibrate.thresholds(heat, validation.labelled))
+    return protocol.chosen(thresholds.choose_all(list(heat), validation.labelled))
 
 
 def _judged(

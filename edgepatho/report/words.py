@@ -44,6 +44,11 @@ def _til_cutoffs(value: list[float]) -> str:
     return f"low up to {100 * value[0]:g} %, high from {100 * value[1]:g} % on, middle between"
 
 
+def _ranges(value: list[list[float] | None]) -> str:
+    ranges = (f"{each[0]:g} to {each[1]:g}" if each else "not chosen" for each in value)
+    return ", ".join(f"{text} {name}" for text, name in zip(ranges, NAMES.values(), strict=True))
+
+
 def _px_of_256(value: float) -> str:
     return f"{value:g} px of a 256 px tile"
 
@@ -59,11 +64,13 @@ KNOWN: dict[str, tuple[str, Callable[[Any], str]]] = {
     "machine": ("processor architecture", plain),
     "matching": ("matching of cells with labels", plain),
     "min_distance_px": ("minimum distance between two cells", _px_of_256),
+    "one_cell_one_class": ("of cells of several classes at one place, kept is", plain),
     "network_size_px": ("size of a tile", lambda value: f"{value:g} px"),
     "published_defects": ("known defects of the published protocol", plain),
     "published_protocol_defects": ("known defects of the published protocol", plain),
     "seed_protocol_defects": ("known defects of the published protocol", plain),
     "radius_px_of_256": ("a cell counts as found within", _px_of_256),
     "thresholds": ("heat at which a pixel belongs to a cell", _thresholds),
+    "threshold_ranges": ("thresholds whose F1 is nearly the best", _ranges),
     "til_cutoffs": ("class of the TIL score", _til_cutoffs),
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgepatho.evaluate import accuracy, calibrate
+from edgepatho.evaluate import accuracy, thresholds
 from edgepatho.evaluate.accuracy import Protocol
 from edgepatho.evaluate.tiles import Tiles
 
@@ -101,11 +101,14 @@ def test_thresholds_separate_labelled_cells_from_clutter(tiles):
     heat = heat_of(tiles.labelled, peak=90)
     clutter = heat_of([[points + 6 for points in classes] for classes in tiles.labelled], peak=50)
     heat[..., 0] = np.maximum(heat[..., 0], clutter[..., 0])
-    first, second, third = calibrate.thresholds(heat, tiles.labelled)
-    assert 50 < first <= 90
-    assert second <= 90
-    assert third <= 90
-    assert first % 5 == second % 5 == 0
+    first, second, third = thresholds.choose_all(heat, tiles.labelled)
+    assert 50 < first.threshold <= 90
+    assert second.threshold <= 90
+    assert third.threshold <= 90
+    protocol = PROTOCOL.chosen([first, second, third]).as_json()
+    assert protocol["thresholds"] == [first.threshold, second.threshold, third.threshold]
+    assert protocol["threshold_ranges"][0] == list(first.range)
+    assert "threshold_ranges" not in PROTOCOL.as_json()
 
 
 def test_a_subset_of_tiles_keeps_every_patient(tiles):
