@@ -27,6 +27,7 @@ COMMANDS = {
     "sweep": "Compress over a grid of settings; resumable, with several workers.",
     "evaluate": "Print precision, recall, F1 and patient scores of a model or a compress folder.",
     "score": "Find cells in pictures on this computer: counts, Ki-67 index, TIL score.",
+    "calibrate": "Choose a bundle's thresholds on a few corrected pictures.",
     "inspect": "Show the contents of a bundle: layers, codebook use, sizes, provenance.",
     "export": "Write the exports of a compress folder again.",
     "deploy": "Install runtime and bundle on devices over SSH: verified, atomic, with rollback.",

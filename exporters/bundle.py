@@ -98,6 +98,29 @@ def write(
         aside.write_bytes(data)
 
 
+def revise(
+    source: Path,
+    target: Path,
+    *,
+    scoring: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    accuracy: Mapping[str, Any],
+) -> None:
+    """Write the bundle in `source` with other scoring, provenance and accuracy to `target`.
+
+    Version, tensors as stored and all other metadata stay as they are. Raises InputError as `read` does.
+    """
+    read(source)
+    stored, metadata = container.parse(source.read_bytes())
+    del metadata["file_sha256"]
+    for key, value in {"scoring": scoring, "provenance": provenance, "accuracy": accuracy}.items():
+        metadata[key] = canonical_json(dict(value))
+    data = container.build(stored, metadata)
+    parse(data)
+    with write_aside(target) as aside:
+        aside.write_bytes(data)
+
+
 def read(path: Path) -> Bundle:
     """The content of a bundle, checked against every rule of the format. Raises InputError for any defect."""
     try:

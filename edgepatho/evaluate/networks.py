@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from edgepatho.model.graph import Graph
 
 BATCH = 4
+SIDE_UNIT_PX = 16  # the network halves a side four times
 TILE = (NETWORK_PX, NETWORK_PX, len(CLASSES))  # of images and of heat maps
 
 
@@ -43,19 +45,19 @@ def load(path: Path | None) -> Networks:
     if path is not None and path.is_dir():
         if not (path / "compress.json").is_file():
             raise InputError(f"{path} has no compress.json; give a folder that `edgepatho compress` wrote.")
-        original, compressed = (_read(path / name) for name in ("baseline.epb", "model.epb"))
+        original, compressed = (read_bundle(path / name) for name in ("baseline.epb", "model.epb"))
         graphs_of = {"original": bundle.network_of(original), "compressed": bundle.network_of(compressed)}
         return Networks(graphs_of, compressed.scoring, compressed.file_sha256)
     if path is not None and path.suffix == ".epb":
-        single = _read(path)
+        single = read_bundle(path)
         return Networks({path.stem: bundle.network_of(single)}, single.scoring, single.file_sha256)
     model = weights.load_shipped(None) if path is None else weights.load(path, None)
     source = weights.SHIPPED if path is None else path
     return Networks({"original": graphs.from_keras(model)}, None, sha256_of(source))
 
 
-def _read(path: Path) -> Bundle:
-    """The bundle, if its network turns a tile into heat maps of three classes; InputError otherwise."""
+def read_bundle(path: Path) -> Bundle:
+    """Return the bundle in a file; InputError unless its network turns a tile into three heat maps."""
     from edgepatho.exporters import bundle, schema
 
     content = bundle.read(path)
@@ -68,6 +70,22 @@ def _read(path: Path) -> Bundle:
             f"{path} makes {list(shape)} of a tile, expected heat maps {list(TILE)}; give a PathoNet bundle."
         )
     return content
+
+
+def heat_of_pictures(network: Graph, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    """Return the output of `network` for each picture uint8 [height, width, 3], as the device computes it.
+
+    Sides that are not multiples of SIDE_UNIT_PX are padded by repeating the edge, and the output is cropped.
+    """
+    padded = [
+        np.pad(each, [*((0, -side % SIDE_UNIT_PX) for side in each.shape[:2]), (0, 0)], "edge")
+        for each in pictures
+    ]
+    maps: dict[int, NDArray[np.float32]] = {}
+    for shape in {each.shape for each in padded}:  # the network is traced once for each
+        alike = [at for at, each in enumerate(padded) if each.shape == shape]
+        maps |= zip(alike, heat(network, np.stack([padded[at] for at in alike])), strict=True)
+    return [maps[at][: each.shape[0], : each.shape[1]] for at, each in enumerate(pictures)]
 
 
 def heat(network: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
