@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgepatho.classes import CLASSES
 from edgepatho.evaluate import cells, patients, published_protocol
 from edgepatho.evaluate.match import AGREEMENT_PX, RADIUS_PX, Counts, one_to_one
-from edgepatho.evaluate.thresholds import Choice
+from edgepatho.evaluate.thresholds import Chosen
 from edgepatho.evaluate.tiles import CellsPerTile, Tiles
 
 Heat = NDArray[np.float32]
@@ -22,7 +22,7 @@ Heat = NDArray[np.float32]
 class Protocol:
     """What the figures depend on: thresholds in heat units (0..255) and the cut-offs for both scores.
 
-    `ranges` are those of the thresholds' choice, None where they were not chosen (`thresholds.Choice`).
+    `ranges` are those of the thresholds' choice, None where they were not chosen (`thresholds.Chosen`).
     """
 
     thresholds: tuple[float, ...]
@@ -30,7 +30,7 @@ class Protocol:
     til_cutoffs: tuple[float, float] = patients.TIL_CUTOFFS
     ranges: tuple[tuple[float, float] | None, ...] | None = None
 
-    def chosen(self, choices: Sequence[Choice]) -> Protocol:
+    def chosen(self, choices: Sequence[Chosen]) -> Protocol:
         """Return the protocol with chosen thresholds."""
         thresholds = tuple(choice.threshold for choice in choices)
         return replace(self, thresholds=thresholds, ranges=tuple(choice.range for choice in choices))

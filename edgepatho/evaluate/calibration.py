@@ -16,7 +16,7 @@ from edgepatho.errors import InputError
 from edgepatho.evaluate import cells, networks, patients, thresholds
 from edgepatho.evaluate.cells import Points
 from edgepatho.evaluate.match import Counts, one_to_one
-from edgepatho.evaluate.thresholds import MIN_CELLS, Choice
+from edgepatho.evaluate.thresholds import MIN_CELLS, Chosen
 from edgepatho.progress import Progress
 
 MIN_PICTURES = 5
@@ -27,7 +27,7 @@ Heat = NDArray[np.float32]
 class Calibration:
     """Thresholds chosen on all pictures, and counts per class: before, and after by leave-one-out."""
 
-    choices: list[Choice]
+    choices: list[Chosen]
     before: list[Counts]
     after: list[Counts]
 
@@ -117,7 +117,7 @@ def measure(
     return Calibration(choices, old, new)
 
 
-def _choices(tables: Sequence[list[list[Counts]]], before: Sequence[float]) -> list[Choice]:
+def _choices(tables: Sequence[list[list[Counts]]], before: Sequence[float]) -> list[Chosen]:
     return [thresholds.choose([table[at] for table in tables], default) for at, default in enumerate(before)]
 
 

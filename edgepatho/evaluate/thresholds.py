@@ -26,7 +26,7 @@ DEFAULT = published_protocol.THRESHOLDS
 
 
 @dataclass(frozen=True)
-class Choice:
+class Chosen:
     """A class' threshold and the range of those with nearly the best F1; no range: a default."""
 
     threshold: float
@@ -37,7 +37,7 @@ def choose_all(
     heat: Sequence[NDArray[np.float32]],
     labelled: Sequence[Sequence[Points]],
     note: Callable[[], None] = lambda: None,
-) -> list[Choice]:
+) -> list[Chosen]:
     """Return the choice for each class of the maps `heat`, each [height, width, classes].
 
     A class with fewer than MIN_CELLS labels, or never found, keeps its DEFAULT. `note` is called after every
@@ -56,7 +56,7 @@ def counts(heat: NDArray[np.float32], labelled: Points) -> list[Counts]:
     return [one_to_one(cells.centroids(cells.regions(heat >= level)), labelled) for level in LEVELS]
 
 
-def choose(tiles: Iterable[Sequence[Counts]], default: float) -> Choice:
+def choose(tiles: Iterable[Sequence[Counts]], default: float) -> Chosen:
     """Return the choice for one class from the counts of each tile at each of LEVELS, a whole number."""
     totals = [sum(level, Counts()) for level in zip(*tiles, strict=True)]
     labelled = totals[0].labelled
@@ -64,11 +64,11 @@ def choose(tiles: Iterable[Sequence[Counts]], default: float) -> Choice:
     f1 = np.interp(candidates, LEVELS, [each.f1 for each in totals])
     best = int(np.argmax(f1))
     if labelled < MIN_CELLS or f1[best] == 0:
-        return Choice(default)
+        return Chosen(default)
     above = f1 - (f1[best] - max(TOLERANCE, 1 / labelled))
     outside = np.flatnonzero(above <= 0)
     first = int(outside[outside < best].max(initial=-1)) + 1
     end = int(outside[outside > best].min(initial=len(candidates)))
     run = slice(first, end)
     middle = float(np.average(candidates[run], weights=above[run]))
-    return Choice(float(round(middle)), (float(candidates[first]), float(candidates[end - 1])))
+    return Chosen(float(round(middle)), (float(candidates[first]), float(candidates[end - 1])))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edgepatho.evaluate import thresholds
 from edgepatho.evaluate.match import Counts
-from edgepatho.evaluate.thresholds import LEVELS, Choice
+from edgepatho.evaluate.thresholds import LEVELS, Chosen
 
 
 def curve(*f1, labelled=1000):
@@ -40,29 +40,29 @@ def chosen(maps, labelled):
 
 def test_the_middle_of_a_flat_optimum_is_chosen():
     flat = [0.5, 0.5, 0.5, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5, 0.5, 0.5]  # from 20 to 80
-    assert thresholds.choose(curve(*flat), 60) == Choice(50, (20, 80))
+    assert thresholds.choose(curve(*flat), 60) == Chosen(50, (20, 80))
     flat[3] = 0.902  # a slightly better one at the edge, where the best threshold would jump to
     assert thresholds.choose(curve(*flat), 60).threshold == pytest.approx(50, abs=2)
 
 
 def test_another_optimum_beyond_a_valley_does_not_count():
     two = [0.5, 0.5, 0.5, 0.5, 0.9, 0.9, 0.9, 0.5, 0.5, 0.5, 0.5, 0.899, 0.899, 0.5]
-    assert thresholds.choose(curve(*two), 60) == Choice(40, (30, 50))
+    assert thresholds.choose(curve(*two), 60) == Chosen(40, (30, 50))
 
 
 def test_few_labels_widen_the_range_to_what_one_cell_is_worth():
     slope = [0.8, 0.8, 0.8, 0.8, 0.85, 0.9, 0.85, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
     narrow = thresholds.choose(curve(*slope), 60)
     wide = thresholds.choose(curve(*slope, labelled=20), 60)
-    assert narrow == Choice(40, (39, 41))
-    assert wide == Choice(40, (31, 49))
+    assert narrow == Chosen(40, (39, 41))
+    assert wide == Chosen(40, (31, 49))
 
 
 def test_a_class_with_few_labels_or_never_found_keeps_the_default():
     best_at_30 = [0.1, 0.1, 0.1, 0.1, 1.0, *[0.1] * 9]
-    assert thresholds.choose(curve(*best_at_30, labelled=4), 55) == Choice(55)
+    assert thresholds.choose(curve(*best_at_30, labelled=4), 55) == Chosen(55)
     assert thresholds.choose(curve(*best_at_30, labelled=5), 55).threshold == 30
-    assert thresholds.choose(curve(*[0.0] * 14), 55) == Choice(55)
+    assert thresholds.choose(curve(*[0.0] * 14), 55) == Chosen(55)
 
 
 @settings(deadline=None, max_examples=50)
@@ -103,4 +103,4 @@ def test_every_class_is_chosen_on_its_own():
     first, second, third = thresholds.choose_all(heat, labels)
     assert first == chosen(maps, labelled)
     assert second.threshold < first.threshold
-    assert third == Choice(40)  # three labels
+    assert third == Chosen(40)  # three labels

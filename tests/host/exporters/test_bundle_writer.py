@@ -5,6 +5,7 @@ import json
 import lzma
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -216,3 +217,22 @@ def test_the_golden_patch_is_frozen():
     digest = hashlib.sha256(golden.patch().tobytes()).hexdigest()
     assert golden.patch().shape == (64, 64, 3)
     assert digest == "dbe53643e65f87f360570e76c2f13e34695066ac424c22785ecdf69e8949774e"
+
+
+@pytest.mark.parametrize("name", ["v1/per-layer.epb", "v2/complete.epb"])
+def test_revised_texts_leave_everything_else_as_stored(tmp_path, name):
+    source, target = Path(__file__).parents[2] / "fixtures" / name, tmp_path / "new.epb"
+    old = bundle.read(source)
+    texts = {"scoring": old.scoring, "provenance": old.provenance, "accuracy": old.accuracy}
+    bundle.revise(source, target, **texts)
+    assert target.read_bytes() == source.read_bytes()
+    texts["scoring"] = old.scoring | {"thresholds": [51, *old.scoring["thresholds"][1:]]}
+    bundle.revise(source, target, **texts)
+    (before, metadata), (after, revised) = (container.parse(path.read_bytes()) for path in (source, target))
+    assert {key for key in metadata if metadata[key] != revised[key]} == {"scoring", "file_sha256"}
+    assert {key: each.tobytes() for key, each in after.items()} == {
+        key: each.tobytes() for key, each in before.items()
+    }
+    with pytest.raises(InputError):
+        bundle.revise(source, tmp_path / "bad.epb", **(texts | {"scoring": {}}))
+    assert not (tmp_path / "bad.epb").exists()
