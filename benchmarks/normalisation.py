@@ -66,7 +66,7 @@ def arm(
     """Return the figures of one training, and the index (points) of every tile without a positive cell."""
     from dataclasses import replace
 
-    from edgepatho.evaluate import accuracy, calibrate, networks
+    from edgepatho.evaluate import accuracy, networks, thresholds
     from edgepatho.evaluate.tiles import load
     from edgepatho.evaluate.unseen import brief
     from edgepatho.model import graph as graphs
@@ -85,7 +85,7 @@ def arm(
         tiles = load(folder, "validation" if name == SAME else "test")
         heat = tiles.within(networks.heat(network, tiles.images))
         if name == SAME:
-            protocol = accuracy.Protocol(calibrate.thresholds(heat, tiles.labelled))
+            protocol = accuracy.Protocol(()).chosen(thresholds.choose_all(list(heat), tiles.labelled))
             figures["thresholds"] = list(protocol.thresholds)
         figures.setdefault("laboratories", {})[name] = brief(accuracy.row(heat, tiles, protocol))
         indices += _without_positive(tiles, accuracy.find(heat, protocol.thresholds))
