@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm bench-scale hardness laboratories normalisation unlabelled quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        bench bench-arm bench-scale hardness laboratories normalisation unlabelled calibration quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
         core-test screenshots clean
 
 help:  ## list the targets
@@ -122,6 +122,9 @@ normalisation: install $(VENV)/.bench build/prepared/prepared.json $(LABORATORIE
 
 unlabelled: install build/prepared/prepared.json $(LABORATORIES)  ## compress with and without labels; writes benchmarks/results/unlabelled.json
 	$(BIN)/python -m benchmarks.unlabelled build/tiles build/prepared --unseen build/unseen
+
+calibration: install build/prepared/prepared.json $(LABORATORIES)  ## correct 10 pictures of an unseen laboratory; writes benchmarks/results/calibration.json
+	$(BIN)/python -m benchmarks.calibration build/prepared build/laboratories/C build/laboratories/E
 
 quantizers: install  ## compare every quantizer with the published code; writes benchmarks/results/quantizers.json
 	$(BIN)/python -m benchmarks.quantizer_table
