@@ -29,6 +29,29 @@ cdef extern from "cells.h" nogil:
     size_t ep_find_cells(const float *heat, size_t height, size_t width, size_t stride, float threshold,
                          size_t min_distance, void *scratch, ep_cell *cells)
 
+cdef extern from "statistics.h" nogil:
+    const size_t EP_COLOURS_BYTES
+    ctypedef struct ep_statistics:
+        double background
+        double density
+        double tissue
+        double hematoxylin_area
+        double dab_area
+        double saturation
+        double unseen_colours
+        double dab_to_hematoxylin
+        double brown_core_pale
+        double brown_core_dense
+        double sharpness
+        double nucleus_px
+        double brown_rim
+        double hematoxylin[3]
+        double dab[3]
+    size_t ep_measure_scratch_bytes(size_t height, size_t width)
+    void ep_measure(const uint8_t *rgb, size_t height, size_t width, const uint8_t *colours, const ep_cell *cells,
+                    size_t count, void *scratch, ep_statistics *out)
+    double ep_doubtful_heat(const float *heat, size_t pixels, size_t classes, const float *thresholds)
+
 
 cdef class _Bytes:
     """A contiguous buffer of exactly the expected length."""
@@ -132,3 +155,65 @@ def find_cells(heat, size_t height, size_t width, size_t channels, size_t channe
         count = ep_find_cells(<const float *>values.view.buf + channel, height, width, channels, threshold,
                               min_distance, scratch.view.buf, cells)
     return [(cells[at].x, cells[at].y) for at in range(count)]
+
+
+def measure(rgb, size_t height, size_t width, colours, cells):
+    """Return the statistics of ``rgb`` uint8 [height][width][3] by name, None where there is too little to measure.
+
+    ``colours`` are the bits of the envelope's table, ``cells`` a list of (x, y) centres.
+    """
+    _check_sides(height, width, EP_CELLS_MAX_SIDE)
+    cdef _Bytes picture = _Bytes(rgb, "rgb", 3 * height * width)
+    cdef _Bytes table = _Bytes(colours, "colours", EP_COLOURS_BYTES)
+    cdef size_t scratch_bytes = ep_measure_scratch_bytes(height, width)
+    cdef _Bytes scratch = _Bytes(bytearray(scratch_bytes), "scratch", scratch_bytes, True)
+    cdef size_t count = len(cells)
+    cdef _Bytes places = _Bytes(bytearray((count + 1) * sizeof(ep_cell)), "cells", (count + 1) * sizeof(ep_cell), True)
+    cdef ep_cell *centres = <ep_cell *>places.view.buf
+    cdef size_t at
+    cdef ep_statistics found
+    for at in range(count):
+        centres[at].x, centres[at].y = cells[at]
+        if not (0 <= centres[at].x < width and 0 <= centres[at].y < height):
+            raise ValueError(f"cell {at} is outside the {height} x {width} pixels")
+    with nogil:
+        ep_measure(<const uint8_t *>picture.view.buf, height, width, <const uint8_t *>table.view.buf, centres, count,
+                   scratch.view.buf, &found)
+    return {
+        "background": found.background,
+        "brown_core_dense": _number(found.brown_core_dense),
+        "brown_core_pale": _number(found.brown_core_pale),
+        "brown_rim": _number(found.brown_rim),
+        "dab": _direction(found.dab),
+        "dab_area": found.dab_area,
+        "dab_to_hematoxylin": _number(found.dab_to_hematoxylin),
+        "density": found.density,
+        "hematoxylin": _direction(found.hematoxylin),
+        "hematoxylin_area": found.hematoxylin_area,
+        "nucleus_px": _number(found.nucleus_px),
+        "saturation": _number(found.saturation),
+        "sharpness": _number(found.sharpness),
+        "tissue": found.tissue,
+        "unseen_colours": _number(found.unseen_colours),
+    }
+
+
+def doubtful_heat(heat, size_t pixels, thresholds):
+    """Return the share of ``heat`` float32 [pixels][classes] above half the thresholds that is below them, or None."""
+    cdef size_t classes = len(thresholds), at
+    cdef _Bytes values = _Bytes(heat, "heat", pixels * classes * sizeof(float))
+    cdef _Bytes levels = _Bytes(bytearray(classes * sizeof(float)), "thresholds", classes * sizeof(float), True)
+    cdef double share
+    for at in range(classes):
+        (<float *>levels.view.buf)[at] = thresholds[at]
+    with nogil:
+        share = ep_doubtful_heat(<const float *>values.view.buf, pixels, classes, <const float *>levels.view.buf)
+    return _number(share)
+
+
+cdef _number(double value):
+    return None if value != value else value
+
+
+cdef _direction(const double *value):
+    return None if value[0] != value[0] else [value[0], value[1], value[2]]

@@ -7,6 +7,7 @@
 
 #include "cells.h"
 #include "image.h"
+#include "statistics.h"
 
 static uint64_t state = 88172645463325252u;
 
@@ -76,12 +77,30 @@ static void find_cells(void) {
     free(scratch);
 }
 
+static void measure(void) {
+    const size_t height = 1 + random_below(40), width = 1 + random_below(40), count = random_below(9);
+    uint8_t *rgb = random_bytes(3 * height * width, 1 + random_below(256));
+    uint8_t *colours = random_bytes(EP_COLOURS_BYTES, 256);
+    ep_cell *cells = malloc((count + 1) * sizeof *cells);
+    for (size_t i = 0; i < count; i++)
+        cells[i] = (ep_cell){(double)random_below((uint32_t)width), (double)random_below((uint32_t)height)};
+    void *scratch = malloc(ep_measure_scratch_bytes(height, width));
+    ep_statistics found;
+    ep_measure(rgb, height, width, colours, cells, count, scratch, &found);
+    if (!(found.tissue >= 0 && found.tissue <= 1 && found.background >= 1 && found.background <= 255)) exit(6);
+    free(rgb);
+    free(colours);
+    free(cells);
+    free(scratch);
+}
+
 int main(int argc, char **argv) {
     const long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1000;
     for (long round = 0; round < rounds; round++) {
         png_rows();
         resize();
         find_cells();
+        measure();
     }
     printf("%ld rounds\n", rounds);
     return 0;
