@@ -47,6 +47,7 @@ def write(
             scoring=record["scoring"],
             provenance=origin,
             accuracy=accuracy(record, row),
+            parts={"envelope": record["envelope"]} if record.get("envelope") else None,
             coded=row == "compressed",
         )
     _write(folder / "baseline.tflite", tflite.baseline(original))

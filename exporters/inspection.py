@@ -56,6 +56,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "scoring": content.scoring,
         "provenance": content.provenance,
         "accuracy": content.accuracy,
+        "parts": content.parts,
     }
 
 

@@ -76,6 +76,9 @@ def _print(facts: dict[str, Any]) -> None:
     for part in ("provenance", "accuracy", "scoring"):
         entries = ", ".join(f"{key} {value}" for key, value in facts[part].items())
         console.print(f"{part}: {printable(entries) or 'none'}", markup=False)
+    for name, content in facts["parts"].items():
+        entries = ", ".join(f"{key} {value}" for key, value in content.items() if key != "colours")
+        console.print(f"{name}: {printable(entries)}", markup=False)
 
 
 def bars(counts: list[int]) -> str:

@@ -27,6 +27,10 @@ from edgepatho.quantize.retrain import Budget
 
 RECORD = "compress.json"
 OVERLAYS = 4
+NO_ENVELOPE = (
+    "The shipped weights were not trained on pictures like these, so the bundles carry no envelope: a device "
+    "will not say when a picture is unfamiliar."
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,12 @@ def run(
         judged = record.accuracy(original, *_judge(original, others, retrained, control), about, said)
         for note in judged["notes"]:
             say(note)
+        envelope = None
+        if weights_file is None and not about["synthetic"]:
+            say(NO_ENVELOPE)
+        else:
+            progress.note("fitting the envelope")
+            envelope = record.envelope(original, about["synthetic"])
         figures = {
             "format": record.FORMAT,
             "version": record.VERSION,
@@ -102,6 +112,7 @@ def run(
             "training": {"steps": retrained.state.step, "history": retrained.state.history},
             "accuracy": judged,
             "scoring": record.scoring(original.protocol),
+            "envelope": envelope,
             **record.sizes_and_use(original.graph, retrained.model),
         }
         progress.note("exporting")

@@ -49,6 +49,14 @@ def scoring(protocol: Protocol) -> dict[str, Any]:
     }
 
 
+def envelope(original: Original, synthetic: bool) -> dict[str, Any]:
+    """Return the envelope of the tiles that are not for testing, with the original's heat."""
+    from edgepatho.envelope import fit
+
+    thresholds = original.protocol.thresholds
+    return fit.of_prepared(original.prepared, original.teacher.heat, thresholds, synthetic)
+
+
 def versions() -> dict[str, str]:
     """Return the versions of software that figures and bytes may depend on."""
     import keras

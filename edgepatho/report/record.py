@@ -121,6 +121,7 @@ class CompressRecord:
     files: dict[str, ExportedFile]
     space: Space | None = None
     scoring: dict[str, Any] = field(default_factory=dict)
+    envelope: dict[str, Any] | None = None
     codebook: Codebook | None = None
     layers: list[Layer] = field(default_factory=list)
     overlays: dict[str, OverlayCounts] = field(default_factory=dict)

@@ -115,6 +115,12 @@ def test_the_bundle_holds_at_most_k_values_and_the_kernels_of_shared_npz(folders
         assert np.array_equal(kernel, shared.kernel(layer))
 
 
+def test_both_bundles_carry_the_envelope_of_the_training_tiles(folders, record):
+    assert record["envelope"]["trained_on"] == "6 tiles of 6 patients"
+    for name in ("model.epb", "baseline.epb"):
+        assert bundle.read(folders[0] / name).parts == {"envelope": record["envelope"]}
+
+
 def test_the_bundle_is_the_best_validated_state(folders, prepared, record):
     network = bundle.network_of(bundle.read(folders[0] / "model.epb"))
     tiles = tiles_of(prepared, "validation")

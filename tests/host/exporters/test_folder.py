@@ -35,6 +35,13 @@ RECORD = {
     "space": {"seed_ratio": 3.9},
 }
 
+ENVELOPE = {
+    "colours": ["0" * 256] * 5,
+    "ranges": {"tissue": [0.02, None]},
+    "stains": {"dab": [[0, 0, 0], [1, 1, 1]], "hematoxylin": [[0, 0, 0], [1, 1, 1]]},
+    "trained_on": "2 tiles of 1 patient",
+}
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -96,6 +103,17 @@ def test_bundles_record_their_provenance(made):
     assert baseline.provenance == {key: model.provenance[key] for key in of_all} | {"method": "none"}
     assert model.accuracy == {"average_f1": 0.891235, "agreement": 0.97, "synthetic": True}
     assert baseline.accuracy == {"average_f1": 0.9, "synthetic": True}
+
+
+def test_bundles_carry_the_envelope_of_the_record(made, tmp_path):
+    for path in made.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert bundle.read(tmp_path / "model.epb").parts == {}  # version 1: the record has none
+    record = json.loads((tmp_path / "compress.json").read_text()) | {"envelope": ENVELOPE}
+    (tmp_path / "compress.json").write_text(json.dumps(record))
+    folder.rebuild(tmp_path)
+    for name in ("model.epb", "baseline.epb"):
+        assert bundle.read(tmp_path / name).parts == {"envelope": ENVELOPE}
 
 
 def test_export_reproduces_the_same_bytes(made):
