@@ -57,6 +57,8 @@ def score(options: argparse.Namespace) -> int:
             print(f"Rings: {printable(overlay.legend(scorer.scoring['classes']))}.")
         if record["pooled"]["fields"] > 1:
             print(tables.pooled_line(record["pooled"]))
+        if record["envelope"] is None:
+            print("The bundle has no envelope: pictures were not compared with those of training.")
         print(_notice(record["bundle"]["trained_on"]))
     if stopped and not record["complete"]:
         done = f"Interrupted after {len(work.images)} of {len(paths)} pictures."

@@ -36,6 +36,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "scoring": bundle.scoring,
         "provenance": bundle.provenance,
         "accuracy": bundle.accuracy,
+        "parts": bundle.parts,
         "isa": available_isas(),
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 from edgepatho_runtime.files import printable
 
 Row = list[str]
+WARNING = "do not rely on the index"  # on a picture outside training
 NO_CLASS = "no class: under 30 tumour cells"
 
 
@@ -27,16 +28,19 @@ def field_line(entry: dict[str, Any]) -> str:
         return printable(entry["error"])
     size = "{height} x {width} px seen at {network_height} x {network_width}".format(**entry)
     note = f", {printable(entry['note'])}" if entry["note"] else ""
-    return f"{name}: {_scores(entry)}   ({size}{note}, {entry['seconds']:.2f} s)"
+    verdict = f"   {printable(entry['verdict'])}" if entry["verdict"] else ""
+    return f"{name}: {_scores(entry)}{verdict}   ({size}{note}, {entry['seconds']:.2f} s)"
 
 
 def pooled_line(pooled: dict[str, Any]) -> str:
     """Return the result of all pictures together as one line."""
     line = f"all {pooled['fields']} pictures: {_scores(pooled)}"
-    if pooled["ki67_interval_95"] is None:
-        return line
-    low, high = pooled["ki67_interval_95"]
-    return f"{line}; Ki-67 between {100 * low:.1f} and {100 * high:.1f} % (95 % interval over fields)"
+    if pooled["ki67_interval_95"] is not None:
+        low, high = pooled["ki67_interval_95"]
+        line += f"; Ki-67 between {100 * low:.1f} and {100 * high:.1f} % (95 % interval over fields)"
+    if pooled["outside"]:
+        line += f"; {pooled['outside']} of {pooled['fields']} pictures OUTSIDE TRAINING: {WARNING}"
+    return line
 
 
 def info_text(path: str, facts: dict[str, Any]) -> str:
@@ -53,6 +57,7 @@ def info_text(path: str, facts: dict[str, Any]) -> str:
         ("memory", f"{facts['weights_in_memory_bytes']:,} bytes, {facts['fp32_weights_bytes']:,} in fp32"),
         ("runs on", ", ".join(facts["isa"])),
         *((section, _pairs(facts[section])) for section in ("scoring", "provenance", "accuracy")),
+        *((section, _pairs(_shown(part))) for section, part in facts["parts"].items()),
     ]
     return "\n".join(f"{name:<11}{printable(value)}" for name, value in lines if value)
 
@@ -124,6 +129,11 @@ def _scores(result: dict[str, Any]) -> str:
         share = f"{counts['til']}/{sum(counts.values())}"
         parts.append(f"TIL {100 * result['til_score']:.1f} % ({share}) {result['til_class'] or NO_CLASS}")
     return "   ".join(parts)
+
+
+def _shown(part: dict[str, Any]) -> dict[str, Any]:
+    """Return an optional object without an envelope's table of colours, which only a program reads."""
+    return {key: value for key, value in part.items() if key != "colours"}
 
 
 def _pairs(values: dict[str, Any]) -> str:

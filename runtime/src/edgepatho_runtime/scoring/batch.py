@@ -17,6 +17,7 @@ from edgepatho_runtime.scoring import cellfiles, kept, one_class, score
 from edgepatho_runtime.scoring.decoder import Decoder, Seen
 from edgepatho_runtime.scoring.folders import OVERLAY
 from edgepatho_runtime.scoring.score import Field, Scorer
+from edgepatho_runtime.tables import WARNING
 
 FORMAT, VERSION = "edgepatho-scores", 1
 ENDINGS = (OVERLAY, ".cells.csv", ".geojson", kept.ENDING)  # the longest first, the record last
@@ -60,18 +61,20 @@ class Batch:
     def record(self, complete: bool) -> dict[str, Any]:
         """Return the record of all pictures, as documented in docs/device-cli.md."""
         bundle: Bundle = self.scorer.bundle
-        counts = [entry["counts"] for entry in self.images if entry["error"] is None]
+        scored = [entry for entry in self.images if entry["error"] is None]
+        outside = sum(bool(entry["verdict"]) for entry in scored) if "envelope" in bundle.parts else None
         return {
             "format": FORMAT,
             "version": VERSION,
             "complete": complete,
             "research_use_only": True,
             "bundle": {"sha256": bundle.file_sha256, "trained_on": bundle.provenance.get("trained_on")},
+            "envelope": bundle.parts.get("envelope", {}).get("trained_on"),
             "precision": self.scorer.precision,
             "scoring": self.scorer.scoring,
             "one_cell_one_class": one_class.RULE,
             "images": self.images,
-            "pooled": score.pooled(counts, self.scorer.scoring),
+            "pooled": score.pooled([entry["counts"] for entry in scored], self.scorer.scoring, outside),
         }
 
     def _scored(self, path: Path, name: str, files: list[Path], digest: str | None) -> dict[str, Any]:
@@ -93,12 +96,14 @@ class Batch:
                 "network_height": scored.network_height,
                 "network_width": scored.network_width,
                 "note": seen.note,
+                **_verdict(scored),
                 **score.summary(scored.counts, self.scorer.scoring),
                 "seconds": round(time.perf_counter() - start, 3),
                 "error": None,
             }
             if files:
-                self._write(files, entry, scored, seen)
+                warned = "; ".join(filter(None, (entry["verdict"], seen.note)))
+                self._write(files, entry, scored, seen._replace(note=warned))
             return entry
         except ImageError as error:
             return {"image": name, "error": f"{label}: {error}"}
@@ -118,10 +123,11 @@ class Batch:
     def _write(self, paths: list[Path], entry: dict[str, Any], scored: Field, seen: Seen) -> None:
         """Write all files of a picture or none; ImageError if it is too large or its name too long."""
         classes = self.scorer.scoring["classes"]
+        warning = f"outside training: {WARNING}" if entry["verdict"] else ""
         try:
             with files.written(*paths) as (drawing, table, points, record):
                 try:
-                    for part in self._decoder.overlay(scored.cells, classes, seen):
+                    for part in self._decoder.overlay(scored.cells, classes, seen, warning):
                         drawing.write(part)
                 except ImageError as error:
                     raise ImageError(f"No overlay could be drawn: {error}.") from None
@@ -132,6 +138,14 @@ class Batch:
             if error.errno != errno.ENAMETOOLONG:
                 raise
             raise ImageError("Its name is too long for its result files; rename it.") from None
+
+
+def _verdict(scored: Field) -> dict[str, Any]:
+    """Return how a picture compares with training, for its entry; None where the bundle cannot say."""
+    verdict = scored.verdict
+    if verdict is None:
+        return {"verdict": None, "outside": None, "measured": None}
+    return {"verdict": verdict.text, "outside": verdict.outside, "measured": verdict.measured}
 
 
 @contextmanager

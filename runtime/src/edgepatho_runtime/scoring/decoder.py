@@ -44,10 +44,15 @@ class Decoder:
         facts, rgb = self._ask(path=os.fsencode(path).hex(), keep=keep, size=size, **self._settings)
         return Seen(**{name: facts[name] for name in Seen._fields if name in facts}, rgb=rgb)
 
-    def overlay(self, cells: list[Cell], classes: list[str], seen: Seen) -> Iterator[bytes]:
-        """Yield, in parts, the PNG of the last decoded picture with a ring around each cell."""
+    def overlay(
+        self, cells: list[Cell], classes: list[str], seen: Seen, warning: str = ""
+    ) -> Iterator[bytes]:
+        """Yield, in parts, the PNG of the last decoded picture with a ring around each cell.
+
+        A `warning` follows the legend.
+        """
         request = {"cells": cells, "classes": classes, "network_width": seen.network_width}
-        _, part = self._ask(**request, comment=seen.note)
+        _, part = self._ask(**request, warning=warning, comment=seen.note)
         while part:
             yield part
             _, part = self._answer()

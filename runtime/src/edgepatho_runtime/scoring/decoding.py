@@ -72,7 +72,8 @@ def _draw(picture: Image, request: dict[str, Any], answers: BinaryIO) -> None:
 
     try:
         cells = [Cell(*values) for values in request["cells"]]
-        drawn = overlay.draw(picture, cells, request["classes"], request["network_width"])
+        classes, width, warning = (request[key] for key in ("classes", "network_width", "warning"))
+        drawn = overlay.draw(picture, cells, classes, width, warning)
         png.write(Parts(), drawn, request["comment"])
         _answer(answers, b"")
     except MemoryError:

@@ -9,6 +9,7 @@ RADIUS_NETWORK_PX = 5  # roughly a nucleus
 # colour-blind readers. The host's report uses the same. Further classes reuse them in turn.
 COLOURS = ((240, 228, 66), (86, 180, 233), (204, 121, 167))
 COLOUR_NAMES = ("yellow", "sky blue", "purple")
+WARNING_COLOUR = (213, 94, 0)  # Okabe and Ito's vermillion
 EDGE = (0, 0, 0)  # a dark edge, so that rings show on a pale background too
 
 Run = tuple[int, int, int]  # row, first column, end column; relative to the centre
@@ -22,9 +23,12 @@ def legend(classes: list[str]) -> str:
 class Drawn(Image):
     """A picture with rings over it and the legend below, drawn as rows are requested."""
 
-    def __init__(self, picture: Image, cells: list[Cell], classes: list[str], radius: int) -> None:
+    def __init__(
+        self, picture: Image, cells: list[Cell], classes: list[str], radius: int, warning: str
+    ) -> None:
         self._colours = {name: COLOURS[at % len(COLOURS)] for at, name in enumerate(classes)}
-        self._legend = Legend(self._colours, picture.width)
+        below = self._colours | ({warning: WARNING_COLOUR} if warning else {})
+        self._legend = Legend(below, picture.width)
         super().__init__(picture.height + self._legend.height, picture.width, b"")
         line = max(1, radius // 8)
         self._picture = picture
@@ -53,9 +57,12 @@ class Drawn(Image):
         return rgb
 
 
-def draw(picture: Image, cells: list[Cell], classes: list[str], network_width: int) -> Image:
-    """Return `picture` with a ring around each cell, coloured by class."""
-    return Drawn(picture, cells, classes, max(2, round(RADIUS_NETWORK_PX * picture.width / network_width)))
+def draw(
+    picture: Image, cells: list[Cell], classes: list[str], network_width: int, warning: str = ""
+) -> Image:
+    """Return `picture` with a ring around each cell, coloured by class; a `warning` follows the legend."""
+    radius = max(2, round(RADIUS_NETWORK_PX * picture.width / network_width))
+    return Drawn(picture, cells, classes, radius, warning)
 
 
 def _ring(inner: int, outer: int) -> list[Run]:

@@ -13,8 +13,9 @@ from edgepatho_runtime.bundle import Bundle
 from edgepatho_runtime.errors import BundleError, ImageError, UsageError
 from edgepatho_runtime.image import Image
 from edgepatho_runtime.network import Network, isa_for
-from edgepatho_runtime.scoring import one_class
+from edgepatho_runtime.scoring import envelope, one_class
 from edgepatho_runtime.scoring.cell import Cell
+from edgepatho_runtime.scoring.envelope import Verdict
 from edgepatho_runtime.scoring.scale import network_size
 
 MIN_TUMOUR_CELLS = 30  # with fewer there are indices but no class
@@ -26,12 +27,13 @@ Counts = dict[str, int]
 
 
 class Field(NamedTuple):
-    """The result of one picture."""
+    """The result of one picture; its verdict is None if the bundle has no envelope."""
 
     cells: list[Cell]
     counts: Counts
     network_height: int
     network_width: int
+    verdict: Verdict | None
 
 
 class Scorer:
@@ -72,7 +74,10 @@ class Scorer:
             y_px = (y + 0.5) * picture_height / height - 0.5
             cells.append(Cell(x_px, y_px, name, x, y))
         counts = {name: sum(cell.name == name for cell in cells) for name in scoring["classes"]}
-        return Field(cells, counts, height, width)
+        centres = [(cell.x_network_px, cell.y_network_px) for cell in cells]
+        trained, own = self.bundle.parts.get("envelope"), self.bundle.scoring["thresholds"]
+        verdict = envelope.judge(trained, seen, heat, own, centres) if trained else None
+        return Field(cells, counts, height, width, verdict)
 
     def _network_for(self, height: int, width: int) -> Network:
         network = self._network
@@ -111,10 +116,14 @@ def summary(counts: Counts, scoring: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def pooled(fields: list[Counts], scoring: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of all fields as one case, with the interval of its Ki-67 index."""
+def pooled(fields: list[Counts], scoring: dict[str, Any], outside: int | None = None) -> dict[str, Any]:
+    """Return the summary of all fields as one case, with the interval of its Ki-67 index.
+
+    `outside` counts the fields that are unlike the pictures of training; None if they were not compared.
+    """
     total = {name: sum(counts[name] for counts in fields) for name in scoring["classes"]}
-    return {"fields": len(fields), **summary(total, scoring), "ki67_interval_95": interval(fields)}
+    case = {"fields": len(fields), "outside": outside, **summary(total, scoring)}
+    return {**case, "ki67_interval_95": interval(fields)}
 
 
 def ki67_index(counts: Counts) -> float | None:
