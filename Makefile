@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm bench-scale hardness laboratories normalisation unlabelled calibration quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        bench bench-arm bench-scale hardness envelope laboratories normalisation unlabelled calibration quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
         core-test screenshots clean
 
 help:  ## list the targets
@@ -98,6 +98,9 @@ hardness: install  ## print how hard the default synthetic tiles are, and whethe
 	$(BIN)/python -m benchmarks.sense_probe build/tiles
 	$(BIN)/python -m benchmarks.stain_range build/tiles
 	$(BIN)/python -m benchmarks.tile_statistics build/tiles
+
+envelope: install build/prepared/prepared.json  ## print how often `score` says that a picture is outside training
+	$(BIN)/python -m benchmarks.envelope build
 
 damaged-pictures: install  ## count damaged pictures that go undetected; writes benchmarks/results/damaged_pictures.json
 	$(BIN)/python -m benchmarks.damaged_pictures
