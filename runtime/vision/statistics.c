@@ -99,7 +99,8 @@ static bool is_known(const uint8_t *colours, double strength, double u, double v
     size_t level = 0;
     while (level + 1 < EP_COLOUR_LEVELS && strength > LEVELS[level + 1]) level++;
     const double across = floor((u + 0.8) / 0.05), along = floor((v + 0.8) / 0.05);
-    if (!(across >= 0 && across < EP_HUE_STEPS && along >= 0 && along < EP_HUE_STEPS)) return false;
+    const double steps = (double)EP_HUE_STEPS;
+    if (!(across >= 0.0 && across < steps && along >= 0.0 && along < steps)) return false;
     const size_t bit = (level * EP_HUE_STEPS + (size_t)across) * EP_HUE_STEPS + (size_t)along;
     return colours[bit / 8] >> (7 - bit % 8) & 1;
 }

@@ -6,7 +6,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
+
+from edgepatho.envelope import colour, statistics
 
 pytestmark = pytest.mark.arm
 
@@ -58,3 +63,15 @@ def test_bench_measures_both_bundles_and_says_that_it_was_emulated(device):
     assert all(row["median_ms"] > 0 and row["peak_rss_over_python_bytes"] > 0 for row in record["rows"])
     assert record["device"]["machine"] == "aarch64"
     assert record["device"]["emulated"] is True
+
+
+def test_score_measures_a_picture_as_the_host_does(device, tmp_path):
+    smooth = ndimage.gaussian_filter(np.random.default_rng(4).integers(0, 256, (48, 64, 3)), (2, 2, 0))
+    picture = np.clip((smooth - 128) * 6 + 150, 0, 255).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "field.png")
+    bundle = FIXTURES.parent / "v2" / "complete.epb"
+    done = device("score", tmp_path / "field.png", "--bundle", bundle, "--json")
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)["images"]
+    for name, expected in statistics.of_picture(picture, colour.colour(picture)).items():
+        assert entry["measured"][name] == (expected and pytest.approx(expected, rel=1e-6)), name
