@@ -18,7 +18,7 @@ HOLE_DEGREES = 3.0
 
 
 @dataclass(frozen=True)
-class Range:
+class Interval:
     """Values between `low` and `high`, evenly spread or, `logarithmic`, evenly spread in their logarithm."""
 
     low: float
@@ -35,12 +35,12 @@ class Range:
 # What training shows. Hues: 0 and 1 are the ends below. Tilts: degrees off the circle between them.
 # Densities: the norm of a median nucleus.
 DOMAIN = {
-    "hematoxylin_hue": Range(-0.35, 1.45),
-    "hematoxylin_tilt": Range(-7.0, 5.0),
-    "dab_hue": Range(-0.55, 1.12),
-    "dab_tilt": Range(-4.0, 3.5),
-    "negative_density": Range(0.036, 0.36, logarithmic=True),
-    "positive_density": Range(0.42, 4.2, logarithmic=True),
+    "hematoxylin_hue": Interval(-0.35, 1.45),
+    "hematoxylin_tilt": Interval(-7.0, 5.0),
+    "dab_hue": Interval(-0.55, 1.12),
+    "dab_tilt": Interval(-4.0, 3.5),
+    "negative_density": Interval(0.036, 0.36, logarithmic=True),
+    "positive_density": Interval(0.42, 4.2, logarithmic=True),
 }
 
 

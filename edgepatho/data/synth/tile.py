@@ -38,7 +38,7 @@ DEPTH = (
 )
 
 
-class Tile(NamedTuple):
+class PaintedTile(NamedTuple):
     """A picture, uint8 RGB [size, size, 3], labels, int64 [cells, 3] of x, y, label_id, and look-alikes."""
 
     image: NDArray[Any]
@@ -46,7 +46,7 @@ class Tile(NamedTuple):
     look_alikes: list[LookAlike]
 
 
-def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> Tile:
+def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> PaintedTile:
     """Return a tile, a pure function of the arguments; cells have the same size whatever `size` is."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, 7, style.patient, field, crop])
@@ -69,7 +69,7 @@ def make_tile(seed: int, style: Style, field: int, crop: int, size: int) -> Tile
     hidden = np.maximum(hidden, cv2.resize(folded, (size, size)))
     places, kept = _annotated(rng, cells, size / canvas, hidden)
     labels = np.array([(*place, cell.label) for place, cell in zip(places, kept, strict=True) if cell.label])
-    return Tile(
+    return PaintedTile(
         image,
         rng.permutation(labels.reshape(-1, 3).astype(np.int64)),
         [(x, y, cell.kind) for (x, y), cell in zip(places.tolist(), kept, strict=True) if not cell.label],
