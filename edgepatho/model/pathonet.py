@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from edgepatho.classes import CLASSES
+from edgepatho.model.batch_norm import BatchNormalization
 
 PARAMETERS = 3_236_907
 CONV_WEIGHTS = 3_220_296
@@ -69,7 +70,7 @@ def _branches(y: Any, channels: int, name: str, l2: float) -> list[Any]:
 
 def _merge(branches: list[Any], name: str) -> Any:
     y = layers.Add(name=f"{name}_add")(branches)
-    y = layers.BatchNormalization(name=f"{name}_out_bn")(y)
+    y = BatchNormalization(name=f"{name}_out_bn")(y)
     return layers.LeakyReLU(negative_slope=0.3, name=f"{name}_out_lr")(y)
 
 
@@ -84,5 +85,5 @@ def _conv_bn_leaky(y: Any, channels: int, kernel: int, name: str, l2: float, dil
         kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
         name=name,
     )(y)
-    y = layers.BatchNormalization(name=f"{name}_bn")(y)
+    y = BatchNormalization(name=f"{name}_bn")(y)
     return layers.LeakyReLU(negative_slope=0.3, name=f"{name}_lr")(y)
