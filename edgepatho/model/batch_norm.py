@@ -7,7 +7,7 @@ from typing import Any
 from keras import layers
 
 
-class BatchNormalization(layers.BatchNormalization):
+class BatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """As Keras' own, over the last axis of NHWC; training is faster by a fifth of a whole PathoNet step.
 
     Keras 3 builds the training pass from moments, differences and products, each a pass over memory in both
