@@ -120,6 +120,9 @@ $(LABORATORIES): build/unseen/%/prepared.json: | install
 	$(BIN)/edgepatho synth build/laboratories/$* --laboratory $*
 	$(BIN)/edgepatho prepare build/laboratories/$* build/unseen/$*
 
+generalisation: install build/prepared/prepared.json $(LABORATORIES)  ## judge the shipped weights on laboratories they have not seen; writes benchmarks/results/generalisation.json
+	$(BIN)/python -m benchmarks.generalisation build/prepared --unseen build/unseen
+
 normalisation: install $(VENV)/.bench build/prepared/prepared.json $(LABORATORIES)  ## compare stain normalisation with augmentation, 1,200 steps each (hours); writes benchmarks/results/normalisation.json
 	$(BIN)/python -m benchmarks.normalisation build/prepared build/unseen
 
