@@ -16,6 +16,9 @@ BLUE = 0.05  # above this u, stain counts as hematoxylin, otherwise as DAB
 STRENGTHS = (STAINED, 0.12, 0.25, 0.5, 1.0)  # lower ends of the levels of the colour table
 HUE_STEPS, HUE_REACH = 32, 0.8  # the colour table's steps along u and along v, from -0.8 to 0.8
 TABLE = (len(STRENGTHS), HUE_STEPS, HUE_STEPS)
+FIRST_BLUE = round(
+    (BLUE + HUE_REACH) / (2 * HUE_REACH) * HUE_STEPS
+)  # step of u from which stain is hematoxylin
 
 Float64 = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgepatho.envelope import colour, statistics
-from edgepatho.envelope.colour import Colour
+from edgepatho.envelope.colour import Colour, Float64
 from edgepatho.evaluate import cells as cell_finder
 from edgepatho.evaluate.tiles import load
 
@@ -87,18 +87,20 @@ def fit(
 
     `heat` holds the heat maps of some of them, by number.
     """
-    rows, tables = [], []
+    rows, tables, pixels = [], [], []
     for number, picture in enumerate(pictures):
         seen = colour.colour(picture)
         row = statistics.of_picture(picture, seen)
         if number in heat:
             row |= _of_heat(seen, heat[number], thresholds)
         rows.append(row)
-        tables.append(colour.table(seen) / max(np.count_nonzero(seen.stained), 1))
-    shares = np.array(tables)
+        tables.append(colour.table(seen))
+        pixels.append(statistics.stain_pixels(seen))
+    counts = np.array(tables)
+    shown = counts > SEEN_SHARE * np.maximum(counts.sum(axis=(1, 2, 3), keepdims=True), 1)
     ranges = {name: ends for name in ENDS if (ends := _range(name, rows)) is not None}
-    ranges["unseen_colours"] = [None, _unseen(shares, np.array(patients))]
-    bits = np.packbits(_known(shares).reshape(len(colour.STRENGTHS), -1), axis=1)
+    ranges["unseen_colours"] = [None, _unseen(counts, np.array(pixels), shown, np.array(patients))]
+    bits = np.packbits(_known(shown).reshape(len(colour.STRENGTHS), -1), axis=1)
     return {
         "colours": [level.tobytes().hex() for level in bits],
         "ranges": ranges,
@@ -131,9 +133,9 @@ def _range(name: str, rows: list[dict[str, Any]]) -> list[float | None] | None:
     return [None if ENDS[name] == "high" else low, None if ENDS[name] == "low" else high]
 
 
-def _known(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The colours [5, 32, 32] that any tile of `shares` [n, 5, 32, 32] shows, and their neighbours."""
-    seen = np.pad((shares > SEEN_SHARE).any(axis=0), ((0, 0), (1, 1), (1, 1)))
+def _known(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The colours [5, 32, 32] that any tile has `shown` [n, 5, 32, 32], and their neighbours."""
+    seen = np.pad(shown.any(axis=0), ((0, 0), (1, 1), (1, 1)))
     middle = slice(1, -1)
     sides = [
         (slice(2, None), middle),
@@ -147,13 +149,14 @@ def _known(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
     return known
 
 
-def _unseen(shares: NDArray[np.float64], patients: NDArray[np.str_]) -> float:
-    """The share of stain in unknown colours that is usual on patients the others were not fitted on."""
+def _unseen(
+    counts: NDArray[np.int64], pixels: Float64, shown: NDArray[np.bool_], patients: NDArray[np.str_]
+) -> float:
+    """The share of a stain in unknown colours that is usual on patients the others were not fitted on."""
     beyond = [
-        1 - shares[own][:, known].sum(axis=1)
+        np.nan_to_num(statistics.unseen_shares(counts[own], pixels[own], _known(shown[~own]))).max(axis=1)
         for patient in np.unique(patients)
         if not (own := patients == patient).all()
-        for known in [_known(shares[~own])]
     ]
     usual = np.quantile(np.concatenate(beyond), 1 - UNSEEN_TAIL) if beyond else 0.0
     return _rounded(max(LEAST_UNSEEN, float(usual)))

@@ -54,9 +54,26 @@ def of_picture(picture: NDArray[np.uint8], seen: Colour) -> dict[str, Any]:
 
 
 def unseen_colours(seen: Colour, known: NDArray[np.bool_]) -> float | None:
-    """Return the share of stained pixels outside the colours `known` [5, 32, 32]; None without any."""
-    count = np.count_nonzero(seen.stained)
-    return 1 - float(colour.table(seen)[known].sum()) / count if count else None
+    """Return the share of a stain's pixels outside the colours `known` [5, 32, 32]; None without any stain.
+
+    Of hematoxylin or of DAB, whichever has the greater share, of those with enough pixels to be measured.
+    """
+    shares = unseen_shares(colour.table(seen), stain_pixels(seen), known)
+    return None if np.isnan(shares).all() else float(np.nanmax(shares))
+
+
+def stain_pixels(seen: Colour) -> Float64:
+    """Return the pixels of hematoxylin and of DAB, [2]; NaN for too few to be measured."""
+    counts = np.array([np.count_nonzero(seen.blue), np.count_nonzero(~seen.blue)], float)
+    return np.where(counts < max(1, STAIN_SHARE * seen.strength.size), np.nan, counts)
+
+
+def unseen_shares(table: NDArray[np.int64], pixels: Float64, known: NDArray[np.bool_]) -> Float64:
+    """Return the shares of hematoxylin's and DAB's `pixels` [..., 2] that the `table` has not as `known`."""
+    seen = (table * known).sum(axis=(-3, -1))  # by u
+    blue, brown = seen[..., colour.FIRST_BLUE :].sum(axis=-1), seen[..., : colour.FIRST_BLUE].sum(axis=-1)
+    shares: Float64 = 1 - np.stack([blue, brown], axis=-1) / pixels
+    return shares
 
 
 def of_cells(seen: Colour, cells: Float64) -> dict[str, float | None]:

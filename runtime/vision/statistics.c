@@ -18,7 +18,7 @@ enum {
 static const double LEVELS[EP_COLOUR_LEVELS] = {0.06, 0.12, 0.25, 0.5, 1.0};
 
 typedef struct stain {
-    uint32_t count, strength[DENSEST];
+    uint32_t count, unseen, strength[DENSEST];
     uint64_t weight, u[U_BINS], v[V_BINS];
 } stain;
 
@@ -27,7 +27,7 @@ typedef struct measuring {
     uint32_t counts[3][BOX], strength[DENSEST];
     stain blue, brown;
     double hue; /* sum of the stained pixels' distances from grey */
-    size_t stained, unseen, pale;
+    size_t stained, pale;
     float *strengths;  /* [height][width] */
     uint16_t *sums;    /* [height][width][3] of 3 x 3 pixels */
     uint16_t *columns; /* [1 + width + 1][3] of 3 pixels, one above the other */
@@ -119,7 +119,7 @@ static void add_pixel(measuring *m, size_t at, const uint8_t *colours) {
     stain *own = is_brown ? &m->brown : &m->blue;
     m->stained++;
     m->hue += sqrt(u * u + v * v);
-    if (!is_known(colours, strength, u, v)) m->unseen++;
+    if (!is_known(colours, strength, u, v)) own->unseen++;
     const uint64_t weight = (uint64_t)((strength < 0.5 ? strength : 0.5) * 1000);
     own->count++;
     own->strength[bin]++;
@@ -165,7 +165,9 @@ void ep_measure(const uint8_t *rgb, size_t height, size_t width, const uint8_t *
     out->hematoxylin_area = m->blue.count / (double)pixels;
     out->dab_area = (double)m->pale / (double)pixels;
     out->saturation = m->stained > 0 ? m->hue / stained : NAN;
-    out->unseen_colours = m->stained > 0 ? (double)m->unseen / stained : NAN;
+    const double unseen_blue = is_blue ? (double)m->blue.unseen / m->blue.count : NAN;
+    const double unseen_brown = is_brown ? (double)m->brown.unseen / m->brown.count : NAN;
+    out->unseen_colours = fmax(unseen_blue, unseen_brown); /* of NAN and a number, the number */
     out->dab_to_hematoxylin = NAN;
     if (is_blue && is_brown)
         out->dab_to_hematoxylin =

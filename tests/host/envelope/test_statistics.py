@@ -141,3 +141,14 @@ def test_colours_outside_the_table_are_unseen():
     assert counts.sum() == seen.stained.sum()
     assert statistics.unseen_colours(seen, counts > 0) == 0
     assert statistics.unseen_colours(seen, np.zeros(colour.TABLE, bool)) == 1
+
+
+def test_a_few_pixels_of_dab_in_strange_colours_count_as_all_of_it():
+    picture = np.full((60, 60, 3), 240, np.uint8)
+    picture[5:50, 5:50] = (100, 110, 200)
+    usual = colour.table(colour.colour(picture)) > 0
+    picture[52:57, 20:40] = (200, 40, 120)  # red, in 3 % of the pixels
+    seen = colour.colour(picture)
+    share = statistics.unseen_colours(seen, usual)
+    assert share == statistics.unseen_shares(colour.table(seen), statistics.stain_pixels(seen), usual).max()
+    assert share > 0.9 > 0.1 > 1 - colour.table(seen)[usual].sum() / seen.stained.sum()
