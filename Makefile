@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-arm test-arm-full test-pi fault-matrix lint types resolve wheel-arm dist docs test-docs \
-        bench bench-arm bench-scale hardness envelope laboratories normalisation unlabelled calibration quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
+        bench bench-arm bench-scale hardness envelope laboratories generalisation normalisation unlabelled calibration quantizers retraining-step trained-frozen damaged-pictures picture-matrix \
         core-test screenshots clean
 
 help:  ## list the targets
