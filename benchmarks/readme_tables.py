@@ -1,8 +1,8 @@
-"""Fill the tables and figures of README.md and docs/measurements.md from the records in benchmarks/results.
+"""Fill the tables and figures of README.md, docs/measurements.md and docs/model-card.md from the records.
 
     python -m benchmarks.readme_tables    # after a benchmark
 
-A test checks both pages against the records.
+A test checks the pages against the records in benchmarks/results and those of the shipped weights.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 import click
 
-from benchmarks import results
-from edgepatho.classes import CLASSES
+from benchmarks import accuracy_tables, results
+from benchmarks.results import markdown
 from edgepatho.files import write_aside
+from edgepatho.model.weights import SHIPPED
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "measurements.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "measurements.md", ROOT / "docs" / "model-card.md")
 Row = dict[str, Any]
 MISSING = "–"
 
@@ -133,85 +134,6 @@ def parity_table(rows: list[Row]) -> str:
     return markdown(header, lines)
 
 
-def original_sentence(frontier: dict[str, Any]) -> str:
-    """Return the F1 of the uncompressed network on the tiles of the frontier."""
-    f1 = [f"{frontier['original'][name]['f1']:.3f}" for name in CLASSES]
-    return (
-        f"The original finds immunopositive, immunonegative and TIL cells with an F1 of {f1[0]}, {f1[1]} and "
-        f"{f1[2]}, one to one within 6 px of 256."
-    )
-
-
-def frontier_table(frontier: dict[str, Any]) -> str:
-    """Return the published methods at k = 256, the smallest bundles, and those at four bits per weight."""
-    header = ["compression", "bundle, kB", "weights in memory, kB", "agreement before", "agreement after"]
-    header += ["average F1, points", "Ki-67 index, points"]
-    lines = [
-        [
-            _compression(row),
-            f"{row['bundle_bytes'] / 1e3:.0f}",
-            f"{row['weights_ram_bytes'] / 1e3:.0f}",
-            f"{row['agreement_before']:.3f}",
-            f"{row['agreement']:.3f}",
-            f"{row['f1_delta_points']:+.2f}",
-            f"{row['ki67_change_points']:.2f}",
-        ]
-        for row in _shown(frontier)
-    ]
-    return markdown(header, lines)
-
-
-def unseen_tables(frontier: dict[str, Any]) -> str:
-    """Return the original on laboratories that training did not see, and what compression changes there.
-
-    Empty if the record was measured without them.
-    """
-    original = frontier["original"]
-    if not original.get("unseen"):
-        return ""
-    same = {f"{name}_f1": original[name]["f1"] for name in CLASSES} | original
-    of = {"same laboratories": same} | original["unseen"]
-    lines = [
-        [name, *(f"{row[f'{kind}_f1']:.3f}" for kind in CLASSES), f"{row['ki67_mae_points']:.1f}"]
-        for name, row in of.items()
-    ]
-    header = ["original", "F1 immunopositive", "F1 immunonegative", "F1 TIL", "Ki-67 error, points"]
-    compressed = [
-        [
-            _compression(row),
-            *(
-                f"{figures['agreement']:.3f} ({figures['ki67_change_points']:.1f})"
-                for figures in (row, *row["unseen"].values())
-            ),
-        ]
-        for row in _shown(frontier)
-    ]
-    second = ["agreement (change of the Ki-67 index, points)", "same", *original["unseen"]]
-    return f"{markdown(header, lines)}\n\n{markdown(second, compressed)}"
-
-
-def _shown(frontier: dict[str, Any]) -> list[Row]:
-    """The rows that the pages show, the largest bundle first."""
-    return [
-        row
-        for row in sorted(frontier["rows"], key=lambda row: -row["bundle_bytes"])
-        if (row["k"] == 256 and row["bits"] is None and not row["prune"])
-        or (row["scale"] == "output" and not row["index_rate"])
-        or (row["levels"] <= 16 and row["index_rate"])
-    ]
-
-
-def _compression(row: Row) -> str:
-    size = f"{row['bits']:g} bits per weight" if row["bits"] else f"k = {row['k']}"
-    return f"{row['method'].upper()}, {size}" + (", indices moved" if row["index_rate"] else "")
-
-
-def markdown(header: list[str], lines: list[list[str]]) -> str:
-    """Return a Markdown table; all columns but the first are right-aligned."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines])
-
-
 def _times_fewer(row: Row, reference: dict[str, float]) -> str:
     return f"{reference[row['cpu']] / row['mcycles']:.2f}x" if row["cpu"] in reference else MISSING
 
@@ -229,15 +151,18 @@ def _name(row: Row) -> str:
     return f"{row['engine']} {row['precision']}"
 
 
-FILLED: list[tuple[str, str, Callable[[Any], str]]] = [  # place in a page, record, text
+# Place in a page, record in benchmarks/results or its path, text.
+FILLED: list[tuple[str, str, Callable[[Any], str]]] = [
     ("headline", "host", headline),
     ("host", "host", host_table),
     ("arm", "arm", arm_table),
     ("scale", "scale", scale_table),
     ("parity", "parity", parity_table),
-    ("original", "frontier", original_sentence),
-    ("frontier", "frontier", frontier_table),
-    ("unseen", "frontier", unseen_tables),
+    ("original", "frontier", accuracy_tables.original_sentence),
+    ("frontier", "frontier", accuracy_tables.frontier_table),
+    ("unseen", "frontier", accuracy_tables.unseen_tables),
+    ("weights", str(SHIPPED.with_suffix("")), accuracy_tables.weights_table),
+    ("generalisation", "generalisation", accuracy_tables.generalisation_table),
 ]
 
 

@@ -46,3 +46,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
         cells[0] = row[0].ljust(widths[0])
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def markdown(header: list[str], lines: list[list[str]]) -> str:
+    """Return a Markdown table; all columns but the first are right-aligned."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines])

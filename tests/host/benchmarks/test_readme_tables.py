@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import readme_tables, results
+from benchmarks import accuracy_tables, readme_tables, results
 
 
 @pytest.mark.parametrize("page", readme_tables.PAGES, ids=lambda page: page.name)
@@ -51,7 +51,7 @@ def test_the_frontier_shows_published_settings_and_the_smallest():
         {**small, "index_rate": 1e-5},
     ]
     found = {"rows": [small, row, four, *others]}
-    assert [line.split(" | ")[:2] for line in readme_tables.frontier_table(found).splitlines()[2:]] == [
+    assert [line.split(" | ")[:2] for line in accuracy_tables.frontier_table(found).splitlines()[2:]] == [
         ["| CWS, k = 256", "2400"],
         ["| UQ, k = 16, indices moved", "925"],
         ["| ECSQ, 0.5 bits per weight", "298"],
@@ -73,14 +73,14 @@ def test_unseen_laboratories_are_beside_the_same():
     row |= {"bundle_bytes": 1, "agreement": 0.99, "ki67_change_points": 0.1}
     row["unseen"] = {"A": {"agreement": 0.96, "ki67_change_points": 2.0}}
     found = {"original": {**f1, "ki67_mae_points": 1.5, "unseen": {"A": unseen}}, "rows": [row]}
-    lines = readme_tables.unseen_tables(found).splitlines()
+    lines = accuracy_tables.unseen_tables(found).splitlines()
     assert lines[2:4] == [
         "| same laboratories | 0.950 | 0.940 | 0.900 | 1.5 |",
         "| A | 0.850 | 0.800 | 0.700 | 6.0 |",
     ]
     assert lines[-1] == "| CWS, k = 256 | 0.990 (0.1) | 0.960 (2.0) |"
     del found["original"]["unseen"]
-    assert readme_tables.unseen_tables(found) == ""
+    assert accuracy_tables.unseen_tables(found) == ""
 
 
 def test_two_threads_are_shown_next_to_one():
