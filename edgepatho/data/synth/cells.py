@@ -15,6 +15,8 @@ from edgepatho.data.synth.style import Style
 from edgepatho.data.synth.tissue import FULL_PX, Tissue
 
 UNLABELLED = 0
+LYMPHOCYTE = 1.8  # a lymphocyte's density over a tumour nucleus': its chromatin is condensed
+INFLAMED = 0.06  # of the tiles lie in a dense infiltrate
 SPREAD = 0.36  # of nuclei's density, as the deviation of its logarithm: one for all kinds without DAB
 JAMMED = 0.547  # share of the plane that discs thrown at random cover at most (Feder 1980, J Theor Biol 87)
 BROWN = ("blush", "rim", "specks", "halo")  # how a negative nucleus may be brown
@@ -55,7 +57,7 @@ class Crowd:
 
 
 def blue_density(rng: np.random.Generator, style: Style) -> float:
-    """Return the density of a nucleus without DAB: tumour, stroma and lymphocytes draw from one source."""
+    """Return the density of a nucleus without DAB: tumour and stroma draw from one source."""
     return float(np.clip(style.stain.negative_density * np.exp(rng.normal(0, SPREAD)), 0.035, 0.7))
 
 
@@ -133,9 +135,9 @@ def _nucleus(
 
 
 def tils(rng: np.random.Generator, style: Style, tissue: Tissue, cells: list[Cell]) -> list[Cell]:
-    """Return the lymphocytes: small, round, in the stroma and at the tumour's border, sometimes many."""
+    """Return the lymphocytes: small, round, dense; in the stroma and around the tumour, sometimes many."""
     count = int(rng.poisson(style.tils * tissue.area * rng.gamma(1.0, 1.0)))
-    if rng.random() < 0.015:
+    if rng.random() < INFLAMED:
         count += int(rng.integers(20, 90) * tissue.area)
     hot = smoothstep(smooth(rng, tissue.n, 90), 0.3, 1.3) + 0.05
     radii = np.clip(rng.normal(17.5, 1.6, count), 14, 22)
@@ -147,7 +149,7 @@ def tils(rng: np.random.Generator, style: Style, tissue: Tissue, cells: list[Cel
             x=x,
             y=y,
             radius=float(radii[number]),
-            density=blue_density(rng, style),
+            density=float(np.clip(LYMPHOCYTE * blue_density(rng, style), 0.1, 0.9)),
             aspect=float(np.clip(1.03 + abs(rng.normal(0, 0.08)), 1, 1.3)),
             angle=rng.uniform(0, np.pi),
             roughness=rng.uniform(0.01, 0.03),

@@ -67,7 +67,7 @@ class Stain:
     hematoxylin: Vector
     dab: Vector
     matrix: Vector  # cytoplasm, collagen: between beige and the hematoxylin's hue
-    negative_density: float  # of every nucleus without DAB, whatever its kind
+    negative_density: float  # of nuclei without DAB; lymphocytes are denser
     positive_density: float
 
 
