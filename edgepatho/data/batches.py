@@ -32,13 +32,15 @@ def batches(
     crop: int | None = None,
     symmetries: int = symmetry.COUNT,
     augment: bool = False,
+    rare: float = 0.0,
     start: int = 0,
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Yield random batches of a split forever, from batch number `start` on.
 
     Images float32 [batch, size, size, 3] in 0..1, density maps float32 in 0..255. Every epoch visits every
     tile once under a random one of `symmetries`; with `crop`, as a random square of that side. `augment`
-    gives each a random appearance and crops, if labels are "true", a random scale. A batch depends only on
+    gives each a random appearance and crops, if labels are "true", a random scale. A share `rare` of the
+    crops show a cell of the class that has the fewest, in place of the epoch's tile. A batch depends only on
     the arguments and its number, so a stream can resume anywhere.
     """
     images, labels = arrays(folder, name)
@@ -53,7 +55,8 @@ def batches(
     # Published maps depend on the picture's border and the order of cells; they cannot be drawn for a part.
     # Whole tiles keep the scale of inference.
     scaled = augment and edge < size - 2 * BORDER_PX and check_prepared(folder).get("labels") == "true"
-    points = [_points(entry) for entry in records(folder, name)] if scaled else []
+    points = [_points(entry) for entry in records(folder, name)] if scaled or rare else []
+    scarce = _rarest(points) if rare else {}
     stains = functools.cache(lambda tile: stain.estimate(images[tile]))
     number = start
     while True:
@@ -63,10 +66,16 @@ def batches(
         for slot in range(batch):
             epoch, place = divmod(number * batch + slot, len(images))
             tile = np.random.default_rng([seed, 0, epoch]).permutation(len(images))[place]
+            at = None
+            if scarce and rng.random() < rare:
+                tile, at = _drawn(scarce, rng)
             if scaled:
-                image, density = _scaled(images[tile], points[tile], edge, rng)
+                image, density = _scaled(images[tile], points[tile], edge, rng, at)
             else:
-                top, left = rng.integers(0, size - edge + 1, 2)
+                if at is None:
+                    top, left = rng.integers(0, size - edge + 1, 2)
+                else:
+                    left, top = _around(at, edge, size - edge, rng).astype(int)
                 window = (tile, slice(top, top + edge), slice(left, left + edge))
                 image, density = images[window], labels[window]
             turn = int(rng.integers(symmetries))
@@ -82,17 +91,48 @@ def _points(entry: dict[str, Any]) -> NDArray[np.float64]:
     return np.array(entry["points"], np.float64).reshape(-1, 3)
 
 
+def _rarest(points: list[NDArray[np.float64]]) -> dict[int, NDArray[np.float64]]:
+    """The positions, by tile, of the class with the fewest cells; tiles without one are left out."""
+    labels, counts = np.unique(np.concatenate(points)[:, 2], return_counts=True)
+    label = labels[counts.argmin()] if len(labels) else 0
+    cells = {tile: entry[entry[:, 2] == label, :2] for tile, entry in enumerate(points)}
+    return {tile: found for tile, found in cells.items() if len(found)}
+
+
+def _drawn(
+    cells: dict[int, NDArray[np.float64]], rng: np.random.Generator
+) -> tuple[int, NDArray[np.float64]]:
+    """A tile and one of its `cells`; tiles by the root of their number, so that no crowd prevails."""
+    weights = np.sqrt([len(found) for found in cells.values()])
+    tile = int(rng.choice(list(cells), p=weights / weights.sum()))
+    return tile, cells[tile][rng.integers(len(cells[tile]))]
+
+
+def _around(
+    cell: NDArray[np.float64], side: float, room: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Left and top, in 0..`room`, of a random square of `side` with `cell` inside, if there is room."""
+    return np.clip(cell - rng.uniform(0.1, 0.9, 2) * side, 0, room)
+
+
 def _scaled(
-    tile: NDArray[np.uint8], points: NDArray[np.float64], edge: int, rng: np.random.Generator
+    tile: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    edge: int,
+    rng: np.random.Generator,
+    at: NDArray[np.float64] | None,
 ) -> Pair:
     """A random square of `tile` at a random scale, uint8 [edge, edge, 3], and its density map.
 
-    The map is drawn from the cells' scaled positions: a Gaussian keeps its width at every scale.
+    It holds the cell `at`, if one is given that is not in the tile's border. The map is drawn from the cells'
+    scaled positions: a Gaussian keeps its width at every scale.
     """
     inside = len(tile) - 2 * BORDER_PX
     scale = max(float(np.exp(rng.uniform(*np.log(SCALES)))), edge / inside)
     side = edge / scale
-    left, top = BORDER_PX + rng.uniform(0, inside - side, 2)
+    room = inside - side
+    corner = rng.uniform(0, room, 2) if at is None else _around(at - BORDER_PX, side, room, rng)
+    left, top = BORDER_PX + corner
     image = Image.fromarray(tile).resize(
         (edge, edge), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
     )

@@ -123,6 +123,19 @@ def test_labels_follow_the_scale(spots):
     assert max(areas) > 1.3 * np.median(areas)
 
 
+@pytest.mark.parametrize("labels", ["true", "published"])
+@pytest.mark.parametrize("augment", [False, True])
+def test_crops_seek_the_class_with_the_fewest_cells(tmp_path, labels, augment):
+    """Spots are 50 px apart, so most crops of 32 px hold none of class 2 by themselves."""
+    folder = write_prepared(tmp_path / "spots", labels)
+    peaks = {}
+    for rare in (0.0, 0.5, 1.0):
+        stream = batches(folder, "train", 16, seed=8, crop=32, augment=augment, rare=rare)
+        peaks[rare] = np.concatenate([y[..., 1].max(axis=(1, 2)) for _, y in itertools.islice(stream, 4)])
+    assert (peaks[1.0] > 200).all()
+    assert np.mean(peaks[0.0] > 200) < np.mean(peaks[0.5] > 200) < 1
+
+
 @pytest.mark.usefixtures("same_look")
 @pytest.mark.parametrize(("labels", "crop"), [("true", None), ("published", 96)])
 def test_whole_tiles_and_published_maps_keep_their_scale(tmp_path, labels, crop):

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgepatho.cli import main
+from edgepatho.data import batches
 from edgepatho.errors import InputError
 from edgepatho.model import pathonet
 from edgepatho.model import train as module
@@ -108,6 +109,21 @@ def test_a_training_run_resumes_exactly(prepared, tmp_path):
         weights[name] = model.get_weights()
     for whole, interrupted in zip(weights["whole"], weights["interrupted"], strict=True):
         np.testing.assert_allclose(interrupted, whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.usefixtures("small_network")
+def test_the_rarest_class_is_sought_from_70_to_90_percent_of_the_crop_steps(prepared, tmp_path, monkeypatch):
+    feeds = []
+
+    def recorded(*arguments, **options):
+        feeds.append((options["start"], options["crop"], options["rare"]))
+        return feed(*arguments, **options)
+
+    feed = batches.batches
+    monkeypatch.setattr(batches, "batches", recorded)
+    settings = TrainingSettings(crop_steps=10, whole_steps=1, batch=1, crop_px=16)
+    train(prepared, tmp_path, settings)
+    assert feeds == [(0, 16, 0.0), (7, 16, 0.5), (9, 16, 0.0), (10, None, 0.0)]
 
 
 @pytest.mark.parametrize("about", ["3", "[]", "null", '"text"'])
