@@ -129,5 +129,5 @@ def test_default_tiles_are_hard_and_span_real_ones(tmp_path):
     assert 0.4 < f1["immunopositive"] <= 0.65
     assert 0.2 < f1["immunonegative"] <= 0.60
     measured = tile_statistics.statistics(sorted(tmp_path.glob("*.jpg")))
-    assert 10 < float(measured["immunopositive a tile, mean and sd"].split(", ")[0]) < 35
-    assert 25 < float(measured["immunonegative a tile, mean and sd"].split(", ")[0]) < 90
+    median = float(measured["tumour cells a tile, percentiles 5, 50, 95"].split(", ")[1])
+    assert 27 < median < 160  # half and three times that of real tiles; means of 16 tiles hang on one crowded tile
