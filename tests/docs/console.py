@@ -6,8 +6,8 @@
     ```
 
 A line that begins with "$ " is a command; the lines up to the next one are its output on stdout. A line
-that is "..." stands for any lines. Numbers, hashes and classes are not compared: they differ with the machine
-and the data set.
+that is "..." stands for any lines. Numbers, hashes, classes and verdicts on pictures are not compared: they
+differ with the machine and the data set.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 HASH = re.compile(r"\b[0-9a-f]{12,64}\b")
 NUMBER = re.compile(r"[+-]?\d[\d,.]*(?:e[+-]?\d+)?")
 CLASS = re.compile(r"\b(low|middle|high)\b|no class: under 30 tumour cells")
+VERDICT = re.compile(r" OUTSIDE TRAINING \(.*?\): do not rely on the index")
 BARS = re.compile("[▁▂▃▄▅▆▇█]+")
 
 
@@ -53,8 +54,8 @@ def python_blocks(page: Path) -> list[str]:
 
 
 def masked(line: str) -> str:
-    """Return a line without what data sets differ in: numbers, hashes, classes, charts, column widths."""
-    for pattern, sign in ((HASH, "#"), (CLASS, "class"), (NUMBER, "0"), (BARS, "")):
+    """Return a line without what data sets differ in: numbers, hashes, classes, verdicts, charts, widths."""
+    for pattern, sign in ((VERDICT, ""), (HASH, "#"), (CLASS, "class"), (NUMBER, "0"), (BARS, "")):
         line = pattern.sub(sign, line)
     return " ".join(line.split())
 

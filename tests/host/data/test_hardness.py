@@ -130,4 +130,6 @@ def test_default_tiles_are_hard_and_span_real_ones(tmp_path):
     assert 0.2 < f1["immunonegative"] <= 0.60
     measured = tile_statistics.statistics(sorted(tmp_path.glob("*.jpg")))
     median = float(measured["tumour cells a tile, percentiles 5, 50, 95"].split(", ")[1])
-    assert 27 < median < 160  # half and three times that of real tiles; means of 16 tiles hang on one crowded tile
+    assert (
+        27 < median < 160
+    )  # half and three times that of real tiles; means of 16 tiles hang on one crowded tile
