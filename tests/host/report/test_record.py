@@ -116,7 +116,7 @@ def test_malformed_json_is_refused(text, sentence, tmp_path):
 
 def test_report_reads_what_evaluate_writes(tmp_path):
     heat = np.zeros((2, 64, 64, 3), np.float32)
-    heat[0, 20, 30] = 200
+    heat[0, 20, 30, 0] = 200
     points = [np.array([[30.0, 20.0]]), np.zeros((0, 2)), np.array([[30.0, 20.0]])]
     pictures = np.zeros((2, 64, 64, 3), np.uint8)
     tiles = Tiles(pictures, pictures, [points, points], ["p1", "p2"], ["a", "b"], [pictures.shape[1:3]] * 2)
