@@ -3,8 +3,7 @@
     python -m benchmarks.envelope FOLDER [BUNDLE]     # FOLDER holds tiles/ and prepared/
 
 scores every set with `edgepatho-run` and prints the share of pictures with a verdict. Without BUNDLE it
-writes one of the shipped weights, with the envelope that `compress` fits. Laboratories and distorted pictures
-are made in FOLDER.
+writes one of the shipped weights with their envelope. Laboratories and distorted pictures are made in FOLDER.
 
     python -m benchmarks.envelope --fit PREPARED > benchmarks/results/old_tiles_envelope.json
 
@@ -28,6 +27,7 @@ from benchmarks.distorted_pictures import SETS
 from edgepatho.device_command import device_command
 from edgepatho.envelope import fit
 from edgepatho.evaluate.tiles import load
+from edgepatho.model import weights
 
 RESULTS = Path(__file__).parent / "results"
 OLD = RESULTS / "old_tiles_envelope.json"
@@ -77,17 +77,14 @@ def score(name: str, pictures: Path, bundle: Path) -> tuple[Row, list[dict[str, 
     return Row(name, len(images), sum(bool(image["verdict"]) for image in images), reasons), images
 
 
-def write_bundle(path: Path, prepared: Path, envelope: dict[str, Any] | None = None) -> None:
-    """Write a bundle of the shipped weights with `envelope`, by default that of a prepared folder."""
+def write_bundle(path: Path, prepared: Path, envelope: dict[str, Any]) -> None:
+    """Write a bundle of the shipped weights with `envelope` and thresholds chosen on a prepared folder."""
     from edgepatho.compression import original as originals
     from edgepatho.compression import record
     from edgepatho.exporters import bundle
-    from edgepatho.model import weights
     from edgepatho.model.shared import SharedModel
 
     original = originals.measure(weights.load_original(None), prepared, originals.Measuring(test_tiles=1))
-    thresholds = original.protocol.thresholds
-    envelope = envelope or fit.of_prepared(prepared, original.teacher.heat, thresholds, synthetic=True)
     bundle.write(
         path,
         SharedModel(original.graph),
@@ -144,7 +141,7 @@ def main() -> None:
     bundle = Path(sys.argv[2]) if len(sys.argv) == 3 else folder / "envelope.epb"
     old = folder / "old-envelope.epb"
     if len(sys.argv) == 2:
-        write_bundle(bundle, folder / "prepared")
+        write_bundle(bundle, folder / "prepared", weights.shipped_envelope())
     write_bundle(old, folder / "prepared", json.loads(OLD.read_text()))
     make_laboratories(folder / "laboratories")
     make_distorted(folder / "distorted", folder / "prepared")

@@ -1,10 +1,10 @@
 """Make a finished training run the package's shipped weights.
 
-    python -m benchmarks.ship_weights TRAINED "COMMAND"
+    python -m benchmarks.ship_weights TRAINED PREPARED "COMMAND"
 
-TRAINED is the folder that `edgepatho train` wrote; COMMAND is the command that was run. Writes
-edgepatho/model/demo_weights.safetensors (fp16; the rounded values are the original from then on) and
-edgepatho/model/demo_weights.json (their provenance).
+TRAINED is the folder that `edgepatho train` wrote from the tiles PREPARED; COMMAND is what was run. Writes
+edgepatho/model/demo_weights.safetensors (fp16; the rounded values are the original from then on),
+demo_weights.json (their provenance) and demo_envelope.json (the limits of what they were trained on).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgepatho.files import write_aside
+from edgepatho.files import canonical_json, write_aside
 from edgepatho.model import pathonet, weights
 
 NOTICE = "trained on synthetic tiles only; research use only"
 
 
-def ship(trained: Path, command: str) -> dict[str, object]:
-    """Write both files; return the record."""
+def ship(trained: Path, prepared: Path, command: str) -> dict[str, object]:
+    """Write the three files; return the record."""
     with np.load(trained / "state.npz", allow_pickle=False) as state:
         about = json.loads(str(state["about"]))
         model = pathonet.build(size=None)
@@ -42,7 +42,19 @@ def ship(trained: Path, command: str) -> dict[str, object]:
     }
     with write_aside(weights.SHIPPED.with_suffix(".json")) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n")
+    with write_aside(weights.SHIPPED_ENVELOPE) as aside:
+        aside.write_text(canonical_json(_envelope(prepared)) + "\n")
     return record
+
+
+def _envelope(prepared: Path) -> dict[str, object]:
+    """Return the envelope of the training and validation tiles, with the heat of the weights as shipped."""
+    from edgepatho.compression import original as originals
+    from edgepatho.compression import record
+
+    measuring = originals.Measuring(test_tiles=1)
+    shipped = originals.measure(weights.load_shipped(), prepared, measuring)
+    return record.envelope(shipped, weights.SHIPPED, synthetic=True)
 
 
 def _processor() -> str:
@@ -55,11 +67,10 @@ def _processor() -> str:
 
 
 def main() -> None:
-    if len(sys.argv) != 3 or not (Path(sys.argv[1]) / "state.npz").is_file():
-        sys.exit(
-            'usage: python -m benchmarks.ship_weights TRAINED "COMMAND"; `edgepatho train` wrote TRAINED'
-        )
-    print(json.dumps(ship(Path(sys.argv[1]), sys.argv[2]), indent=1))
+    if len(sys.argv) != 4 or not (Path(sys.argv[1]) / "state.npz").is_file():
+        sys.exit('usage: python -m benchmarks.ship_weights TRAINED PREPARED "COMMAND"; `train` wrote TRAINED')
+    trained, prepared, command = sys.argv[1:]
+    print(json.dumps(ship(Path(trained), Path(prepared), command), indent=1))
 
 
 if __name__ == "__main__":

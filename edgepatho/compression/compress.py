@@ -27,10 +27,6 @@ from edgepatho.quantize.retrain import Budget
 
 RECORD = "compress.json"
 OVERLAYS = 4
-NO_ENVELOPE = (
-    "The shipped weights were not trained on pictures like these, so the bundles carry no envelope: a device "
-    "will not say when a picture is unfamiliar."
-)
 
 
 @dataclass(frozen=True)
@@ -96,12 +92,8 @@ def run(
         judged = record.accuracy(original, *_judge(original, others, retrained, control), about, said)
         for note in judged["notes"]:
             say(note)
-        envelope = None
-        if weights_file is None and not about["synthetic"]:
-            say(NO_ENVELOPE)
-        else:
-            progress.note("fitting the envelope")
-            envelope = record.envelope(original, about["synthetic"])
+        progress.note("fitting the envelope")
+        envelope = record.envelope(original, weights_file, about["synthetic"])
         figures = {
             "format": record.FORMAT,
             "version": record.VERSION,

@@ -49,10 +49,17 @@ def scoring(protocol: Protocol) -> dict[str, Any]:
     }
 
 
-def envelope(original: Original, synthetic: bool) -> dict[str, Any]:
-    """Return the envelope of the tiles that are not for testing, with the original's heat."""
-    from edgepatho.envelope import fit
+def envelope(original: Original, weights_file: Path | None, synthetic: bool) -> dict[str, Any]:
+    """Return the envelope of what the original was trained on.
 
+    The shipped weights (`weights_file` None) come with theirs. For others it is fitted on the prepared tiles
+    that are not for testing, with the original's heat.
+    """
+    from edgepatho.envelope import fit
+    from edgepatho.model import weights
+
+    if weights_file is None:
+        return weights.shipped_envelope()
     thresholds = original.protocol.thresholds
     return fit.of_prepared(original.prepared, original.teacher.heat, thresholds, synthetic)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 SHIPPED = Path(__file__).with_name("demo_weights.safetensors")
+SHIPPED_ENVELOPE = Path(__file__).with_name("demo_envelope.json")  # of the tiles that trained them
 
 
 def load(path: Path, size: int | None = 256) -> keras.Model:
@@ -38,6 +39,12 @@ def load(path: Path, size: int | None = 256) -> keras.Model:
 def load_shipped(size: int | None = 256) -> keras.Model:
     """Return PathoNet with the weights shipped in the package (trained on synthetic tiles only)."""
     return load(SHIPPED, size)
+
+
+def shipped_envelope() -> dict[str, Any]:
+    """Return the envelope of the shipped weights' training tiles, in the form of a bundle's object."""
+    envelope: dict[str, Any] = json.loads(SHIPPED_ENVELOPE.read_text())
+    return envelope
 
 
 def load_original(path: Path | None) -> keras.Model:

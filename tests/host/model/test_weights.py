@@ -10,7 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
+from edgepatho.compression import record
 from edgepatho.errors import InputError
+from edgepatho.exporters.parts import check_parts
 from edgepatho.model import pathonet, weights
 
 
@@ -181,3 +183,9 @@ def test_a_lambda_layer_in_a_keras_file_is_never_run(model, tmp_path):
     loaded = weights.load(Path(tmp_path / "evil.keras"), size=None)
     assert weights.sha256(loaded) == weights.sha256(model)
     assert not witness.exists()
+
+
+def test_the_shipped_weights_come_with_the_envelope_of_their_training_tiles():
+    envelope = record.envelope(None, None, synthetic=False)
+    assert envelope["trained_on"] == "288 synthetic tiles of 24 patients"
+    check_parts({"envelope": envelope})
