@@ -18,7 +18,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HASH = re.compile(r"\b[0-9a-f]{12,64}\b")
-NUMBER = re.compile(r"[+-]?\d[\d,.]*(?:e[+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?\d[\d,.]*(?:e[+-]?\d+)?|–")  # a dash is a figure that a few tiles leave undefined
 CLASS = re.compile(r"\b(low|middle|high)\b|no class: under 30 tumour cells")
 VERDICT = re.compile(r" OUTSIDE TRAINING \(.*?\): do not rely on the index")
 BARS = re.compile("[▁▂▃▄▅▆▇█]+")
