@@ -12,8 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from edgepatho_runtime import _vision, bundle
+from edgepatho_runtime import bundle
 from edgepatho_runtime.network import Network
+from edgepatho_runtime.scoring.score import cells_of
 
 
 def main() -> None:
@@ -29,13 +30,8 @@ def main() -> None:
         isa = network.isa
         heat_maps = network.run(memoryview(image).cast("B", (side, side, 3)))
         (Path(folder) / f"{tile.stem}.f32").write_bytes(heat_maps)
-        limits = (scoring["thresholds"], scoring["min_distance_px"])
-        cells.append(
-            [
-                _vision.find_cells(heat_maps, side, side, 3, channel, threshold, limits[1])
-                for channel, threshold in enumerate(limits[0])
-            ]
-        )
+        found = cells_of(heat_maps, side, side, scoring)
+        cells.append([[(x, y) for x, y, name in found if name == each] for each in scoring["classes"]])
     print(json.dumps({"isa": isa, "cells": cells}))
 
 
